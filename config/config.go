@@ -1,0 +1,106 @@
+// Package config reads the one file that an owner writes, with secrets from environment or files, into a checked
+// Config. It knows connector kinds by name only: their settings stay undecoded for the connector itself.
+package config
+
+import (
+	"time"
+
+	"github.com/perennial-cvo/perennial/config/secret"
+)
+
+// Config is the whole configuration, checked.
+type Config struct {
+	Prefix   string   `mapstructure:"prefix"` // marks what is ours in shops and platforms; "perennial"
+	Database Database `mapstructure:"database"`
+	Health   Health   `mapstructure:"health"`
+	Log      Log      `mapstructure:"log"`
+	Stores   []Store  `mapstructure:"stores"`
+}
+
+// Database says where Postgres is. Without a URL, Perennial runs a private one in DataDir.
+type Database struct {
+	URL     secret.Text `mapstructure:"url"`
+	DataDir string      `mapstructure:"data_dir"`
+}
+
+// Health is the local HTTP server for health, readiness and metrics; an empty Listen switches it off.
+type Health struct {
+	Listen string `mapstructure:"listen"`
+}
+
+// Log says how much is logged and how.
+type Log struct {
+	Level  string `mapstructure:"level"`  // debug, info, warn, error
+	Format string `mapstructure:"format"` // text, json
+}
+
+// Store is one shop.
+type Store struct {
+	Name     string         `mapstructure:"name"`
+	Kind     string         `mapstructure:"kind"`
+	Settings map[string]any `mapstructure:"settings"` // the connector's own; secrets are secret.Text
+	TimeZone string         `mapstructure:"time_zone"`
+
+	NightlyAt string `mapstructure:"nightly_at"` // "03:00", the shop's local time
+	Schedule  string `mapstructure:"schedule"`   // cron spec of five fields instead, the shop's local time
+
+	Revenue          string   `mapstructure:"revenue"` // net or gross
+	IncludeTax       bool     `mapstructure:"include_tax"`
+	IncludeShipping  bool     `mapstructure:"include_shipping"`
+	PurchaseStatuses []string `mapstructure:"purchase_statuses"` // empty: the connector's table
+	SharedEmails     []string `mapstructure:"shared_emails"`     // addresses that are not one person
+	Rates            []Rate   `mapstructure:"rates"`
+
+	RFM RFM `mapstructure:"rfm"`
+
+	Consent string `mapstructure:"consent"` // platform, shop, owner
+	Tags    bool   `mapstructure:"tags"`    // write segments back into the shop
+	Guard   Guard  `mapstructure:"guard"`
+
+	Destinations []Destination `mapstructure:"destinations"`
+}
+
+// Rate converts another currency from a day on, until the next rate of the same currency.
+type Rate struct {
+	Currency string `mapstructure:"currency"`
+	From     string `mapstructure:"from"` // day, 2006-01-02
+	Rate     string `mapstructure:"rate"` // units of the store's currency for one of this currency; quoted, so that no digit is lost
+}
+
+// RFM says how customers are scored and grouped.
+type RFM struct {
+	Convention string            `mapstructure:"convention"` // rank_min, quantile_cut, thresholds
+	Bins       int               `mapstructure:"bins"`       // 0: five, or fewer for few customers
+	Recency    []int             `mapstructure:"recency"`    // for thresholds: days, ascending
+	Frequency  []int             `mapstructure:"frequency"`  // for thresholds: orders, ascending
+	Monetary   []string          `mapstructure:"monetary"`   // for thresholds: amounts, ascending
+	Segments   map[string]string `mapstructure:"segments"`   // cells such as "555" or "5*4" to a segment id; overrides the map
+}
+
+// Guard stops pushes that look like a mistake.
+type Guard struct {
+	Shrink  float64 `mapstructure:"shrink"`   // largest share of an audience that may leave at once
+	MinSize int     `mapstructure:"min_size"` // of the audiences to which it applies
+}
+
+// Destination is an e-mail platform or another receiver of audiences.
+type Destination struct {
+	Name       string         `mapstructure:"name"`
+	Kind       string         `mapstructure:"kind"`
+	Settings   map[string]any `mapstructure:"settings"`
+	Audiences  []string       `mapstructure:"audiences"`  // segment ids; empty: all
+	Attributes []string       `mapstructure:"attributes"` // empty: all
+	Exclude    []string       `mapstructure:"exclude"`    // addresses never sent there
+}
+
+// Nightly returns the cron spec of the store's schedule.
+func (s Store) Nightly() string {
+	if s.Schedule != "" {
+		return s.Schedule
+	}
+	at, err := time.Parse("15:04", s.NightlyAt)
+	if err != nil {
+		return "0 3 * * *"
+	}
+	return at.Format("4 15 * * *")
+}

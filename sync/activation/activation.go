@@ -1,0 +1,132 @@
+// Package activation brings shops and e-mail platforms from what was delivered to what is desired. It remembers only what
+// was confirmed, touches only what is ours, and stops where a push would empty or shrink an audience too much.
+package activation
+
+import (
+	"context"
+	"time"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+)
+
+// Target is one destination of one shop, and what goes there.
+type Target struct {
+	Destination  string                // name in the configuration; the shop's own tags have the name "shop"
+	Audiences    []connectors.Audience // those wanted, with remote ids after Ensure
+	Attributes   []string              // keys of the attributes that are pushed: segment, segment_name, rfm, since ...
+	NeedsConsent bool                  // being in an audience means being mailed
+	Consent      ConsentMode
+	NeedsAccount bool // only registered customers can be reached (a shop's own tags)
+	Guard        Guard
+}
+
+// ConsentMode says where consent to marketing is known.
+type ConsentMode string
+
+// The modes.
+const (
+	// ConsentPlatform: whoever is subscribed in the e-mail platform already; the platform's own state decides.
+	ConsentPlatform ConsentMode = "platform"
+	// ConsentShop: the shop knows (a meta key in WooCommerce, the marketing state in Shopify).
+	ConsentShop ConsentMode = "shop"
+	// ConsentOwner: the owner's word that every customer agreed.
+	ConsentOwner ConsentMode = "owner"
+)
+
+// Guard stops a push that looks like a mistake.
+type Guard struct {
+	Shrink    float64  // largest share of an audience that may leave at once, such as 0.3
+	MinSize   int      // of the audiences to which Shrink applies
+	Confirmed []string // names or keys of audiences that the owner confirmed for this push
+}
+
+// Ledger is the memory of what is desired and what was delivered; sync/postgres satisfies it. Writing methods check the
+// fencing epoch in their transaction.
+type Ledger interface {
+	// Audiences returns the audiences made for a destination so far, by key, with remote ids.
+	Audiences(ctx context.Context, destination string) ([]connectors.Audience, error)
+
+	// SaveAudiences stores them.
+	SaveAudiences(ctx context.Context, destination string, audiences []connectors.Audience) error
+
+	// Plan compares desired with delivered by hash, stores the differences as this push's work list and returns
+	// what it found. A dry plan stores nothing. Suppressed and withheld people are counted by reason.
+	Plan(ctx context.Context, target Target, dry bool, at time.Time) (Plan, error)
+
+	// Next returns up to limit changes of the work list that are due, lowest person first, after the given person.
+	Next(ctx context.Context, target Target, after int64, limit int) ([]connectors.Change, error)
+
+	// Record stores outcomes: the delivered state only for those that the platform confirmed. It removes the
+	// confirmed, the refused and the withheld from the work list.
+	Record(ctx context.Context, destination string, outcomes []connectors.Outcome, at time.Time) error
+
+	// SaveJob stores a pending job with the people in it, or removes it when the job is empty.
+	SaveJob(ctx context.Context, destination string, job connectors.Job, people []int64) error
+
+	// Jobs returns pending jobs.
+	Jobs(ctx context.Context, destination string) ([]Pending, error)
+
+	// Suppress notes that a person must not be in any audience again until they subscribe again themselves.
+	Suppress(ctx context.Context, destination string, people []int64, reason string, at time.Time) error
+
+	// Delivered pages through what stands at a destination, for read-back and purge.
+	Delivered(ctx context.Context, destination string, after int64, limit int) ([]Delivery, error)
+
+	// Forget drops the delivered state of people who were taken out of a destination by purge or erasure.
+	Forget(ctx context.Context, destination string, people []int64) error
+}
+
+// Plan is the difference between desired and delivered.
+type Plan struct {
+	Audiences []Difference
+	Changes   int            // people to write
+	Unchanged int            // people already as desired
+	Withheld  map[string]int // by reason
+	Held      []Hold         // what the guard stops; then nothing is pushed
+}
+
+// Difference is what a push would do to one audience.
+type Difference struct {
+	Audience connectors.Audience
+	Before   int // members delivered
+	After    int // members desired
+	Join     int
+	Leave    int
+}
+
+// Hold is an audience that the guard stops.
+type Hold struct {
+	Audience connectors.Audience
+	Before   int
+	After    int
+}
+
+// Pending is a job that a platform has not finished.
+type Pending struct {
+	Job    connectors.Job
+	People []int64
+}
+
+// Delivery is what stands at a destination for one person.
+type Delivery struct {
+	Person     connectors.Person
+	RemoteID   string
+	Audiences  []string
+	Attributes map[string]string
+}
+
+// ConsentOf returns what a change says about a person of whom the shop knows state. Whoever unsubscribed in the shop
+// stays out in every mode.
+func (t Target) ConsentOf(state commerce.ConsentState) commerce.ConsentState {
+	switch {
+	case state == commerce.ConsentUnsubscribed:
+		return state
+	case t.Consent == ConsentOwner:
+		return commerce.ConsentSubscribed
+	case t.Consent == ConsentShop:
+		return state
+	default:
+		return commerce.ConsentUnknown
+	}
+}
