@@ -1,0 +1,75 @@
+// Package postgres keeps everything in one PostgreSQL database and holds the only SQL of the house: one file per noun,
+// each query beside the one method that runs it. Store satisfies what ingest, analysis, activation and report ask for;
+// DB satisfies what schedule asks for.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/perennial-cvo/perennial/sync/ingest"
+)
+
+// DB is one database. It is safe for concurrent use.
+type DB struct {
+	db *sqlx.DB
+}
+
+// Store is one shop in a database, as seen by a writer who holds the lease in an epoch. It is safe for concurrent use.
+type Store struct {
+	db    *sqlx.DB
+	id    int64
+	epoch int64
+}
+
+// Store returns the shop with this id for a writer in the given epoch. Epoch 0 is for reading: every write fails.
+func (d *DB) Store(id, epoch int64) *Store { return &Store{db: d.db, id: id, epoch: epoch} }
+
+// ID returns the shop's id.
+func (s *Store) ID() int64 { return s.id }
+
+// write runs fn in a transaction of a writer whose epoch is still that of the fence; otherwise it returns
+// ingest.ErrFenced and nothing is written. The fence row stays locked until the transaction ends, so that writers of one
+// shop never interleave.
+func (s *Store) write(ctx context.Context, fn func(*sqlx.Tx) error) error {
+	return inTx(ctx, s.db, func(tx *sqlx.Tx) error {
+		var epoch int64
+		err := tx.GetContext(ctx, &epoch, `SELECT epoch FROM fences WHERE store_id = $1 FOR UPDATE`, s.id)
+		if err != nil {
+			return fmt.Errorf("fence: %w", err)
+		}
+		if epoch != s.epoch {
+			return ingest.ErrFenced
+		}
+		return fn(tx)
+	})
+}
+
+// read runs fn in a read-only transaction with one snapshot.
+func (s *Store) read(ctx context.Context, fn func(*sqlx.Tx) error) error {
+	tx, err := s.db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("transaction start: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	return fn(tx)
+}
+
+// inTx commits if fn succeeds and rolls back otherwise, also on panic.
+func inTx(ctx context.Context, db *sqlx.DB, fn func(*sqlx.Tx) error) error {
+	tx, err := db.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("transaction start: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // no-op after a commit
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
