@@ -1,0 +1,46 @@
+# make help lists the targets.
+
+BIN     := bin/perennial
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+LINT    := go tool -modfile=tools.mod golangci-lint
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test race check format vet lint bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build bin/perennial
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/perennial
+
+demo: build ## Try it: an invented shop, an e-mail platform and the daemon against them (DEMO_EXIT=1 stops after the report)
+	@CGO_ENABLED=0 go build -trimpath -o bin/shopsim ./cmd/shopsim
+	@deploy/demo.sh
+
+test: build ## Run every test
+	@$(BIN) postgres ensure --quiet
+	go test ./...
+
+race: build ## Run every test with the race detector
+	@$(BIN) postgres ensure --quiet
+	go test -race ./...
+
+check: format vet lint test ## What has to pass before a change lands
+
+format: ## Report files that are not formatted
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not formatted:"; echo "$$out"; exit 1; }
+
+vet: ## Run go vet
+	go vet ./...
+
+lint: ## Run the linters
+	$(LINT) run ./...
+
+bench: build ## Print the figures of docs/performance.md, measured here
+	@$(BIN) postgres ensure --quiet
+	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/perennial/bench
+
+clean: ## Remove what was built
+	rm -rf bin
