@@ -15,7 +15,8 @@ import (
 
 // DB is one database. It is safe for concurrent use.
 type DB struct {
-	db *sqlx.DB
+	db        *sqlx.DB
+	connector *connector
 }
 
 // Store is one shop in a database, as seen by a writer who holds the lease in an epoch. It is safe for concurrent use.
@@ -35,6 +36,9 @@ func (s *Store) ID() int64 { return s.id }
 // ingest.ErrFenced and nothing is written. The fence row stays locked until the transaction ends, so that writers of one
 // shop never interleave.
 func (s *Store) write(ctx context.Context, fn func(*sqlx.Tx) error) error {
+	if s.epoch <= 0 {
+		return ingest.ErrFenced
+	}
 	return inTx(ctx, s.db, func(tx *sqlx.Tx) error {
 		var epoch int64
 		err := tx.GetContext(ctx, &epoch, `SELECT epoch FROM fences WHERE store_id = $1 FOR UPDATE`, s.id)

@@ -12,7 +12,10 @@ CREATE TABLE stores (
     currency  text NOT NULL DEFAULT '',
     time_zone text NOT NULL DEFAULT 'UTC',
     policy    jsonb NOT NULL DEFAULT '{}',   -- what decides how orders count; changed policy recomputes every order
-    loaded_at timestamptz                    -- end of the first load
+    loaded_at timestamptz,                   -- end of the first load
+    -- Key of the hashes in tombstones: 244 random bits, made with the row. It keeps a hash from being looked up in a
+    -- table of known addresses; it does not hide anything from who has the whole database.
+    erasure_key bytea NOT NULL DEFAULT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
 );
 
 CREATE TABLE leases (
@@ -62,7 +65,8 @@ CREATE TABLE cursors (
     total      bigint NOT NULL DEFAULT 0,
     seen       bigint NOT NULL DEFAULT 0,    -- rows in sweep_seen, to notice when they are lost
     started_at timestamptz,
-    ended_at   timestamptz,
+    read_at    timestamptz,                  -- of the last page
+    ended_at   timestamptz,                  -- of the last finished pull; a sweep is finished when its deletions are in
     PRIMARY KEY (store_id, resource, mode)
 );
 
@@ -86,11 +90,13 @@ CREATE TABLE quarantine (
     PRIMARY KEY (store_id, resource, id)
 );
 
--- Erased people: only a keyed hash of what identified them, so that they never come back.
+-- Erased people: only a keyed hash of what identified them, so that they never come back, and the nameless person to
+-- whom their amounts belong.
 CREATE TABLE tombstones (
-    store_id bigint NOT NULL,
-    key_hash bytea NOT NULL,
-    at       timestamptz NOT NULL,
+    store_id  bigint NOT NULL,
+    key_hash  bytea NOT NULL,
+    person_id bigint,
+    at        timestamptz NOT NULL,
     PRIMARY KEY (store_id, key_hash)
 );
 
@@ -214,7 +220,7 @@ CREATE TABLE orders (
     PRIMARY KEY (store_id, id)
 );
 CREATE INDEX orders_person ON orders (store_id, person_id) INCLUDE (placed_at, gross) WHERE counted;
-CREATE INDEX orders_email ON orders (store_id, email);
+CREATE INDEX orders_email ON orders (store_id, email) WHERE email <> '';
 CREATE INDEX orders_customer ON orders (store_id, customer_id) WHERE customer_id <> '';
 
 CREATE TABLE lines (
@@ -258,7 +264,8 @@ CREATE TABLE refunds (
     PRIMARY KEY (store_id, order_id, id)
 );
 CREATE INDEX refunds_person ON refunds (store_id, person_id) WHERE counted;
-CREATE INDEX refunds_loose ON refunds (store_id, email, customer_id) WHERE order_id = '';
+CREATE INDEX refunds_loose ON refunds (store_id, email) WHERE order_id = '';
+CREATE INDEX refunds_loose_customer ON refunds (store_id, customer_id) WHERE order_id = '' AND customer_id <> '';
 
 CREATE TABLE reviews (
     store_id   bigint NOT NULL,
