@@ -137,6 +137,7 @@ CREATE TABLE customers (
     PRIMARY KEY (store_id, id)
 );
 CREATE INDEX customers_person ON customers (store_id, person_id);
+CREATE INDEX customers_consent ON customers (store_id, person_id) INCLUDE (consent, consent_at) WHERE consent <> '';
 
 CREATE TABLE products (
     store_id    bigint NOT NULL,
@@ -219,7 +220,8 @@ CREATE TABLE orders (
     gross          numeric NOT NULL,         -- goods - discount - gift cards (by policy also tax, shipping), store's currency
     PRIMARY KEY (store_id, id)
 );
-CREATE INDEX orders_person ON orders (store_id, person_id) INCLUDE (placed_at, gross) WHERE counted;
+CREATE INDEX orders_person ON orders (store_id, person_id) INCLUDE (placed_at, gross, id) WHERE counted;
+CREATE INDEX orders_consent ON orders (store_id, person_id) INCLUDE (consent, consent_at) WHERE consent <> '';
 CREATE INDEX orders_email ON orders (store_id, email) WHERE email <> '';
 CREATE INDEX orders_customer ON orders (store_id, customer_id) WHERE customer_id <> '';
 
@@ -366,10 +368,11 @@ CREATE TABLE deliveries (
     destination text NOT NULL,
     person_id   bigint NOT NULL,
     remote_id   text NOT NULL DEFAULT '',
+    address     text NOT NULL DEFAULT '',     -- under which the platform knows them: e-mail, or the shop's account
     audiences   text[] NOT NULL DEFAULT '{}', -- confirmed by the platform
     attributes  jsonb NOT NULL DEFAULT '{}',  -- confirmed by the platform
-    hash        bytea,                        -- of what was confirmed; null where nothing stands there
-    tried_hash  bytea,                        -- of what was last tried and refused or withheld
+    hash        bytea,                        -- of what was confirmed; null where nothing stands there; '' where unsure
+    tried_hash  bytea,                        -- of what was last tried and refused or withheld; '' for leaving
     state       text NOT NULL,
     reason      text NOT NULL DEFAULT '',
     at          timestamptz NOT NULL,
@@ -381,9 +384,12 @@ CREATE TABLE outbox (
     store_id    bigint NOT NULL,
     destination text NOT NULL,
     person_id   bigint NOT NULL,
+    address     text NOT NULL,
     audiences   text[] NOT NULL,
     attributes  jsonb NOT NULL,
     hash        bytea,                        -- null: nothing of ours shall stand there
+    strays      text[] NOT NULL DEFAULT '{}', -- audiences that an earlier try without an answer may have joined
+    stray_keys  text[] NOT NULL DEFAULT '{}', -- attributes that it may have set
     attempts    integer NOT NULL DEFAULT 0,
     job         text NOT NULL DEFAULT '',     -- the pending job it is in
     PRIMARY KEY (store_id, destination, person_id)
