@@ -90,8 +90,8 @@ func onWall(now time.Time, loc *time.Location) time.Time {
 
 // lastUntil returns the last occurrence not after wall.
 func lastUntil(plan cron.Schedule, wall time.Time, loc *time.Location) (time.Time, error) {
-	const longest = 16 * 366 * 24 * time.Hour // a leap day's distance, across a century without one
-	for window := time.Hour; window <= longest; window *= 2 {
+	const day = 24 * time.Hour
+	for _, window := range [...]time.Duration{time.Hour, day + time.Hour, 32 * day, 9 * 366 * day} { // nine years hold a leap day
 		var last time.Time
 		for at := plan.Next(wall.Add(-window)); !at.IsZero() && !at.After(wall); at = plan.Next(at) {
 			if dayExists(at, loc) {
