@@ -94,7 +94,7 @@ func (s *Shop) stock() {
 
 // price turns units of money into an amount, never zero.
 func (s *Shop) price(units float64) Amount {
-	return max(1, Amount(math.Round(units*math.Pow10(s.Decimals()))))
+	return max(1, Amount(math.Round(units*math.Pow10(decimals(s.opts.Currency)))))
 }
 
 func (s *Shop) shelve(r *rand.Rand, p *Product, at time.Time) {

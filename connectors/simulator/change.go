@@ -90,9 +90,24 @@ func (s *Shop) setStatus(id int64, status string, now time.Time) {
 	})
 }
 
-// TouchOrder saves an order without changing it: it counts as modified.
-func (s *Shop) TouchOrder(order int64) {
-	s.change(func(now time.Time) { s.editOrder(order, now, true, func(*Order) {}) })
+// TouchOrders saves orders without changing them, as a bulk edit does: all count as modified at the same second.
+func (s *Shop) TouchOrders(orders ...int64) {
+	s.change(func(now time.Time) {
+		for _, id := range orders {
+			s.editOrder(id, now, true, func(*Order) {})
+		}
+	})
+}
+
+// EditOrder changes an order; it counts as modified. What the function reaches through slices it must copy first.
+func (s *Shop) EditOrder(order int64, f func(*Order)) {
+	s.change(func(now time.Time) { s.editOrder(order, now, true, f) })
+}
+
+// EditOrderSilently changes an order without a trace in its modification time, as other programs do in the database.
+// What the function reaches through slices it must copy first.
+func (s *Shop) EditOrderSilently(order int64, f func(*Order)) {
+	s.change(func(now time.Time) { s.editOrder(order, now, false, f) })
 }
 
 // Refund gives back everything that is left of an order, which becomes refunded. It returns the refund's id, or 0 where
@@ -161,9 +176,10 @@ func (s *Shop) UntrashOrder(order int64) {
 func (s *Shop) ForceDeleteOrder(order int64) { s.change(func(time.Time) { s.orders.drop(order) }) }
 
 // DeleteCustomer removes an account. Its orders become a guest's and count as modified; their e-mail stays.
-func (s *Shop) DeleteCustomer(customer int64) {
+// It reports whether the account was there.
+func (s *Shop) DeleteCustomer(customer int64) (found bool) {
 	s.change(func(now time.Time) {
-		if !s.customers.drop(customer) {
+		if found = s.customers.drop(customer); !found {
 			return
 		}
 		for _, p := range s.people {
@@ -177,6 +193,7 @@ func (s *Shop) DeleteCustomer(customer int64) {
 			}
 		}
 	})
+	return found
 }
 
 // RegisterGuest makes an account for an e-mail and returns its id, or the id of the one that is there. Where link is

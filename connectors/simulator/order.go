@@ -229,7 +229,7 @@ func (s *Shop) Order(id int64) *Order {
 }
 
 // Decimals is the number of digits of the smallest unit of money: 0 for yen, 3 for Kuwaiti dinars, mostly 2.
-func (s *Shop) Decimals() int { return decimals(s.opts.Currency) }
+func (s *Shop) Decimals() int { return decimals(s.Options().Currency) }
 
 func decimals(currency string) int {
 	switch {

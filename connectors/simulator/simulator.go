@@ -8,6 +8,7 @@ package simulator
 
 import (
 	"cmp"
+	"fmt"
 	"sync"
 	"time"
 
@@ -119,13 +120,37 @@ func (o Options) complete() Options {
 }
 
 // Options returns the options with every default filled in.
-func (s *Shop) Options() Options { return s.opts }
+func (s *Shop) Options() Options {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.opts
+}
+
+// SetCurrency changes the shop's currency, as an owner may: old orders keep theirs, with the same digits in the smallest
+// unit of the new one.
+func (s *Shop) SetCurrency(currency string) {
+	s.change(func(time.Time) { s.opts.Currency = currency })
+}
+
+// SetTimeZone moves the shop: what is stored from now on follows the new wall clock.
+func (s *Shop) SetTimeZone(name string) error {
+	loc, err := commerce.Location(name)
+	if err != nil {
+		return fmt.Errorf("time zone: %w", err)
+	}
+	s.change(func(time.Time) { s.opts.TimeZone, s.loc = name, loc })
+	return nil
+}
 
 // Parameters returns the truth behind the history.
 func (s *Shop) Parameters() Parameters { return s.parameters }
 
 // Location is the shop's time zone.
-func (s *Shop) Location() *time.Location { return s.loc }
+func (s *Shop) Location() *time.Location {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.loc
+}
 
 // Now is the shop's own time, to the second, in UTC.
 func (s *Shop) Now() time.Time {
