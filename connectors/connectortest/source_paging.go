@@ -83,8 +83,8 @@ func (r *sourceRun) resumeEverywhere() {
 
 func (r *sourceRun) sameCursorTwice() {
 	for _, resource := range r.resources() {
-		whole := r.drain(r.open(), position{resource: resource, mode: connectors.Increment})
 		source := r.open()
+		whole := r.drain(source, position{resource: resource, mode: connectors.Increment})
 		for i, cursor := range whole.cursors {
 			a := r.pull(source, position{resource: resource, mode: connectors.Increment, cursor: cursor})
 			require.NoError(r, a.err)
