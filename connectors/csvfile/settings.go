@@ -29,6 +29,7 @@ type Settings struct {
 	Delimiter string `mapstructure:"delimiter"` // one character or "tab"; a comma by default
 	Encoding  string `mapstructure:"encoding"`  // utf-8, latin-1, windows-1252
 	Decimal   string `mapstructure:"decimal"`   // "." or ","
+	PageSize  int    `mapstructure:"page_size"` // records read at a time; 1000 by default
 
 	Orders    *Table `mapstructure:"orders"`
 	Customers *Table `mapstructure:"customers"`
@@ -103,6 +104,12 @@ func (s Settings) plan() (*plan, error) {
 	if s.Decimal != "." && s.Decimal != "," {
 		return nil, fmt.Errorf(`setting "decimal": %q is neither "." nor ","`, s.Decimal)
 	}
+	if s.PageSize < 0 {
+		return nil, fmt.Errorf(`setting "page_size": %d is negative`, s.PageSize)
+	}
+	if s.PageSize == 0 {
+		s.PageSize = pageGroups
+	}
 	if s.Shop == "" {
 		s.Shop = filepath.Base(filepath.Clean(s.Folder))
 	}
@@ -169,6 +176,9 @@ func (p *plan) addTables() error {
 			return fmt.Errorf("setting %q: %w", string(resource), err)
 		}
 		p.tables[resource] = t
+	}
+	if orders := p.tables[commerce.Orders]; p.tables[commerce.Customers] == nil && orders.Columns["customer_id"] != "" {
+		p.tables[commerce.Customers] = orders.accounts()
 	}
 	for _, t := range p.tables {
 		layouts, err := layoutsOf(t.Dates)

@@ -11,7 +11,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
-// A page holds this many groups, and no more than about this many rows.
+// A page holds this many groups where the settings say nothing, and no more than about this many rows.
 const (
 	pageGroups = 1000
 	pageRows   = 20000
@@ -134,7 +134,7 @@ func (s *source) read(ctx context.Context, sp *spool, from position, page connec
 		return page, err
 	}
 	i, rows := sp.seek(from.place), 0
-	for groups := 0; i < len(sp.entries) && groups < pageGroups && rows < pageRows; groups++ {
+	for groups := 0; i < len(sp.entries) && groups < s.plan.settings.PageSize && rows < pageRows; groups++ {
 		if err := ctx.Err(); err != nil {
 			return page, err
 		}
