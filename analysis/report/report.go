@@ -34,156 +34,161 @@ type Facts interface {
 
 // Overview is the state of one shop.
 type Overview struct {
-	Store    string // the name in the configuration
-	Shop     string
-	Platform string
-	Currency string
-	TimeZone string
-	Loaded   bool
-	LoadedAt time.Time
+	Store    string    `json:"store"` // the name in the configuration
+	Shop     string    `json:"shop"`
+	Platform string    `json:"platform"`
+	Currency string    `json:"currency"`
+	TimeZone string    `json:"time_zone"`
+	Loaded   bool      `json:"loaded"`
+	LoadedAt time.Time `json:"loaded_at,omitzero"`
 	// Resources says how far each resource is.
-	Resources []Resource
-	People    int // with an account or an order
-	Guests    int // people without an account
+	Resources []Resource `json:"resources"`
+	People    int        `json:"people"` // with an account or an order
+	Guests    int        `json:"guests"` // people without an account
 	// Unattributed counts orders with neither account nor e-mail address.
-	Unattributed int
+	Unattributed int `json:"unattributed"`
 	// UnknownStatuses counts orders by a status that the table does not know; they do not count as purchases.
-	UnknownStatuses map[string]int
+	UnknownStatuses map[string]int `json:"unknown_statuses,omitempty"`
 	// SetAside counts orders in a currency without a rate, by currency.
-	SetAside    map[string]int
-	Quarantined int
-	NextRun     time.Time
+	SetAside    map[string]int `json:"set_aside,omitempty"`
+	Quarantined int            `json:"quarantined"`
+	NextRun     time.Time      `json:"next_run,omitzero"`
 }
 
 // Resource is how far the sync of one resource is.
 type Resource struct {
-	Name     string
-	Records  int // stored and alive
-	Read     int // in the pull under way
-	Total    int // as announced
-	Done     bool
-	SyncedAt time.Time // end of the last finished pull
+	Name     string    `json:"name"`
+	Records  int       `json:"records"` // stored and alive
+	Read     int       `json:"read"`    // in the pull under way
+	Total    int       `json:"total"`   // as announced
+	Done     bool      `json:"done"`
+	SyncedAt time.Time `json:"synced_at,omitzero"` // end of the last finished pull
 }
 
 // BridgeLine is one step from the shop's revenue to ours.
 type BridgeLine struct {
-	Key    string // stable, such as "tax"
-	Label  string // for people
-	Orders int    // 0 where the line is not about whole orders
-	Amount decimal.Decimal
-	Sum    bool // a subtotal, not a step
+	Key    string          `json:"key"`    // stable, such as "tax"
+	Label  string          `json:"label"`  // for people
+	Orders int             `json:"orders"` // 0 where the line is not about whole orders
+	Amount decimal.Decimal `json:"amount"`
+	Sum    bool            `json:"sum"` // a subtotal, not a step
 }
 
 // Snapshot is the distribution over segments as of a day.
 type Snapshot struct {
-	AsOf   time.Time
-	Scheme string
+	AsOf   time.Time `json:"as_of,omitzero"`
+	Scheme string    `json:"scheme"`
 	// Rule is the JSON of what decided membership.
-	Rule   string
-	Groups []Group
+	Rule   string  `json:"rule"`
+	Groups []Group `json:"groups"`
 }
 
 // Group is one segment in a snapshot.
 type Group struct {
-	Segment   string
-	Customers int
-	Orders    int
-	Gross     decimal.Decimal
-	Net       decimal.Decimal
+	Segment   string          `json:"segment"`
+	Customers int             `json:"customers"`
+	Orders    int             `json:"orders"`
+	Gross     decimal.Decimal `json:"gross"`
+	Net       decimal.Decimal `json:"net"`
 }
 
 // Delivery is the state of one destination.
 type Delivery struct {
-	Destination string
-	Audiences   []AudienceCount
-	Delivered   int
-	Waiting     int            // on the work list
-	Withheld    map[string]int // by reason
-	Refused     map[string]int // by the platform's words
-	Held        []Held         // audiences stopped by the guard
-	PushedAt    time.Time
+	Destination string          `json:"destination"`
+	Audiences   []AudienceCount `json:"audiences"`
+	Delivered   int             `json:"delivered"`
+	Waiting     int             `json:"waiting"`            // on the work list
+	Withheld    map[string]int  `json:"withheld,omitempty"` // by reason
+	Refused     map[string]int  `json:"refused,omitempty"`  // by the platform's words
+	Held        []Held          `json:"held"`               // audiences stopped by the guard
+	PushedAt    time.Time       `json:"pushed_at,omitzero"`
 }
 
 // AudienceCount is how many people stand in an audience.
 type AudienceCount struct {
-	Key     string
-	Name    string
-	Members int
+	Key     string `json:"key"`
+	Name    string `json:"name"`
+	Members int    `json:"members"`
 }
 
 // Held is an audience that the guard stopped, and how to let it pass.
 type Held struct {
-	Name   string
-	Before int
-	After  int
+	Name   string `json:"name"`
+	Before int    `json:"before"`
+	After  int    `json:"after"`
 }
 
 // Run is one line of the ledger of runs.
 type Run struct {
-	Kind    string
-	State   string
-	Started time.Time
-	Ended   time.Time
-	Counts  map[string]int
-	Error   string
-	Remedy  string
+	Kind    string         `json:"kind"`
+	State   string         `json:"state"`
+	Started time.Time      `json:"started,omitzero"`
+	Ended   time.Time      `json:"ended,omitzero"`
+	Counts  map[string]int `json:"counts,omitempty"`
+	Error   string         `json:"error"`
+	Remedy  string         `json:"remedy"`
 }
 
 // Quarantined is a record that could not be read.
 type Quarantined struct {
-	Resource string
-	ID       string
-	Reason   string
-	Since    time.Time
-	Tries    int
+	Resource string    `json:"resource"`
+	ID       string    `json:"id"`
+	Reason   string    `json:"reason"`
+	Since    time.Time `json:"since,omitzero"`
+	Tries    int       `json:"tries"`
 }
 
 // Person is everything that explains one person.
+//
+// FirstDay and LastDay are local days, written as midnight UTC; so are the days of an Interval. The name is for those who
+// ask the database themselves: it is never printed.
 type Person struct {
-	ID         int64
-	Email      string
-	CustomerID string
-	Name       string
-	Orders     []PersonOrder // newest first
-	Counted    int
-	FirstDay   time.Time
-	LastDay    time.Time
-	Gross      decimal.Decimal
-	Net        decimal.Decimal
-	R, F, M    int // 0 where the person has no score
-	Segment    string
-	History    []Interval // newest first
-	Deliveries []PersonDelivery
-	Consent    string
+	ID         int64            `json:"id"`
+	Email      string           `json:"email"`
+	CustomerID string           `json:"customer_id"`
+	Name       string           `json:"-"`
+	Orders     []PersonOrder    `json:"orders"` // newest first
+	Counted    int              `json:"counted"`
+	FirstDay   time.Time        `json:"first_day,omitzero"`
+	LastDay    time.Time        `json:"last_day,omitzero"`
+	Gross      decimal.Decimal  `json:"gross"`
+	Net        decimal.Decimal  `json:"net"`
+	R          int              `json:"r"` // 0 where the person has no score
+	F          int              `json:"f"`
+	M          int              `json:"m"`
+	Segment    string           `json:"segment"`
+	History    []Interval       `json:"history"` // newest first
+	Deliveries []PersonDelivery `json:"deliveries"`
+	Consent    string           `json:"consent"`
 }
 
 // PersonOrder is one order of a person and how it counts.
 type PersonOrder struct {
-	Number   string
-	PlacedAt time.Time
-	Status   string
-	Currency string
-	Total    decimal.Decimal
-	Net      decimal.Decimal
-	Refunded decimal.Decimal
-	Counted  bool
-	Why      string // why it does not count, else empty
+	Number   string          `json:"number"`
+	PlacedAt time.Time       `json:"placed_at,omitzero"`
+	Status   string          `json:"status"`
+	Currency string          `json:"currency"`
+	Total    decimal.Decimal `json:"total"`
+	Net      decimal.Decimal `json:"net"`
+	Refunded decimal.Decimal `json:"refunded"`
+	Counted  bool            `json:"counted"`
+	Why      string          `json:"why"` // why it does not count, else empty
 }
 
 // Interval is a membership from the first to the last local day; Last is zero while it stands.
 type Interval struct {
-	Scheme  string
-	Segment string
-	First   time.Time
-	Last    time.Time
+	Scheme  string    `json:"scheme"`
+	Segment string    `json:"segment"`
+	First   time.Time `json:"first,omitzero"`
+	Last    time.Time `json:"last,omitzero"`
 }
 
 // PersonDelivery is what stands at a destination for a person.
 type PersonDelivery struct {
-	Destination string
-	State       string
-	Reason      string
-	Audiences   []string
-	Attributes  map[string]string
-	At          time.Time
+	Destination string            `json:"destination"`
+	State       string            `json:"state"`
+	Reason      string            `json:"reason"`
+	Audiences   []string          `json:"audiences"`
+	Attributes  map[string]string `json:"attributes,omitempty"`
+	At          time.Time         `json:"at,omitzero"`
 }

@@ -1,0 +1,252 @@
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+)
+
+// listed is how many quarantined records and runs are listed one by one.
+const listed = 20
+
+// Options says what to report.
+type Options struct {
+	Now  time.Time // when the report is made
+	AsOf time.Time // of the bridge; zero: that of the last analysis, or Now where there is none
+}
+
+// Report is what there is to tell about one shop.
+type Report struct {
+	MadeAt      time.Time     `json:"made_at"`
+	Overview    Overview      `json:"overview"`
+	Segments    Segmentation  `json:"segments"`
+	BridgeAsOf  time.Time     `json:"bridge_as_of"`
+	Bridge      []BridgeLine  `json:"bridge"`
+	Deliveries  []Delivery    `json:"deliveries"`
+	Quarantined []Quarantined `json:"quarantined"`
+	Warnings    []string      `json:"warnings"` // in words
+}
+
+// Segmentation is how the last analysis divided the customers, and by which rule.
+type Segmentation struct {
+	Store     string          `json:"store"`
+	Currency  string          `json:"currency"`
+	AsOf      time.Time       `json:"as_of,omitzero"` // zero: nothing was analysed yet
+	Day       string          `json:"day"`            // local day of AsOf; orders before its midnight count
+	Basis     analysis.Basis  `json:"basis"`
+	Rule      string          `json:"rule"` // in words
+	Note      string          `json:"note"` // why fewer than five scores were used; empty where there is nothing to say
+	Customers int             `json:"customers"`
+	Orders    int             `json:"orders"`
+	Revenue   decimal.Decimal `json:"revenue"` // on the basis
+	Rows      []SegmentRow    `json:"rows"`
+}
+
+// SegmentRow is one segment: what it is, who is in it, what they are worth.
+type SegmentRow struct {
+	ID            string          `json:"id"`
+	Name          string          `json:"name"`
+	Meaning       string          `json:"meaning"`
+	Action        string          `json:"action"`
+	Customers     int             `json:"customers"`
+	CustomerShare float64         `json:"customer_share"` // 0 to 1
+	Orders        int             `json:"orders"`
+	Gross         decimal.Decimal `json:"gross"`
+	Net           decimal.Decimal `json:"net"`
+	Revenue       decimal.Decimal `json:"revenue"`       // gross or net, by the basis
+	RevenueShare  float64         `json:"revenue_share"` // of the revenue of all segments; 0 where that is not positive
+	AverageOrder  decimal.Decimal `json:"average_order"` // revenue an order
+}
+
+// Collect gathers the report of one shop.
+func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
+	r := Report{MadeAt: o.Now}
+	var err error
+	if r.Overview, err = facts.Overview(ctx); err != nil {
+		return Report{}, fmt.Errorf("overview: %w", err)
+	}
+	if r.Segments, err = segmentation(ctx, facts, r.Overview); err != nil {
+		return Report{}, err
+	}
+	if r.BridgeAsOf = o.AsOf; r.BridgeAsOf.IsZero() {
+		r.BridgeAsOf = r.Segments.AsOf
+	}
+	if r.BridgeAsOf.IsZero() {
+		r.BridgeAsOf = o.Now
+	}
+	if r.Bridge, err = facts.Bridge(ctx, r.BridgeAsOf); err != nil {
+		return Report{}, fmt.Errorf("revenue bridge: %w", err)
+	}
+	if r.Deliveries, err = facts.Deliveries(ctx); err != nil {
+		return Report{}, fmt.Errorf("deliveries: %w", err)
+	}
+	if r.Quarantined, err = facts.Quarantine(ctx, listed); err != nil {
+		return Report{}, fmt.Errorf("quarantine: %w", err)
+	}
+	r.Warnings = append(warnings(r.Overview, r.Segments), holds(r.Deliveries)...)
+	return r, nil
+}
+
+// CollectSegments gathers the segments of one shop as the last analysis left them.
+func CollectSegments(ctx context.Context, facts Facts) (Segmentation, error) {
+	overview, err := facts.Overview(ctx)
+	if err != nil {
+		return Segmentation{}, fmt.Errorf("overview: %w", err)
+	}
+	return segmentation(ctx, facts, overview)
+}
+
+func segmentation(ctx context.Context, facts Facts, overview Overview) (Segmentation, error) {
+	snapshot, err := facts.Groups(ctx, analysis.SchemeRFM)
+	if err != nil {
+		return Segmentation{}, fmt.Errorf("segments: %w", err)
+	}
+	return divide(snapshot, overview)
+}
+
+// divide turns a snapshot into rows, one for every segment, in their order.
+func divide(snapshot Snapshot, overview Overview) (Segmentation, error) {
+	s := Segmentation{Store: overview.Store, Currency: overview.Currency, AsOf: snapshot.AsOf, Basis: analysis.Net}
+	var rule analysis.Rule
+	if snapshot.Rule != "" {
+		var err error
+		if rule, err = analysis.ParseRule(snapshot.Rule); err != nil {
+			return Segmentation{}, err
+		}
+		s.Basis = rule.Basis
+	}
+	groups := map[string]Group{}
+	for _, g := range snapshot.Groups {
+		groups[g.Segment] = g
+		s.Customers += g.Customers
+		s.Orders += g.Orders
+		s.Revenue = s.Revenue.Add(revenue(g, s.Basis))
+	}
+	for _, d := range segment.Definitions() {
+		s.Rows = append(s.Rows, s.row(d, groups[d.ID]))
+	}
+	if !s.AsOf.IsZero() {
+		s.Day = snapshot.AsOf.In(location(overview)).Format(time.DateOnly)
+		s.Rule, s.Note = rule.Words(), rule.Note(s.Customers)
+	}
+	return s, nil
+}
+
+func (s Segmentation) row(d segment.Definition, g Group) SegmentRow {
+	r := SegmentRow{
+		ID: d.ID, Name: d.Name, Meaning: d.Meaning, Action: d.Action,
+		Customers: g.Customers, Orders: g.Orders, Gross: g.Gross, Net: g.Net, Revenue: revenue(g, s.Basis),
+	}
+	if s.Customers > 0 {
+		r.CustomerShare = float64(g.Customers) / float64(s.Customers)
+	}
+	if s.Revenue.IsPositive() {
+		r.RevenueShare, _ = r.Revenue.Div(s.Revenue).Float64()
+	}
+	if g.Orders > 0 {
+		r.AverageOrder = r.Revenue.DivRound(decimal.NewFromInt(int64(g.Orders)), 4)
+	}
+	return r
+}
+
+func revenue(g Group, basis analysis.Basis) decimal.Decimal {
+	if basis == analysis.Gross {
+		return g.Gross
+	}
+	return g.Net
+}
+
+// location is the shop's time zone, or UTC where it makes no sense.
+func location(o Overview) *time.Location {
+	loc, err := commerce.Location(o.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return loc
+}
+
+// warnings says in words what an owner should know before believing the numbers, and what to do about it.
+func warnings(o Overview, s Segmentation) []string {
+	var all []string
+	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	switch {
+	case !o.Loaded:
+		say("The first load is not complete: nothing is analysed or pushed before it is. `perennial status` says how far it is.")
+	case s.AsOf.IsZero():
+		say("Nothing was analysed yet. `perennial analyze` does it now; the next nightly run does it by itself.")
+	}
+	if s.Note != "" {
+		say("%s", s.Note)
+	}
+	if o.Unattributed > 0 {
+		say("%s neither an account nor an e-mail address, and %s to no segment.",
+			of(o.Unattributed, "order names", "orders name"), verb(o.Unattributed, "belongs", "belong"))
+	}
+	for _, code := range slices.Sorted(maps.Keys(o.SetAside)) {
+		n := o.SetAside[code]
+		say("%s in %s %s set aside, because no rate to %s is known; add one under rates in the configuration to count %s.",
+			of(n, "order", "orders"), code, verb(n, "is", "are"), o.Currency, verb(n, "it", "them"))
+	}
+	for _, status := range slices.Sorted(maps.Keys(o.UnknownStatuses)) {
+		n := o.UnknownStatuses[status]
+		say("%s the status %q, which is unknown, and %s not count; if it is a purchase, add it to purchase_statuses.",
+			of(n, "order has", "orders have"), status, verb(n, "does", "do"))
+	}
+	if o.Quarantined > 0 {
+		say("%s could not be read; %s kept aside with the reason and tried again at every sweep. `perennial status` lists %s.",
+			of(o.Quarantined, "record", "records"), verb(o.Quarantined, "it is", "they are"), verb(o.Quarantined, "it", "them"))
+	}
+	return all
+}
+
+// holds says what the guard stopped, and the command that lets it pass.
+func holds(deliveries []Delivery) []string {
+	var all []string
+	for _, d := range deliveries {
+		for _, h := range d.Held {
+			all = append(all, fmt.Sprintf("Nothing was pushed to %s, because %s. If that is right: %s", d.Destination, shrinking(h), confirm(h)))
+		}
+	}
+	return all
+}
+
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+func shrinking(h Held) string {
+	if h.After == 0 {
+		return fmt.Sprintf("the audience %q would be emptied of its %s", h.Name, of(h.Before, "member", "members"))
+	}
+	return fmt.Sprintf("the audience %q would shrink from %s to %s", h.Name, count(h.Before), count(h.After))
+}
+
+// confirm is the command that lets a held audience pass, quoted for a shell.
+func confirm(h Held) string {
+	return "perennial push --confirm '" + strings.ReplaceAll(h.Name, "'", `'\''`) + "'"
+}
+
+// JSON writes anything this package collects, indented, with a line break at its end.
+func JSON(w io.Writer, what any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(what); err != nil {
+		return fmt.Errorf("write json: %w", err)
+	}
+	return nil
+}

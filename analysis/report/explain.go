@@ -1,0 +1,245 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/rfm"
+	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+)
+
+// Explanation is everything that explains where one person stands. It names them by e-mail address and account only.
+type Explanation struct {
+	Store      string               `json:"store"`
+	Currency   string               `json:"currency"`
+	TimeZone   string               `json:"time_zone"`
+	AsOf       time.Time            `json:"as_of,omitzero"` // of the last analysis
+	Rule       *analysis.Rule       `json:"rule,omitempty"`
+	Thresholds *analysis.Thresholds `json:"thresholds,omitempty"` // in force as of AsOf
+	Person     Person               `json:"person"`
+}
+
+// CollectPerson explains the person with an e-mail address, in any spelling; ok is false where nobody is known by it.
+// The thresholds are those in force, such as analysis.Standing returns; nil leaves them out.
+func CollectPerson(ctx context.Context, facts Facts, email string, thresholds *analysis.Thresholds) (e Explanation, ok bool, err error) {
+	overview, err := facts.Overview(ctx)
+	if err != nil {
+		return Explanation{}, false, fmt.Errorf("overview: %w", err)
+	}
+	person, ok, err := facts.Person(ctx, commerce.Email(email))
+	if err != nil {
+		return Explanation{}, false, fmt.Errorf("person: %w", err)
+	}
+	if !ok {
+		return Explanation{}, false, nil
+	}
+	snapshot, err := facts.Groups(ctx, analysis.SchemeRFM)
+	if err != nil {
+		return Explanation{}, false, fmt.Errorf("segments: %w", err)
+	}
+	e = Explanation{
+		Store: overview.Store, Currency: overview.Currency, TimeZone: overview.TimeZone,
+		AsOf: snapshot.AsOf, Thresholds: thresholds, Person: person,
+	}
+	if snapshot.Rule != "" {
+		rule, err := analysis.ParseRule(snapshot.Rule)
+		if err != nil {
+			return Explanation{}, false, err
+		}
+		e.Rule = &rule
+	}
+	return e, true, nil
+}
+
+// Explain writes one person's values, the thresholds they meet, the segment that follows, and what was delivered.
+func Explain(w io.Writer, e Explanation, width int, colour bool) error {
+	p := newPage(w, width, colour)
+	p.say(bold, "", "%s", e.Person.Email)
+	p.say(dim, "", "%s in %s. Consent: %s.", account(e.Person), e.Store, known(e.Person.Consent))
+	p.values(e)
+	p.membership(e)
+	p.orders(e)
+	for _, d := range e.Person.Deliveries {
+		p.personDelivery(d, e.location())
+	}
+	if len(e.Person.Deliveries) == 0 {
+		p.heading("Deliveries")
+		p.say(plain, "  ", "Nothing of ours stands anywhere for this person.")
+	}
+	return p.done("explanation")
+}
+
+func (e Explanation) location() *time.Location { return location(Overview{TimeZone: e.TimeZone}) }
+
+func account(p Person) string {
+	if p.CustomerID == "" {
+		return "A guest without an account"
+	}
+	return "Customer " + p.CustomerID
+}
+
+func known(text string) string {
+	if text == "" {
+		return "not known"
+	}
+	return text
+}
+
+// values writes the three values with the score each gives and what that score covers.
+func (p *page) values(e Explanation) {
+	person := e.Person
+	if e.AsOf.IsZero() || person.R == 0 {
+		p.heading("Score")
+		p.say(plain, "  ", "%s", unscored(e))
+		return
+	}
+	day := analysis.Day(e.AsOf, e.location())
+	p.heading("Score %d%d%d as of %s", person.R, person.F, person.M, analysis.Date(day).Format(time.DateOnly))
+	basis, bins := analysis.Net, rfm.MaxBins
+	if e.Rule != nil {
+		basis, bins = e.Rule.Basis, e.Rule.Used
+	}
+	amount := person.Net
+	if basis == analysis.Gross {
+		amount = person.Gross
+	}
+	recency := day - analysis.Day(person.LastDay, time.UTC)
+	t := e.Thresholds
+	if t == nil {
+		t = &analysis.Thresholds{}
+	}
+	p.table([]align{left, right, right, left}, []row{
+		{dim, []string{"", "value", "score", "this score covers"}},
+		{plain, []string{"Recency", of(recency, "day", "days"), score(person.R, bins), covers(t.Recency, person.R, wholeNumber)}},
+		{plain, []string{"Frequency", of(person.Counted, "order", "orders"), score(person.F, bins), covers(t.Frequency, person.F, wholeNumber)}},
+		{plain, []string{"Monetary, " + string(basis), Money(amount, e.Currency), score(person.M, bins), covers(t.Monetary, person.M, e.tenThousandths)}},
+	})
+	if e.Rule != nil {
+		p.say(dim, "  ", "%s", e.Rule.Words())
+	}
+}
+
+func unscored(e Explanation) string {
+	switch {
+	case e.AsOf.IsZero():
+		return "Nothing was analysed yet."
+	case e.Person.Counted == 0:
+		return "None: no order of this person counts as a purchase."
+	default:
+		return "None yet: the next analysis scores this person."
+	}
+}
+
+func score(value, bins int) string { return fmt.Sprintf("%d of %d", value, bins) }
+
+func wholeNumber(v int64) string { return group(fmt.Sprint(v)) }
+
+func (e Explanation) tenThousandths(v int64) string { return Money(decimal.New(v, -4), e.Currency) }
+
+// covers says which values got a score, and how many customers did.
+func covers(ranges []rfm.Range, score int, write func(int64) string) string {
+	if score < 1 || score > len(ranges) || ranges[score-1].Customers == 0 {
+		return ""
+	}
+	r := ranges[score-1]
+	span := write(r.Min)
+	if r.Max != r.Min {
+		span += " to " + write(r.Max)
+	}
+	return span + " (" + of(r.Customers, "customer", "customers") + ")"
+}
+
+// membership writes the segment that stands and those that stood before.
+func (p *page) membership(e Explanation) {
+	if d, ok := segment.Find(e.Person.Segment); ok {
+		p.heading("Segment: %s", d.Name)
+		p.say(plain, "  ", "%s", d.Meaning)
+		p.say(green, "  > ", "%s", d.Action)
+		p.because(e)
+	}
+	if len(e.Person.History) == 0 {
+		return
+	}
+	p.heading("History")
+	var rows []row
+	for _, i := range e.Person.History {
+		until := "today"
+		if !i.Last.IsZero() {
+			until = i.Last.Format(time.DateOnly)
+		}
+		rows = append(rows, row{plain, []string{i.First.Format(time.DateOnly), "to " + until, segmentName(i.Segment), i.Scheme}})
+	}
+	p.table([]align{left, left, left, left}, rows)
+}
+
+// because says which cell of the map the scores lead to.
+func (p *page) because(e Explanation) {
+	if e.Rule == nil || e.Person.R == 0 {
+		return
+	}
+	place := func(s int) int { return segment.Place(uint8(s), e.Rule.Used) }
+	cell := fmt.Sprintf("%d%d%d", place(e.Person.R), place(e.Person.F), place(e.Person.M))
+	text := "The map sends " + cell + " here."
+	if e.Rule.Used != segment.Fives {
+		text = fmt.Sprintf("With %s, the scores stand for %s on the map of fives, which sends it here.", of(e.Rule.Used, "score", "scores"), cell)
+	}
+	if len(e.Rule.Segments) > 0 {
+		text += " The configuration changes the map."
+	}
+	p.say(dim, "  ", "%s", text)
+}
+
+func segmentName(id string) string {
+	if d, ok := segment.Find(id); ok {
+		return d.Name
+	}
+	return id
+}
+
+// orders writes the orders and whether each counts.
+func (p *page) orders(e Explanation) {
+	if len(e.Person.Orders) == 0 {
+		return
+	}
+	p.heading("Orders: %s counted", count(e.Person.Counted))
+	rows := []row{{dim, []string{"order", "placed", "status", "total", "refunded", "net", "counts"}}}
+	for _, o := range e.Person.Orders {
+		counts := "yes"
+		if !o.Counted {
+			counts = "no: " + o.Why
+		}
+		rows = append(rows, row{plain, []string{
+			o.Number, o.PlacedAt.In(e.location()).Format(time.DateOnly), o.Status,
+			Money(o.Total, o.Currency) + " " + o.Currency, Money(o.Refunded, o.Currency), Money(o.Net, e.Currency), counts,
+		}})
+	}
+	p.table([]align{left, left, left, right, right, right, left}, rows)
+}
+
+// personDelivery writes what stands at one destination for the person, or why nothing does.
+func (p *page) personDelivery(d PersonDelivery, loc *time.Location) {
+	p.heading("%s: %s", where(d.Destination), known(d.State))
+	if d.Reason != "" {
+		p.say(yellow, "  ", "Because: %s.", strings.TrimSuffix(d.Reason, "."))
+	}
+	if !d.At.IsZero() {
+		p.say(dim, "  ", "Last tried %s.", d.At.In(loc).Format(stamp))
+	}
+	var rows []row
+	for _, key := range d.Audiences {
+		rows = append(rows, row{plain, []string{"in the audience", segmentName(key)}})
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.Attributes)) {
+		rows = append(rows, row{plain, []string{key, d.Attributes[key]}})
+	}
+	p.table([]align{left, left}, rows)
+}

@@ -1,0 +1,192 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// StoreStatus is how one shop is doing.
+type StoreStatus struct {
+	Now         time.Time     `json:"now"`
+	Overview    Overview      `json:"overview"`
+	Deliveries  []Delivery    `json:"deliveries"`
+	Runs        []Run         `json:"runs"` // newest first
+	Quarantined []Quarantined `json:"quarantined"`
+	Warnings    []string      `json:"warnings"`
+}
+
+// CollectStatus gathers the status of one shop.
+func CollectStatus(ctx context.Context, facts Facts, now time.Time) (StoreStatus, error) {
+	s := StoreStatus{Now: now}
+	var err error
+	if s.Overview, err = facts.Overview(ctx); err != nil {
+		return StoreStatus{}, fmt.Errorf("overview: %w", err)
+	}
+	if s.Deliveries, err = facts.Deliveries(ctx); err != nil {
+		return StoreStatus{}, fmt.Errorf("deliveries: %w", err)
+	}
+	if s.Runs, err = facts.Runs(ctx, listed); err != nil {
+		return StoreStatus{}, fmt.Errorf("runs: %w", err)
+	}
+	if s.Quarantined, err = facts.Quarantine(ctx, listed); err != nil {
+		return StoreStatus{}, fmt.Errorf("quarantine: %w", err)
+	}
+	segments, err := segmentation(ctx, facts, s.Overview)
+	if err != nil {
+		return StoreStatus{}, err
+	}
+	s.Warnings = append(warnings(s.Overview, segments), holds(s.Deliveries)...)
+	return s, nil
+}
+
+// Status writes how every shop is doing: how far its data is, what ran and runs next, what is held or set aside.
+func Status(w io.Writer, shops []StoreStatus, width int, colour bool) error {
+	p := newPage(w, width, colour)
+	if len(shops) == 0 {
+		p.say(plain, "", "No shop is configured. `perennial init` adds one.")
+	}
+	for i, s := range shops {
+		if i > 0 {
+			p.line("")
+			p.line(p.paint(dim, strings.Repeat("-", p.width)))
+		}
+		p.store(s)
+	}
+	return p.done("status")
+}
+
+func (p *page) store(s StoreStatus) {
+	o, loc := s.Overview, location(s.Overview)
+	p.line(p.paint(bold, cells.Truncate(title(o), p.width, "…")))
+	p.say(plain, "", "%s Now %s, %s. %s", load(o, loc), s.Now.In(loc).Format(stamp), zone(o), next(o, loc))
+	p.resources(o, loc)
+	if len(s.Deliveries) > 0 {
+		p.heading("Destinations")
+		p.table([]align{left, right, right, right, right, right, left}, destinations(s.Deliveries, loc))
+	}
+	p.runs(s.Runs, loc)
+	p.quarantine(s.Quarantined, o.Quarantined)
+	if len(s.Warnings) > 0 {
+		p.heading("Please note")
+		for _, warning := range s.Warnings {
+			p.say(yellow, "  ! ", "%s", warning)
+		}
+	}
+}
+
+func load(o Overview, loc *time.Location) string {
+	switch {
+	case !o.Loaded:
+		return "The first load is under way or waiting."
+	case o.LoadedAt.IsZero():
+		return "The first load is complete."
+	default:
+		return "First load complete since " + o.LoadedAt.In(loc).Format(stamp) + "."
+	}
+}
+
+func next(o Overview, loc *time.Location) string {
+	if o.NextRun.IsZero() {
+		return "No run is planned."
+	}
+	return "Next run " + o.NextRun.In(loc).Format(stamp) + "."
+}
+
+// resources writes how far each resource is.
+func (p *page) resources(o Overview, loc *time.Location) {
+	if len(o.Resources) == 0 {
+		return
+	}
+	p.heading("Data: %s", people(o))
+	rows := []row{{dim, []string{"", "stored", "last complete", "under way"}}}
+	for _, r := range o.Resources {
+		rows = append(rows, row{plain, []string{r.Name, count(r.Records), when(r.SyncedAt, loc), progress(r)}})
+	}
+	p.table([]align{left, right, left, left}, rows)
+}
+
+func when(at time.Time, loc *time.Location) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return at.In(loc).Format(stamp)
+}
+
+// progress says how far an unfinished pull is.
+func progress(r Resource) string {
+	switch {
+	case r.Done:
+		return ""
+	case r.Total > 0:
+		return fmt.Sprintf("%s of %s, %s", count(r.Read), count(r.Total), percent(min(1, float64(r.Read)/float64(r.Total))))
+	case r.Read > 0:
+		return count(r.Read) + " read"
+	default:
+		return "not begun"
+	}
+}
+
+func destinations(deliveries []Delivery, loc *time.Location) []row {
+	rows := []row{{dim, []string{"", "delivered", "waiting", "withheld", "refused", "held", "last push"}}}
+	for _, d := range deliveries {
+		rows = append(rows, row{plain, []string{
+			where(d.Destination), count(d.Delivered), count(d.Waiting), count(sum(d.Withheld)), count(sum(d.Refused)), count(len(d.Held)),
+			when(d.PushedAt, loc),
+		}})
+	}
+	return rows
+}
+
+func sum(counts map[string]int) int {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// runs writes the last runs with what they did, and what went wrong and what to do about it.
+func (p *page) runs(runs []Run, loc *time.Location) {
+	if len(runs) == 0 {
+		return
+	}
+	p.heading("Runs, newest first")
+	for _, r := range runs {
+		look := plain
+		if r.Error != "" {
+			look = yellow
+		}
+		p.say(look, "  ", "%s  %s %s%s%s", r.Started.In(loc).Format(stamp), r.Kind, r.State, lasting(r), did(r.Counts))
+		if r.Error != "" {
+			p.say(plain, "    ", "%s", r.Error)
+		}
+		if r.Remedy != "" {
+			p.say(green, "    > ", "%s", r.Remedy)
+		}
+	}
+}
+
+func lasting(r Run) string {
+	if r.Ended.IsZero() {
+		return ""
+	}
+	return " in " + r.Ended.Sub(r.Started).Round(time.Second).String()
+}
+
+func did(counts map[string]int) string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(counts)) {
+		if counts[key] != 0 {
+			parts = append(parts, count(counts[key])+" "+strings.ReplaceAll(key, "_", " "))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}

@@ -1,0 +1,219 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/segment"
+)
+
+// stamp is how moments are written, in the shop's time zone.
+const stamp = "2006-01-02 15:04"
+
+// Terminal writes the report for people, as wide as the terminal allows.
+func Terminal(w io.Writer, r Report, width int, colour bool) error {
+	p := newPage(w, width, colour)
+	loc := location(r.Overview)
+	p.line(p.paint(bold, cells.Truncate(title(r.Overview), p.width, "…")))
+	p.say(dim, "", "Made %s, %s. %s", r.MadeAt.In(loc).Format(stamp), zone(r.Overview), people(r.Overview))
+	p.segments(r.Segments)
+	p.bridge(r)
+	for _, d := range r.Deliveries {
+		p.delivery(d, loc)
+	}
+	p.quarantine(r.Quarantined, r.Overview.Quarantined)
+	if len(r.Warnings) > 0 {
+		p.heading("Please note")
+		for _, warning := range r.Warnings {
+			p.say(yellow, "  ! ", "%s", warning)
+		}
+	}
+	return p.done("report")
+}
+
+func (p *page) done(what string) error {
+	if p.err != nil {
+		return fmt.Errorf("write %s: %w", what, p.err)
+	}
+	return nil
+}
+
+func title(o Overview) string {
+	text := clean(o.Store)
+	if o.Shop != "" && o.Shop != o.Store {
+		text += ": " + clean(o.Shop)
+	}
+	if o.Platform != "" {
+		text += " (" + clean(o.Platform) + ")"
+	}
+	return text
+}
+
+func zone(o Overview) string {
+	if o.TimeZone == "" {
+		return "UTC"
+	}
+	return o.TimeZone
+}
+
+func people(o Overview) string {
+	return fmt.Sprintf("%s, of whom %s no account in the shop.", of(o.People, "person", "people"), of(o.Guests, "has", "have"))
+}
+
+// segments writes the table of segments with shares and bars.
+func (p *page) segments(s Segmentation) {
+	if s.AsOf.IsZero() {
+		p.heading("Segments")
+		p.say(plain, "  ", "None yet.")
+		return
+	}
+	p.heading("Segments as of %s, %s revenue in %s", s.Day, s.Basis, s.Currency)
+	rows := []row{{dim, []string{"", "customers", "", "revenue", "", "per order", ""}}}
+	for _, r := range s.Rows {
+		rows = append(rows, row{plain, []string{
+			r.Name, count(r.Customers), percent(r.CustomerShare), Money(r.Revenue, s.Currency), percent(r.RevenueShare),
+			average(r.Orders, Money(r.AverageOrder, s.Currency)), "",
+		}})
+	}
+	total := s.row(segment.Definition{}, Group{Orders: s.Orders, Gross: s.Revenue, Net: s.Revenue})
+	rows = append(rows, row{bold, []string{
+		"All", count(s.Customers), "", Money(s.Revenue, s.Currency), "", average(s.Orders, Money(total.AverageOrder, s.Currency)), "",
+	}})
+	p.bars(s, rows)
+	p.table([]align{left, right, right, right, right, right, left}, rows)
+	p.say(dim, "  ", "%s Orders placed before %s count. %s", s.Rule, s.Day, basisWords(s.Basis))
+}
+
+// bars fills the last column with bars of the share of revenue, as far as the page has room.
+func (p *page) bars(s Segmentation, rows []row) {
+	const longest, shortest = 20, 4
+	taken := 0
+	for i := range rows[0].cells {
+		widest := 0
+		for _, r := range rows {
+			widest = max(widest, cells.StringWidth(r.cells[i]))
+		}
+		taken += widest + 2
+	}
+	room := min(p.width-taken, longest)
+	if room < shortest {
+		return
+	}
+	most := 0.0
+	for _, r := range s.Rows {
+		most = max(most, r.RevenueShare)
+	}
+	for i, r := range s.Rows {
+		if most > 0 {
+			rows[i+1].cells[len(rows[i+1].cells)-1] = bar(r.RevenueShare/most, room)
+		}
+	}
+}
+
+func average(orders int, amount string) string {
+	if orders == 0 {
+		return "-"
+	}
+	return amount
+}
+
+func basisWords(b analysis.Basis) string {
+	if b == analysis.Gross {
+		return "Gross revenue: goods less discounts, before refunds."
+	}
+	return "Net revenue: goods less discounts and refunds."
+}
+
+// bridge leads from the shop's own revenue to ours.
+func (p *page) bridge(r Report) {
+	if len(r.Bridge) == 0 {
+		return
+	}
+	p.heading("From the shop's revenue to ours, orders before %s, in %s",
+		r.BridgeAsOf.In(location(r.Overview)).Format(stamp), r.Overview.Currency)
+	rows := []row{{dim, []string{"", "orders", "amount"}}}
+	for _, b := range r.Bridge {
+		look, orders := plain, ""
+		if b.Sum {
+			look = bold
+		}
+		if b.Orders != 0 {
+			orders = count(b.Orders)
+		}
+		label := b.Label
+		if !b.Sum {
+			label = "  " + label
+		}
+		rows = append(rows, row{look, []string{label, orders, Money(b.Amount, r.Overview.Currency)}})
+	}
+	p.table([]align{left, right, right}, rows)
+}
+
+// delivery writes what stands at one destination, and what was kept back and why.
+func (p *page) delivery(d Delivery, loc *time.Location) {
+	if d.PushedAt.IsZero() {
+		p.heading("%s: nothing pushed yet", where(d.Destination))
+	} else {
+		p.heading("%s: pushed %s", where(d.Destination), d.PushedAt.In(loc).Format(stamp))
+	}
+	var rows []row
+	for _, a := range d.Audiences {
+		rows = append(rows, row{plain, []string{a.Name, count(a.Members)}})
+	}
+	rows = append(rows, row{bold, []string{"People delivered", count(d.Delivered)}})
+	if d.Waiting > 0 {
+		rows = append(rows, row{plain, []string{"Waiting for the next push", count(d.Waiting)}})
+	}
+	rows = append(rows, reasons("Withheld", d.Withheld)...)
+	rows = append(rows, reasons("Refused", d.Refused)...)
+	p.table([]align{left, right}, rows)
+	if len(d.Held) > 0 {
+		p.say(yellow, "  ! ", "The guard stopped this push; the notes below say what it would have done and how to let it pass.")
+	}
+}
+
+// where names a destination for people.
+func where(destination string) string {
+	if destination == "shop" {
+		return "Tags in the shop"
+	}
+	return destination
+}
+
+// reasons lists counts by reason, the largest first.
+func reasons(what string, counts map[string]int) []row {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		if counts[a] != counts[b] {
+			return counts[b] - counts[a]
+		}
+		if a < b {
+			return -1
+		}
+		return 1
+	})
+	var rows []row
+	for _, name := range names {
+		rows = append(rows, row{plain, []string{what + ": " + name, count(counts[name])}})
+	}
+	return rows
+}
+
+// quarantine lists records that could not be read.
+func (p *page) quarantine(list []Quarantined, total int) {
+	if len(list) == 0 {
+		return
+	}
+	p.heading("Records that could not be read")
+	rows := []row{{dim, []string{"record", "reason", "tries"}}}
+	for _, q := range list {
+		rows = append(rows, row{plain, []string{q.Resource + " " + q.ID, q.Reason, count(q.Tries)}})
+	}
+	p.table([]align{left, left, right}, rows)
+	if total > len(list) {
+		p.say(dim, "  ", "and %s more.", count(total-len(list)))
+	}
+}
