@@ -14,11 +14,17 @@ import (
 type Target struct {
 	Destination  string                // name in the configuration; the shop's own tags have the name "shop"
 	Audiences    []connectors.Audience // those wanted, with remote ids after Ensure
-	Attributes   []string              // keys of the attributes that are pushed: segment, segment_name, rfm, since ...
+	Attributes   []string              // keys of the attributes that are pushed: segment, segment_name, rfm, since
+	Names        map[string]string     // names for people of all segments, by id, for the attribute segment_name
+	Exclude      []string              // normalised e-mail addresses that are never sent there
 	NeedsConsent bool                  // being in an audience means being mailed
 	Consent      ConsentMode
 	NeedsAccount bool // only registered customers can be reached (a shop's own tags)
 	Guard        Guard
+	// AskAgain is how long people whom the platform did not take, because they are not there or not subscribed, are
+	// left in peace before they are offered again; a week where it is zero. A change of what is desired for them
+	// offers them at once.
+	AskAgain time.Duration
 }
 
 // ConsentMode says where consent to marketing is known.
@@ -34,9 +40,10 @@ const (
 	ConsentOwner ConsentMode = "owner"
 )
 
-// Guard stops a push that looks like a mistake.
+// Guard stops a push that looks like a mistake: one that would empty an audience of any size, or shrink one of MinSize or
+// more by a larger share than Shrink.
 type Guard struct {
-	Shrink    float64  // largest share of an audience that may leave at once, such as 0.3
+	Shrink    float64  // such as 0.3; 0 means that shrinking is not watched
 	MinSize   int      // of the audiences to which Shrink applies
 	Confirmed []string // names or keys of audiences that the owner confirmed for this push
 }
@@ -58,11 +65,13 @@ type Ledger interface {
 	Next(ctx context.Context, target Target, after int64, limit int) ([]connectors.Change, error)
 
 	// Record stores outcomes: the delivered state only for those that the platform confirmed. It removes the
-	// confirmed, the refused and the withheld from the work list.
-	Record(ctx context.Context, destination string, outcomes []connectors.Outcome, at time.Time) error
+	// confirmed, the refused and the withheld from the work list. It returns how many were withheld though something of
+	// ours stands there: a plan made afterwards makes them leave.
+	Record(ctx context.Context, destination string, outcomes []connectors.Outcome, at time.Time) (leaving int, err error)
 
-	// SaveJob stores a pending job with the people in it, or removes it when the job is empty.
-	SaveJob(ctx context.Context, destination string, job connectors.Job, people []int64) error
+	// SaveJob stores a pending job with the people in it and when it was given; the empty job takes people out of
+	// whatever job they are in, and a job without people ends.
+	SaveJob(ctx context.Context, destination string, job connectors.Job, people []int64, at time.Time) error
 
 	// Jobs returns pending jobs.
 	Jobs(ctx context.Context, destination string) ([]Pending, error)
@@ -70,11 +79,21 @@ type Ledger interface {
 	// Suppress notes that a person must not be in any audience again until they subscribe again themselves.
 	Suppress(ctx context.Context, destination string, people []int64, reason string, at time.Time) error
 
-	// Delivered pages through what stands at a destination, for read-back and purge.
+	// Delivered pages through what stands at a destination, for read-back and purge: what was confirmed, and what
+	// tries without an answer may have put there.
 	Delivered(ctx context.Context, destination string, after int64, limit int) ([]Delivery, error)
 
-	// Forget drops the delivered state of people who were taken out of a destination by purge or erasure.
+	// Standing returns what stands at a destination for one person; ok is false where nothing does.
+	Standing(ctx context.Context, destination string, person int64) (delivery Delivery, ok bool, err error)
+
+	// Correct notes what read-back found to stand in place of what was delivered, so that the next plan mends it.
+	Correct(ctx context.Context, destination string, found []Delivery, at time.Time) error
+
+	// Forget drops all memory of deliveries to people who were taken out of a destination by purge or erasure.
 	Forget(ctx context.Context, destination string, people []int64) error
+
+	// ForgetAudiences drops the audiences made for a destination, with holds, jobs and the rest of its work list.
+	ForgetAudiences(ctx context.Context, destination string) error
 }
 
 // Plan is the difference between desired and delivered.
@@ -82,16 +101,19 @@ type Plan struct {
 	Audiences []Difference
 	Changes   int            // people to write
 	Unchanged int            // people already as desired
-	Withheld  map[string]int // by reason
+	Withheld  map[string]int // people desired there whom the plan leaves out or the platform did not take, by reason
 	Held      []Hold         // what the guard stops; then nothing is pushed
+	// Moved counts people whom the platform knows under an address that is not theirs any more. They leave under the
+	// old one in this push; a plan made afterwards brings them in under the new one.
+	Moved int
 }
 
 // Difference is what a push would do to one audience.
 type Difference struct {
 	Audience connectors.Audience
 	Before   int // members delivered
-	After    int // members desired
-	Join     int
+	After    int // members after the push, if everybody who joins is taken
+	Join     int // without those whom the platform did not take before and who are offered again
 	Leave    int
 }
 
@@ -104,13 +126,14 @@ type Hold struct {
 
 // Pending is a job that a platform has not finished.
 type Pending struct {
-	Job    connectors.Job
-	People []int64
+	Job       connectors.Job
+	People    []int64
+	StartedAt time.Time
 }
 
 // Delivery is what stands at a destination for one person.
 type Delivery struct {
-	Person     connectors.Person
+	Person     connectors.Person // with the address under which the platform knows them
 	RemoteID   string
 	Audiences  []string
 	Attributes map[string]string

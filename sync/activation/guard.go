@@ -1,0 +1,36 @@
+package activation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Holds reports whether the guard stops a push that makes this difference.
+func (g Guard) Holds(d Difference) bool {
+	if d.Leave == 0 || slices.ContainsFunc(g.Confirmed, func(name string) bool {
+		return name == d.Audience.Key || strings.EqualFold(name, d.Audience.Name)
+	}) {
+		return false
+	}
+	if d.After == 0 {
+		return true
+	}
+	return g.Shrink > 0 && d.Before >= g.MinSize && float64(d.Before-d.After) > g.Shrink*float64(d.Before)
+}
+
+// HeldError is returned where the guard stopped a push. Nothing was sent.
+type HeldError struct {
+	Destination string
+	Held        []Hold
+}
+
+// Error names the audiences, and the command that lets them pass.
+func (e *HeldError) Error() string {
+	lines := make([]string, len(e.Held))
+	for i, h := range e.Held {
+		lines[i] = fmt.Sprintf("audience %q would go from %d to %d members (if that is right: perennial push --confirm %s)",
+			h.Audience.Name, h.Before, h.After, h.Audience.Key)
+	}
+	return fmt.Sprintf("push to %s held, nothing was sent: %s", e.Destination, strings.Join(lines, "; "))
+}

@@ -1,0 +1,424 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/sync/activation"
+)
+
+// week is how long people whom the platform did not take are left in peace where the target does not say.
+const week = 7 * 24 * time.Hour
+
+// attributeValues are the attributes that can be pushed, as SQL over a compared row c and its rule r.
+var attributeValues = map[string]string{
+	"segment":      `c.segment`,
+	"segment_name": `coalesce(r.name, c.segment)`,
+	"rfm":          `concat(c.score / 10000, c.score / 100 % 100, c.score % 100)`,
+	"since":        `to_char(c.since, 'YYYY-MM-DD')`,
+}
+
+// leftOut is the reason why the plan itself leaves out a person p, in SQL. Consent matters only where membership means
+// mail: there, a no in the shop or at any destination outweighs every yes that is not newer.
+func leftOut(target activation.Target) string {
+	text := `CASE WHEN NOT ($10 OR coalesce(r.audience, '') <> '') THEN NULL
+		WHEN p.email IN (SELECT unnest($9::text[])) THEN '` + connectors.ReasonExcluded + `'
+		WHEN $8 AND coalesce(p.customer_id, '') = '' THEN '` + connectors.ReasonNoAccount + `'
+		WHEN NOT $8 AND coalesce(p.email, '') = '' THEN '` + connectors.ReasonNoEmail + `'`
+	if target.NeedsConsent {
+		text += `
+		WHEN y.consent = 'unsubscribed' THEN '` + connectors.ReasonUnsubscribed + `'
+		WHEN u.at IS NOT NULL AND NOT coalesce(y.consent = 'subscribed' AND y.said_at > u.at, false) THEN u.reason`
+		if target.Consent == activation.ConsentShop {
+			text += `
+		WHEN y.consent IS NULL THEN '` + connectors.ReasonNoConsent + `'`
+		}
+	}
+	return text + ` END`
+}
+
+// comparison returns the query parts that hold everybody's desired state against what stands at the destination and what
+// earlier tries left without an answer. The goal is what to write: the desired state, or nothing for those who have to
+// leave: whom the plan leaves out, whom the platform knows under an old address, and whom it withheld lately while
+// something of ours stood there. Verdicts: job (a pending job decides), change (to be written), none (nothing stands and
+// nothing shall), same, tried (the platform did not take exactly this).
+//
+// $1 store, $2 destination, $3 segments with their $4 audiences, $5 fixed parts of the hash and $12 names, $6 and $7
+// whether score and day are pushed, $8 whether an account is needed, $9 excluded addresses, $10 whether attributes are
+// pushed, $11 the moment since which people withheld by the platform are left in peace.
+func comparison(target activation.Target) string {
+	consent := ""
+	if target.NeedsConsent {
+		consent = `
+		LEFT JOIN ` + consents + ` y ON y.person_id = p.person_id
+		LEFT JOIN (SELECT DISTINCT ON (person_id) person_id, at, reason FROM suppressions WHERE store_id = $1
+			ORDER BY person_id, at DESC) u ON u.person_id = p.person_id`
+	}
+	return `
+	rules AS MATERIALIZED (
+		SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $12::text[]) AS r (segment, audience, fixed, name)
+	), wanted AS (
+		SELECT p.person_id, s.segment, nullif(r.audience, '') AS audience, s.since,
+			s.r * 10000 + s.f * 100 + s.m AS score, CASE WHEN $8 THEN p.customer_id ELSE p.email END AS address,
+			` + leftOut(target) + ` AS reason,
+			CASE WHEN $10 OR coalesce(r.audience, '') <> '' THEN decode(md5(coalesce(r.fixed, s.segment)
+				|| CASE WHEN $6 THEN (s.r * 10000 + s.f * 100 + s.m)::text || '/' ELSE '' END
+				|| CASE WHEN $7 THEN (s.since - DATE '1970-01-01')::text ELSE '' END), 'hex') END AS hash
+		FROM rfm_scores s JOIN persons p ON p.store_id = $1 AND p.person_id = s.person_id
+		LEFT JOIN rules r ON r.segment = s.segment` + consent + `
+		WHERE s.store_id = $1
+	), side AS (
+		SELECT coalesce(w.person_id, d.person_id) AS person_id, w.segment, w.audience, w.since, w.score, w.address, w.reason,
+			CASE WHEN w.reason IS NULL THEN w.hash END AS desired, d.hash, d.address AS place, d.audiences,
+			d.tried_hash, d.state, d.at, d.reason AS tried_reason
+		FROM wanted w FULL JOIN (SELECT * FROM deliveries WHERE store_id = $1 AND destination = $2) d
+			ON d.person_id = w.person_id
+	), beside AS (
+		SELECT coalesce(s.person_id, o.person_id) AS person_id, s.segment, s.audience, s.since, s.score, s.address, s.reason,
+			s.desired, s.hash, s.audiences, s.tried_hash, s.state, s.at, s.tried_reason, o.job,
+			s.place AS last_address, CASE WHEN s.hash IS NOT NULL THEN s.place ELSE o.address END AS place,
+			s.desired IS NOT NULL AND coalesce(CASE WHEN s.hash IS NOT NULL THEN s.place ELSE o.address END
+				<> s.address, false) AS moved
+		FROM side s FULL JOIN (SELECT * FROM outbox WHERE store_id = $1 AND destination = $2) o ON o.person_id = s.person_id
+	), judged AS (
+		SELECT *, coalesce(state = 'withheld' AND tried_hash = desired AND last_address = address, false) AS again,
+			CASE WHEN NOT moved AND NOT coalesce(state = 'withheld' AND tried_hash = desired AND last_address = address
+				AND at > $11, false) THEN desired END AS goal
+		FROM beside
+	), compared AS (
+		SELECT person_id, segment, audience, since, score, address, reason, place, moved, desired, goal, again, tried_reason,
+			hash IS NOT NULL AS stands, CASE WHEN hash IS NOT NULL THEN audiences END AS before,
+			CASE WHEN job <> '' THEN 'job' WHEN job = '' THEN 'change'
+				WHEN goal IS NULL AND hash IS NULL THEN CASE WHEN desired IS NULL THEN 'none' ELSE 'tried' END
+				WHEN goal = hash THEN 'same'
+				WHEN state = 'refused' AND tried_hash = coalesce(goal, '') AND (goal IS NULL OR last_address = address)
+					AND (NOT moved OR at > $11) THEN 'tried'
+				ELSE 'change' END AS verdict
+		FROM judged
+	)`
+}
+
+// summary sums up the comparison.
+const summary = ` SELECT verdict, moved, again, before, audience, desired IS NOT NULL AS wanted,
+		coalesce(reason, '') AS reason, CASE WHEN again THEN tried_reason ELSE '' END AS tried, count(*) AS people
+	FROM compared GROUP BY 1, 2, 3, 4, 5, 6, 7, 8`
+
+// workList returns the statement parts that store what is to be written. Where an earlier try has no answer yet, what it
+// may have put there is kept in mind. Whom the plan leaves out has no memory of earlier tries.
+func workList(attributes string) string {
+	return `, written AS (
+		INSERT INTO outbox AS b (store_id, destination, person_id, address, audiences, attributes, hash)
+		SELECT $1, $2, c.person_id, CASE WHEN c.goal IS NULL THEN coalesce(c.place, c.address, '') ELSE c.address END,
+			CASE WHEN c.goal IS NULL OR c.audience IS NULL THEN '{}'::text[] ELSE ARRAY[c.audience] END,
+			CASE WHEN c.goal IS NULL THEN '{}'::jsonb ELSE ` + attributes + ` END, c.goal
+		FROM compared c LEFT JOIN rules r ON r.segment = c.segment WHERE c.verdict = 'change'
+		ON CONFLICT (store_id, destination, person_id) DO UPDATE SET address = excluded.address,
+			audiences = excluded.audiences, attributes = excluded.attributes, hash = excluded.hash,
+			strays = ARRAY(SELECT DISTINCT k FROM unnest(b.strays || b.audiences) k ORDER BY k),
+			stray_keys = ARRAY(SELECT k FROM unnest(b.stray_keys) k UNION SELECT jsonb_object_keys(b.attributes) ORDER BY 1)
+	), forgotten AS (
+		DELETE FROM deliveries d USING compared c WHERE d.store_id = $1 AND d.destination = $2
+			AND d.person_id = c.person_id AND d.hash IS NULL AND c.reason IS NOT NULL AND NOT c.stands
+	)`
+}
+
+// errHeld takes the work list back.
+var errHeld = errors.New("held by the guard")
+
+// Plan compares desired with delivered and stores the differences as the work list. Where the guard holds an audience,
+// only that is stored.
+func (s *Store) Plan(ctx context.Context, target activation.Target, dry bool, at time.Time) (activation.Plan, error) {
+	p, err := newPlanner(s.id, target, at)
+	if err != nil {
+		return activation.Plan{}, err
+	}
+	if dry {
+		err := s.read(ctx, func(tx *sqlx.Tx) error { return p.compare(ctx, tx, "WITH"+comparison(target)+summary) })
+		return p.plan, err
+	}
+	err = s.write(ctx, func(tx *sqlx.Tx) error {
+		if err := p.compare(ctx, tx, "WITH"+comparison(target)+workList(p.attributes)+summary); err != nil {
+			return err
+		}
+		if len(p.plan.Held) > 0 {
+			return errHeld
+		}
+		return p.saveOutcome(ctx, tx)
+	})
+	if errors.Is(err, errHeld) {
+		err = s.write(ctx, func(tx *sqlx.Tx) error { return p.saveOutcome(ctx, tx) })
+	}
+	if err != nil {
+		return activation.Plan{}, err
+	}
+	return p.plan, nil
+}
+
+// planner makes one plan.
+type planner struct {
+	store      int64
+	target     activation.Target
+	at         time.Time
+	attributes string // SQL of the attributes object
+	args       []any
+	plan       activation.Plan
+	leftOut    map[string]int // by reason, the plan's own part of what is withheld
+}
+
+func newPlanner(store int64, target activation.Target, at time.Time) (*planner, error) {
+	p := &planner{store: store, target: target, at: at}
+	pushed := map[string]bool{}
+	var pairs []string
+	for _, key := range slices.Compact(slices.Sorted(slices.Values(target.Attributes))) {
+		value, ok := attributeValues[key]
+		if !ok {
+			return nil, &connectors.Error{
+				Kind: connectors.KindPermanent, Op: "push to " + target.Destination,
+				Err:    fmt.Errorf("unknown attribute %q", key),
+				Remedy: "choose among segment, segment_name, rfm and since",
+			}
+		}
+		pushed[key] = true
+		pairs = append(pairs, `'`+key+`', `+value)
+	}
+	p.attributes = `jsonb_build_object(` + strings.Join(pairs, ", ") + `)`
+	if len(pairs) == 0 {
+		p.attributes = `'{}'::jsonb`
+	}
+	ask := target.AskAgain
+	if ask <= 0 {
+		ask = week
+	}
+	segments, audiences, fixed, names := rulesOf(target, pushed)
+	exclude := make([]string, len(target.Exclude))
+	for i, address := range target.Exclude {
+		exclude[i] = strings.ToLower(strings.TrimSpace(address))
+	}
+	p.args = []any{
+		store, target.Destination, pgArray(segments), pgArray(audiences), pgArray(fixed), pushed["rfm"], pushed["since"],
+		target.NeedsAccount, pgArray(exclude), len(pairs) > 0, at.Add(-ask), pgArray(names),
+	}
+	return p, nil
+}
+
+// rulesOf lists what each segment means for the target: its audience, if wanted, what of the hash it decides, and its
+// name. Texts are separated by a character that none of them can hold, so that no two states look alike.
+func rulesOf(target activation.Target, pushed map[string]bool) (segments, audiences, fixed, names []string) {
+	wanted := map[string]bool{}
+	for _, a := range target.Audiences {
+		wanted[a.Key] = true
+		segments = append(segments, a.Key)
+	}
+	for id := range target.Names {
+		if !wanted[id] {
+			segments = append(segments, id)
+		}
+	}
+	slices.Sort(segments)
+	segments = slices.Compact(segments)
+	for _, id := range segments {
+		audience, shown, name := "", "", target.Names[id]
+		if wanted[id] {
+			audience = id
+		}
+		if name == "" {
+			name = id
+		}
+		if pushed["segment"] {
+			shown = id
+		}
+		shown += "\x1f"
+		if pushed["segment_name"] {
+			shown += name
+		}
+		audiences, names = append(audiences, audience), append(names, name)
+		fixed = append(fixed, audience+"\x1f"+shown+"\x1f")
+	}
+	return segments, audiences, fixed, names
+}
+
+// group is one line of the summary.
+type group struct {
+	Verdict  string         `db:"verdict"`
+	Moved    bool           `db:"moved"`
+	Again    bool           `db:"again"`
+	Before   pq.StringArray `db:"before"`
+	Audience sql.NullString `db:"audience"`
+	Wanted   bool           `db:"wanted"`
+	Reason   string         `db:"reason"`
+	Tried    string         `db:"tried"`
+	People   int            `db:"people"`
+}
+
+// compare runs the comparison, with or without storing the work list, and fills in the plan.
+func (p *planner) compare(ctx context.Context, tx *sqlx.Tx, query string) error {
+	if err := wideMemory(ctx, tx); err != nil {
+		return err
+	}
+	var groups []group
+	if err := tx.SelectContext(ctx, &groups, query, p.args...); err != nil {
+		return fmt.Errorf("comparison: %w", err)
+	}
+	known, err := p.known(ctx, tx)
+	if err != nil {
+		return err
+	}
+	p.plan, p.leftOut = activation.Plan{Withheld: map[string]int{}}, map[string]int{}
+	differences := map[string]*activation.Difference{}
+	for _, g := range groups {
+		p.count(g, differences)
+	}
+	p.sortOut(differences, known)
+	return nil
+}
+
+// known returns the audiences made for the destination so far, by key.
+func (p *planner) known(ctx context.Context, tx *sqlx.Tx) (map[string]connectors.Audience, error) {
+	rows, err := tx.QueryxContext(ctx, `SELECT key, name, remote_id FROM audiences WHERE store_id = $1 AND destination = $2`,
+		p.store, p.target.Destination)
+	if err != nil {
+		return nil, fmt.Errorf("audiences: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	known := map[string]connectors.Audience{}
+	for rows.Next() {
+		var a connectors.Audience
+		if err := rows.Scan(&a.Key, &a.Name, &a.ID); err != nil {
+			return nil, fmt.Errorf("audience: %w", err)
+		}
+		known[a.Key] = a
+	}
+	return known, rows.Err()
+}
+
+// count adds one group of people to the plan. People whom the platform did not take before are expected to be withheld
+// again, so they do not count as members to come.
+func (p *planner) count(g group, differences map[string]*activation.Difference) {
+	switch g.Verdict {
+	case "change":
+		p.plan.Changes += g.People
+		if g.Moved {
+			p.plan.Moved += g.People
+		}
+	case "same":
+		p.plan.Unchanged += g.People
+	}
+	if g.Reason != "" {
+		p.plan.Withheld[g.Reason] += g.People
+		p.leftOut[g.Reason] += g.People
+	} else if g.Again {
+		p.plan.Withheld[g.Tried] += g.People
+	}
+	var after []string
+	switch {
+	case g.Verdict == "tried" && !g.Again:
+		after = g.Before // refused: what stands there stays
+	case g.Wanted && g.Audience.Valid && !g.Again:
+		after = []string{g.Audience.String}
+	}
+	of := func(key string) *activation.Difference {
+		if differences[key] == nil {
+			differences[key] = &activation.Difference{Audience: connectors.Audience{Key: key, Name: key}}
+		}
+		return differences[key]
+	}
+	for _, key := range g.Before {
+		of(key).Before += g.People
+		if !slices.Contains(after, key) {
+			of(key).Leave += g.People
+		}
+	}
+	for _, key := range after {
+		of(key).After += g.People
+		if !slices.Contains(g.Before, key) {
+			of(key).Join += g.People
+		}
+	}
+}
+
+// sortOut lists the wanted audiences in the target's order, then those that only stand there still, and asks the guard.
+func (p *planner) sortOut(differences map[string]*activation.Difference, known map[string]connectors.Audience) {
+	var order []connectors.Audience
+	for _, a := range p.target.Audiences {
+		if a.ID == "" {
+			a.ID = known[a.Key].ID
+		}
+		order = append(order, a)
+	}
+	var stale []connectors.Audience
+	for key, d := range differences {
+		if slices.ContainsFunc(order, func(a connectors.Audience) bool { return a.Key == key }) {
+			continue
+		}
+		if a, ok := known[key]; ok {
+			d.Audience = a
+		}
+		stale = append(stale, d.Audience)
+	}
+	slices.SortFunc(stale, func(a, b connectors.Audience) int { return strings.Compare(a.Key, b.Key) })
+	for _, a := range append(order, stale...) {
+		d := activation.Difference{}
+		if found := differences[a.Key]; found != nil {
+			d = *found
+		}
+		d.Audience = a
+		p.plan.Audiences = append(p.plan.Audiences, d)
+		if p.target.Guard.Holds(d) {
+			p.plan.Held = append(p.plan.Held, activation.Hold{Audience: a, Before: d.Before, After: d.After})
+		}
+	}
+}
+
+// saveOutcome stores what the guard holds, and who was left out why unless it held anything.
+func (p *planner) saveOutcome(ctx context.Context, tx *sqlx.Tx) error {
+	var keys, names []string
+	var before, after []int64
+	for _, h := range p.plan.Held {
+		keys, names = append(keys, h.Audience.Key), append(names, h.Audience.Name)
+		before, after = append(before, int64(h.Before)), append(after, int64(h.After))
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM holds WHERE store_id = $1 AND destination = $2 AND key <> ALL ($3)`,
+		p.store, p.target.Destination, pgArray(keys))
+	if err != nil {
+		return fmt.Errorf("holds: %w", err)
+	}
+	if len(keys) > 0 {
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO holds (store_id, destination, key, name, before, after, since)
+			SELECT $1, $2, h.*, $7 FROM unnest($3::text[], $4::text[], $5::int[], $6::int[]) AS h
+			ON CONFLICT (store_id, destination, key) DO UPDATE SET name = excluded.name, before = excluded.before,
+				after = excluded.after`,
+			p.store, p.target.Destination, pgArray(keys), pgArray(names), pgArray(before), pgArray(after), p.at)
+		if err != nil {
+			return fmt.Errorf("holds: %w", err)
+		}
+		return nil
+	}
+	return p.savePush(ctx, tx)
+}
+
+// savePush notes when the plan was made and whom it left out itself, in pushes.
+func (p *planner) savePush(ctx context.Context, tx *sqlx.Tx) error {
+	text, err := json.Marshal(p.leftOut)
+	if err != nil {
+		return fmt.Errorf("push: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO pushes (store_id, destination, at, withheld) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (store_id, destination) DO UPDATE SET at = excluded.at, withheld = excluded.withheld`,
+		p.store, p.target.Destination, p.at, string(text))
+	if err != nil {
+		return fmt.Errorf("push: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,284 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/rfm"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+)
+
+var _ analysis.Facts = (*Store)(nil)
+
+// Shop returns what the analysis must know about the shop.
+func (s *Store) Shop(ctx context.Context) (analysis.Shop, error) {
+	var row struct {
+		Name     string `db:"name"`
+		Currency string `db:"currency"`
+		TimeZone string `db:"time_zone"`
+		Loaded   bool   `db:"loaded"`
+	}
+	err := s.db.GetContext(ctx, &row,
+		`SELECT name, currency, time_zone, loaded_at IS NOT NULL AS loaded FROM stores WHERE store_id = $1`, s.id)
+	if err != nil {
+		return analysis.Shop{}, fmt.Errorf("shop: %w", err)
+	}
+	location, err := commerce.Location(row.TimeZone)
+	if err != nil {
+		return analysis.Shop{}, fmt.Errorf("shop time zone: %w", err)
+	}
+	return analysis.Shop{Name: row.Name, Currency: row.Currency, Location: location, Loaded: row.Loaded}, nil
+}
+
+// localZone returns the time zone of the shop as AT TIME ZONE understands it: there, a fixed offset counts westwards.
+func (s *Store) localZone(ctx context.Context, tx *sqlx.Tx) (string, error) {
+	var name string
+	if err := tx.GetContext(ctx, &name, `SELECT time_zone FROM stores WHERE store_id = $1`, s.id); err != nil {
+		return "", fmt.Errorf("time zone: %w", err)
+	}
+	switch {
+	case name == "":
+		return "UTC", nil
+	case name[0] == '+':
+		return "-" + name[1:], nil
+	case name[0] == '-':
+		return "+" + name[1:], nil
+	default:
+		return name, nil
+	}
+}
+
+// wideMemory gives one transaction the memory that joins and sorts of a million people need.
+func wideMemory(ctx context.Context, tx *sqlx.Tx) error {
+	if _, err := tx.ExecContext(ctx, `SET LOCAL work_mem = '256MB'`); err != nil {
+		return fmt.Errorf("work memory: %w", err)
+	}
+	return nil
+}
+
+// aggregates returns the query that sums up people as of $2 in time zone $3, those in the table or subquery due only,
+// where it is given. An order whose refunds reach its total does not count as an order, though its amounts do, so that
+// they cancel out.
+func aggregates(due string) string {
+	only := func(column string) string {
+		if due == "" {
+			return ""
+		}
+		return ` AND ` + column + ` IN (SELECT person_id FROM ` + due + `)`
+	}
+	return `
+	dead AS (
+		SELECT r.order_id FROM refunds r JOIN orders o ON o.store_id = r.store_id AND o.id = r.order_id
+		WHERE r.store_id = $1 AND r.counted AND r.order_id <> '' AND r.at < $2 AND o.counted AND o.total > 0` +
+		only("r.person_id") + `
+		GROUP BY r.order_id, o.total, o.rate
+		HAVING sum(CASE WHEN r.currency = o.currency THEN r.amount ELSE round(r.whole / o.rate, 4) END) >= o.total
+	), bought AS (
+		SELECT o.person_id, count(*) FILTER (WHERE d.order_id IS NULL)::int AS orders,
+			min(o.placed_at) FILTER (WHERE d.order_id IS NULL) AS first_at,
+			max(o.placed_at) FILTER (WHERE d.order_id IS NULL) AS last_at, sum(o.gross) AS gross
+		FROM orders o LEFT JOIN dead d ON d.order_id = o.id
+		WHERE o.store_id = $1 AND o.counted AND o.person_id IS NOT NULL AND o.placed_at < $2` + only("o.person_id") + `
+		GROUP BY o.person_id
+	), returned AS (
+		SELECT person_id, sum(net) AS net FROM refunds
+		WHERE store_id = $1 AND counted AND person_id IS NOT NULL AND at < $2` + only("person_id") + `
+		GROUP BY person_id
+	), fresh AS MATERIALIZED (
+		SELECT person_id, coalesce(b.orders, 0) AS orders, (b.first_at AT TIME ZONE $3)::date AS first_day,
+			(b.last_at AT TIME ZONE $3)::date AS last_day, coalesce(b.gross, 0) AS gross,
+			coalesce(b.gross, 0) - coalesce(r.net, 0) AS net
+		FROM bought b FULL JOIN returned r USING (person_id)
+	)`
+}
+
+// refresh returns the one statement that brings person_stats up to date, writing only what differs.
+func refresh(due string) string {
+	scope := ""
+	if due != "" {
+		scope = ` AND s.person_id IN (SELECT person_id FROM ` + due + `)`
+	}
+	return `WITH` + aggregates(due) + `, gone AS (
+		DELETE FROM person_stats s WHERE s.store_id = $1` + scope + `
+			AND NOT EXISTS (SELECT FROM fresh f WHERE f.person_id = s.person_id)
+	), saved AS (
+		INSERT INTO person_stats (store_id, person_id, orders, first_day, last_day, gross, net)
+		SELECT $1, f.person_id, f.orders, f.first_day, f.last_day, f.gross, f.net
+		FROM fresh f LEFT JOIN person_stats s ON s.store_id = $1 AND s.person_id = f.person_id
+		WHERE s.person_id IS NULL OR s.orders <> f.orders OR s.first_day IS DISTINCT FROM f.first_day
+			OR s.last_day IS DISTINCT FROM f.last_day OR s.gross <> f.gross OR s.net <> f.net
+		ON CONFLICT (store_id, person_id) DO UPDATE SET orders = excluded.orders, first_day = excluded.first_day,
+			last_day = excluded.last_day, gross = excluded.gross, net = excluded.net
+	) SELECT count(*) FROM fresh`
+}
+
+// Refresh brings the aggregates up to date as of asOf. People with an order or refund at or after asOf stay touched, so
+// that the call that reaches it recomputes them.
+func (s *Store) Refresh(ctx context.Context, asOf time.Time, full bool) (int, error) {
+	people := 0
+	err := s.write(ctx, func(tx *sqlx.Tx) error {
+		if err := wideMemory(ctx, tx); err != nil {
+			return err
+		}
+		zone, err := s.localZone(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if full {
+			if err := tx.GetContext(ctx, &people, refresh(""), s.id, asOf, zone); err != nil {
+				return fmt.Errorf("aggregates: %w", err)
+			}
+		} else if people, err = s.refreshTouched(ctx, tx, asOf, zone); err != nil {
+			return err
+		}
+		return s.untouch(ctx, tx, asOf)
+	})
+	return people, err
+}
+
+func (s *Store) refreshTouched(ctx context.Context, tx *sqlx.Tx, asOf time.Time, zone string) (int, error) {
+	var people, found int
+	steps := []string{
+		`CREATE TEMP TABLE due (person_id bigint PRIMARY KEY) ON COMMIT DROP`,
+		`INSERT INTO due SELECT person_id FROM touched WHERE store_id = ` + strconv.FormatInt(s.id, 10),
+		`ANALYZE due`,
+	}
+	for _, step := range steps {
+		if _, err := tx.ExecContext(ctx, step); err != nil {
+			return 0, fmt.Errorf("touched people: %w", err)
+		}
+	}
+	if err := tx.GetContext(ctx, &people, `SELECT count(*) FROM due`); err != nil {
+		return 0, fmt.Errorf("touched people: %w", err)
+	}
+	if people == 0 {
+		return 0, nil
+	}
+	if err := tx.GetContext(ctx, &found, refresh("due"), s.id, asOf, zone); err != nil {
+		return 0, fmt.Errorf("aggregates: %w", err)
+	}
+	return people, nil
+}
+
+func (s *Store) untouch(ctx context.Context, tx *sqlx.Tx, asOf time.Time) error {
+	_, err := tx.ExecContext(ctx, `
+		DELETE FROM touched t WHERE t.store_id = $1
+			AND NOT EXISTS (SELECT FROM orders o WHERE o.store_id = $1 AND o.person_id = t.person_id AND o.counted
+				AND o.placed_at >= $2)
+			AND NOT EXISTS (SELECT FROM refunds r WHERE r.store_id = $1 AND r.person_id = t.person_id AND r.counted
+				AND r.at >= $2)`, s.id, asOf)
+	if err != nil {
+		return fmt.Errorf("touched people: %w", err)
+	}
+	return nil
+}
+
+// customerText is one customer as one text, which costs a fraction of nine columns to read: person, orders, first and
+// last day, gross, net, score as r*10000+f*100+m, segment.
+const customerText = `concat_ws(' ', person_id, coalesce(f.orders, 0), coalesce(f.first_day - DATE '1970-01-01', 0),
+	coalesce(f.last_day - DATE '1970-01-01', 0), coalesce(round(f.gross * 10000)::bigint, 0),
+	coalesce(round(f.net * 10000)::bigint, 0), coalesce(s.r * 10000 + s.f * 100 + s.m, 0), coalesce(s.segment, ''))`
+
+// Customers reads the aggregates in order of person. Somebody who has a membership but no counted order any more comes
+// too, with no orders, so that the run can tell that they left.
+func (s *Store) Customers(ctx context.Context) ([]analysis.Customer, error) {
+	return s.customers(ctx, `SELECT `+customerText+`
+		FROM (SELECT * FROM person_stats WHERE store_id = $1) f
+		FULL JOIN (SELECT * FROM rfm_scores WHERE store_id = $1) s USING (person_id)
+		WHERE f.orders > 0 OR s.person_id IS NOT NULL ORDER BY person_id`, nil)
+}
+
+// CustomersAsOf computes the same from the orders, with the membership that stands today.
+func (s *Store) CustomersAsOf(ctx context.Context, asOf time.Time) ([]analysis.Customer, error) {
+	return s.customers(ctx, `WITH`+aggregates("")+` SELECT `+customerText+`
+		FROM fresh f LEFT JOIN (SELECT * FROM rfm_scores WHERE store_id = $1) s USING (person_id)
+		WHERE f.orders > 0 ORDER BY person_id`, &asOf)
+}
+
+// customers reads the rows of a query over customerText. With asOf, the query takes that and the time zone too.
+func (s *Store) customers(ctx context.Context, query string, asOf *time.Time) ([]analysis.Customer, error) {
+	var all []analysis.Customer
+	err := s.read(ctx, func(tx *sqlx.Tx) error {
+		if err := wideMemory(ctx, tx); err != nil {
+			return err
+		}
+		args := []any{s.id}
+		if asOf != nil {
+			zone, err := s.localZone(ctx, tx)
+			if err != nil {
+				return err
+			}
+			args = append(args, *asOf, zone)
+		}
+		rows, err := tx.QueryContext(ctx, query, args...)
+		if err != nil {
+			return fmt.Errorf("customers: %w", err)
+		}
+		defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+		all, err = readCustomers(rows)
+		return err
+	})
+	return all, err
+}
+
+func readCustomers(rows *sql.Rows) ([]analysis.Customer, error) {
+	var all []analysis.Customer
+	var text sql.RawBytes
+	segments := map[string]string{} // one copy of each name
+	for rows.Next() {
+		if err := rows.Scan(&text); err != nil {
+			return nil, fmt.Errorf("customer: %w", err)
+		}
+		c, err := parseCustomer(text, segments)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("customers: %w", err)
+	}
+	return all, nil
+}
+
+var errCustomerText = errors.New("customer: unreadable row")
+
+func parseCustomer(text []byte, segments map[string]string) (analysis.Customer, error) {
+	var numbers [7]int64
+	at := 0
+	for i := range numbers {
+		negative := at < len(text) && text[at] == '-'
+		if negative {
+			at++
+		}
+		start := at
+		for at < len(text) && text[at] >= '0' && text[at] <= '9' {
+			numbers[i] = numbers[i]*10 + int64(text[at]-'0')
+			at++
+		}
+		if at == start || at == len(text) || text[at] != ' ' {
+			return analysis.Customer{}, errCustomerText
+		}
+		if negative {
+			numbers[i] = -numbers[i]
+		}
+		at++
+	}
+	segment, ok := segments[string(text[at:])]
+	if !ok {
+		segment = string(text[at:])
+		segments[segment] = segment
+	}
+	return analysis.Customer{
+		Person: numbers[0], Orders: int(numbers[1]), FirstDay: int(numbers[2]), LastDay: int(numbers[3]),
+		Gross: numbers[4], Net: numbers[5], Segment: segment,
+		Score: rfm.Score{R: uint8(numbers[6] / 10000), F: uint8(numbers[6] / 100 % 100), M: uint8(numbers[6] % 100)},
+	}, nil
+}
