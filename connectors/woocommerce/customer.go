@@ -1,0 +1,61 @@
+package woocommerce
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+)
+
+const customerFields = "id,email,first_name,last_name,role,date_created_gmt,date_modified_gmt,billing,meta_data"
+
+type wcCustomer struct {
+	ID        ident             `json:"id"`
+	Email     text              `json:"email"`
+	FirstName text              `json:"first_name"`
+	LastName  text              `json:"last_name"`
+	Role      text              `json:"role"`
+	Created   moment            `json:"date_created_gmt"`
+	Modified  moment            `json:"date_modified_gmt"`
+	Billing   object[wcAddress] `json:"billing"`
+	Meta      metas             `json:"meta_data"`
+}
+
+// customerLeg walks all accounts: the default would leave out buyers who have another role than customer.
+func customerLeg() leg {
+	return leg{op: "customers page", path: "customers", query: url.Values{"role": {"all"}, "_fields": {customerFields}}}
+}
+
+func (s *source) readCustomer(raw []byte, page *connectors.Page) error {
+	w, err := decode[wcCustomer](raw)
+	if err != nil {
+		return err
+	}
+	if w.ID == 0 {
+		return errors.New("field id is missing")
+	}
+	page.Records.Customers = append(page.Records.Customers, s.customer(w))
+	return nil
+}
+
+// customer turns an account over. Our own tags are left out of it, or every push would look like a change of the shop.
+func (s *source) customer(w wcCustomer) commerce.Customer {
+	b := w.Billing.V
+	return commerce.Customer{
+		ID: w.ID.String(), Email: commerce.Email(string(w.Email)), Role: w.Role.trim(),
+		FirstName: first(w.FirstName, b.FirstName), LastName: first(w.LastName, b.LastName),
+		Country: strings.ToUpper(b.Country.trim()), Region: b.State.trim(), City: b.City.trim(), Postcode: b.Postcode.trim(),
+		CreatedAt: w.Created.at, ModifiedAt: w.Modified.at, Consent: s.consent(w.Meta),
+	}
+}
+
+func first(candidates ...text) string {
+	for _, c := range candidates {
+		if c.trim() != "" {
+			return c.trim()
+		}
+	}
+	return ""
+}
