@@ -61,6 +61,9 @@ func zone(o Overview) string {
 }
 
 func people(o Overview) string {
+	if o.Guests == 0 {
+		return of(o.People, "person.", "people.")
+	}
 	return fmt.Sprintf("%s, of whom %s no account in the shop.", of(o.People, "person", "people"), of(o.Guests, "has", "have"))
 }
 
@@ -179,7 +182,7 @@ func (p *page) delivery(d Delivery, loc *time.Location) {
 // where names a destination for people.
 func where(destination string) string {
 	if destination == "shop" {
-		return "Tags in the shop"
+		return "Shop tags"
 	}
 	return destination
 }
