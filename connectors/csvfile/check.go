@@ -89,7 +89,7 @@ func (c *checking) resource(ctx context.Context, resource commerce.Resource) err
 // records builds everything once, as a pull would, and tells what would be set aside.
 func (c *checking) records(ctx context.Context, sp *spool) error {
 	var page connectors.Page
-	found, nameless, rejected := 0, 0, 0
+	found, orders, nameless, rejected := 0, 0, 0, 0
 	var reasons []string
 	for i := 0; i < len(sp.entries); {
 		if err := ctx.Err(); err != nil {
@@ -104,6 +104,7 @@ func (c *checking) records(ctx context.Context, sp *spool) error {
 		b.add(recs)
 		i = next
 		found += page.Records.Len() + len(page.Records.Refunds)
+		orders += len(page.Records.Orders)
 		rejected += len(page.Rejected)
 		for _, r := range page.Rejected[:min(len(page.Rejected), samples-len(reasons))] {
 			reasons = append(reasons, r.Reason)
@@ -123,7 +124,7 @@ func (c *checking) records(ctx context.Context, sp *spool) error {
 	}
 	if nameless > 0 {
 		c.say(connectors.Notice, resource, fmt.Sprintf("%d of %d orders name neither a customer id nor an e-mail address; "+
-			"they count as revenue and for no customer", nameless, found),
+			"they count as revenue and for no customer", nameless, orders),
 			"export the orders with an e-mail column, or map the column that says who bought")
 	}
 	return nil

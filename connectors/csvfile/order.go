@@ -68,14 +68,16 @@ func (b *builder) latest(recs []record) []record {
 	return slices.DeleteFunc(slices.Clone(recs), func(r record) bool { return r.file != last.file })
 }
 
-// unique drops returns that stand twice, cell for cell, because exports of a shop overlap.
+// unique drops returns that stand twice, at one time with one amount, because exports of a shop overlap.
 func (b *builder) unique(returned []item) []item {
 	if b.table.Rows != rowsOrder {
 		return returned
 	}
 	var once []item
 	for _, it := range returned {
-		same := func(o item) bool { return o.rec.file != it.rec.file && slices.Equal(o.rec.cells, it.rec.cells) }
+		same := func(o item) bool {
+			return o.rec.file != it.rec.file && o.total.Equal(it.total) && o.rec.text("date") == it.rec.text("date")
+		}
 		if slices.ContainsFunc(once, same) {
 			b.note("a return stands in several files; it counts once", it.rec)
 			continue
