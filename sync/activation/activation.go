@@ -115,6 +115,8 @@ type Difference struct {
 	After    int // members after the push, if everybody who joins is taken
 	Join     int // without those whom the platform did not take before and who are offered again
 	Leave    int
+	// Unsubscribed counts those of Leave who unsubscribed themselves. The guard looks past them: consent comes first.
+	Unsubscribed int
 }
 
 // Hold is an audience that the guard stops.

@@ -8,7 +8,7 @@ import (
 
 // Holds reports whether the guard stops a push that makes this difference.
 func (g Guard) Holds(d Difference) bool {
-	if d.Leave == 0 || slices.ContainsFunc(g.Confirmed, func(name string) bool {
+	if d.Leave <= d.Unsubscribed || slices.ContainsFunc(g.Confirmed, func(name string) bool {
 		return name == d.Audience.Key || strings.EqualFold(name, d.Audience.Name)
 	}) {
 		return false
@@ -16,7 +16,8 @@ func (g Guard) Holds(d Difference) bool {
 	if d.After == 0 {
 		return true
 	}
-	return g.Shrink > 0 && d.Before >= g.MinSize && float64(d.Before-d.After) > g.Shrink*float64(d.Before)
+	before := d.Before - d.Unsubscribed
+	return g.Shrink > 0 && before >= g.MinSize && float64(before-d.After) > g.Shrink*float64(before)
 }
 
 // HeldError is returned where the guard stopped a push. Nothing was sent.

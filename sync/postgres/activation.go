@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -336,6 +337,9 @@ func (p *planner) count(g group, differences map[string]*activation.Difference) 
 		of(key).Before += g.People
 		if !slices.Contains(after, key) {
 			of(key).Leave += g.People
+			if why := cmp.Or(g.Reason, g.Tried); why == connectors.ReasonUnsubscribed || why == connectors.ReasonSuppressed {
+				of(key).Unsubscribed += g.People
+			}
 		}
 	}
 	for _, key := range after {

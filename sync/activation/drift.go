@@ -1,0 +1,165 @@
+package activation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+)
+
+// Drift is what a read-back found.
+type Drift struct {
+	Read         int // members at the platform
+	Lost         int // people who were in an audience of ours by our record and are not
+	Changed      int // people whose attributes are not as they were delivered
+	Unsubscribed int // people of ours who unsubscribed
+}
+
+// ReadBack holds what stands at a destination against the record, once a week or so. What others removed or changed of
+// ours is noted, so that the next push mends it; whoever unsubscribed is suppressed, so that the next push takes them out
+// everywhere. Members that others added are left alone. It keeps 16 bytes in memory for each membership.
+func ReadBack(ctx context.Context, o Options) (Drift, error) {
+	b := readBack{pusher: pusher{Options: o.withDefaults()}, members: map[uint64]uint64{}, gone: map[uint64]bool{}}
+	if err := b.run(ctx); err != nil {
+		return b.drift, fmt.Errorf("read-back of %s: %w", o.Target.Destination, err)
+	}
+	return b.drift, nil
+}
+
+type readBack struct {
+	pusher
+	members map[uint64]uint64 // address and audience to attributes, by digest
+	gone    map[uint64]bool   // addresses that unsubscribed, by digest
+	drift   Drift
+}
+
+func (b *readBack) run(ctx context.Context) error {
+	if err := b.ensure(ctx, nil); err != nil {
+		return err
+	}
+	audiences, err := b.Ledger.Audiences(ctx, b.Target.Destination)
+	if err != nil {
+		return err
+	}
+	for _, audience := range audiences {
+		if err := b.read(ctx, audience); err != nil {
+			return err
+		}
+	}
+	return b.compare(ctx)
+}
+
+var errCursor = errors.New("the platform gave the same page twice")
+
+// read notes who is in an audience.
+func (b *readBack) read(ctx context.Context, audience connectors.Audience) error {
+	var cursor connectors.Cursor
+	for {
+		page, err := b.Destination.Members(ctx, audience, cursor)
+		if err != nil {
+			return fmt.Errorf("members of %s: %w", audience.Key, err)
+		}
+		for _, m := range page.Members {
+			address := m.Email
+			if b.Target.NeedsAccount {
+				address = m.CustomerID
+			}
+			b.members[digest(address, audience.Key)] = digestOf(m.Attributes)
+			if m.Consent.State == commerce.ConsentUnsubscribed {
+				b.gone[digest(address)] = true
+			}
+			b.drift.Read++
+		}
+		if page.Done {
+			return nil
+		}
+		if page.Next == cursor {
+			return fmt.Errorf("members of %s: %w", audience.Key, errCursor)
+		}
+		cursor = page.Next
+	}
+}
+
+// compare goes through the record and notes what is not so any more.
+func (b *readBack) compare(ctx context.Context) error {
+	after := int64(0)
+	for {
+		deliveries, err := b.Ledger.Delivered(ctx, b.Target.Destination, after, 10*pageSize)
+		if err != nil || len(deliveries) == 0 {
+			return err
+		}
+		after = deliveries[len(deliveries)-1].Person.ID
+		var found []Delivery
+		var gone []int64
+		for _, d := range deliveries {
+			if b.Target.NeedsConsent && b.gone[digest(b.address(d))] {
+				gone = append(gone, d.Person.ID)
+			} else if real, differs := b.check(d); differs {
+				found = append(found, real)
+			}
+		}
+		b.drift.Unsubscribed += len(gone)
+		err = b.Ledger.Suppress(ctx, b.Target.Destination, gone, connectors.ReasonUnsubscribed, b.Now())
+		if err != nil {
+			return err
+		}
+		if err := b.Ledger.Correct(ctx, b.Target.Destination, found, b.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+func (b *readBack) address(d Delivery) string {
+	if b.Target.NeedsAccount {
+		return d.Person.CustomerID
+	}
+	return d.Person.Email
+}
+
+// check returns what really stands for a person, and whether that differs from the record. Attributes are seen only of
+// people who are in an audience.
+func (b *readBack) check(d Delivery) (Delivery, bool) {
+	real := d
+	real.Audiences = nil
+	seen, want := false, digestOf(d.Attributes)
+	for _, key := range d.Audiences {
+		attributes, ok := b.members[digest(b.address(d), key)]
+		if !ok {
+			continue
+		}
+		real.Audiences = append(real.Audiences, key)
+		seen = seen || attributes == want
+	}
+	if len(real.Audiences) < len(d.Audiences) {
+		b.drift.Lost++
+		return real, true
+	}
+	if len(d.Audiences) > 0 && !seen {
+		b.drift.Changed++
+		return real, true
+	}
+	return real, false
+}
+
+// digest is a short mark of texts, the same for the same texts.
+func digest(texts ...string) uint64 {
+	h := fnv.New64a()
+	for _, text := range texts {
+		_, _ = h.Write([]byte(text)) // never fails
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum64()
+}
+
+func digestOf(attributes map[string]string) uint64 {
+	var texts []string
+	for _, key := range slices.Sorted(maps.Keys(attributes)) {
+		texts = append(texts, key, attributes[key])
+	}
+	return digest(texts...)
+}

@@ -1,0 +1,207 @@
+package activation
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/perennial-cvo/perennial/connectors"
+)
+
+// Purged is what a purge did.
+type Purged struct {
+	People    int // from whom everything of ours was taken away
+	Left      int // whom the platform did not let go; they are kept in mind
+	Audiences int // removed
+}
+
+// Purge takes back everything that was ever added to a destination: memberships, attributes, and the audiences themselves
+// where they are things of their own. Only what was taken away is forgotten, so that it can be called again.
+func Purge(ctx context.Context, o Options) (Purged, error) {
+	p := purger{pusher: pusher{Options: o.withDefaults()}}
+	if err := p.run(ctx); err != nil {
+		return p.purged, fmt.Errorf("purge of %s: %w", o.Target.Destination, err)
+	}
+	return p.purged, nil
+}
+
+type purger struct {
+	pusher
+	purged Purged
+}
+
+func (p *purger) run(ctx context.Context) error {
+	audiences, err := p.Ledger.Audiences(ctx, p.Target.Destination)
+	if err != nil {
+		return err
+	}
+	p.Target.Audiences = audiences
+	if len(audiences) > 0 {
+		if err := p.ensure(ctx, nil); err != nil {
+			return err
+		}
+	}
+	if err := p.takeBack(ctx); err != nil {
+		return err
+	}
+	if p.purged.Left > 0 {
+		return &connectors.Error{
+			Kind: connectors.KindRetry, Op: "taking back",
+			Err:    fmt.Errorf("%d people are left; what was taken back is done", p.purged.Left),
+			Remedy: "run the purge again; if it ends the same way, look at the people in the platform",
+		}
+	}
+	if remover, ok := p.Destination.(connectors.Remover); ok && len(p.Target.Audiences) > 0 {
+		if err := remover.Remove(ctx, p.Target.Audiences); err != nil {
+			return fmt.Errorf("audiences: %w", err)
+		}
+		p.purged.Audiences = len(p.Target.Audiences)
+	}
+	return p.Ledger.ForgetAudiences(ctx, p.Target.Destination)
+}
+
+// takeBack makes everybody leave everything, page by page.
+func (p *purger) takeBack(ctx context.Context) error {
+	after := int64(0)
+	for {
+		deliveries, err := p.Ledger.Delivered(ctx, p.Target.Destination, after, pageSize)
+		if err != nil || len(deliveries) == 0 {
+			return err
+		}
+		after = deliveries[len(deliveries)-1].Person.ID
+		changes := make([]connectors.Change, len(deliveries))
+		for i, d := range deliveries {
+			changes[i] = leaving(d)
+		}
+		gone, err := p.apply(ctx, changes)
+		if forgetting := p.Ledger.Forget(ctx, p.Target.Destination, gone); forgetting != nil {
+			return forgetting
+		}
+		p.purged.People += len(gone)
+		if err != nil {
+			return err
+		}
+		p.purged.Left += len(changes) - len(gone)
+	}
+}
+
+// leaving is the change that takes away everything of ours.
+func leaving(d Delivery) connectors.Change {
+	c := connectors.Change{Person: d.Person, Leave: d.Audiences}
+	for key := range d.Attributes {
+		c.Drop = append(c.Drop, key)
+	}
+	return c
+}
+
+// apply applies leaving changes, waits for jobs, and returns the people from whom nothing of ours is left: also those
+// whom the platform does not have any more. A page that fails for a single record is halved until it is found.
+func (p *purger) apply(ctx context.Context, changes []connectors.Change) ([]int64, error) {
+	result, failure := p.Destination.Apply(ctx, changes)
+	gone := departed(result.Outcomes)
+	if result.Job != "" {
+		more, err := p.await(ctx, result)
+		return append(gone, more...), err
+	}
+	rest := unanswered(changes, result.Outcomes)
+	if connectors.KindOf(failure) != connectors.KindRecord || len(rest) < 2 {
+		if connectors.KindOf(failure) == connectors.KindRecord {
+			return gone, nil // that one is left
+		}
+		return gone, failure
+	}
+	half := len(rest) / 2
+	for _, part := range [][]connectors.Change{rest[:half], rest[half:]} {
+		more, err := p.apply(ctx, part)
+		gone = append(gone, more...)
+		if err != nil {
+			return gone, err
+		}
+	}
+	return gone, nil
+}
+
+// await asks for a job until it ends or patience does.
+func (p *purger) await(ctx context.Context, result connectors.Result) ([]int64, error) {
+	var gone []int64
+	end := p.Now().Add(p.JobWait)
+	for result.Job != "" && p.Now().Before(end) {
+		pause := max(result.NotBefore.Sub(p.Now()), askEvery)
+		if err := sleep(ctx, pause); err != nil {
+			return gone, err
+		}
+		var err error
+		if result, err = p.Destination.Resume(ctx, result.Job); err != nil {
+			return gone, err
+		}
+		gone = append(gone, departed(result.Outcomes)...)
+	}
+	return gone, nil
+}
+
+func departed(outcomes []connectors.Outcome) []int64 {
+	var gone []int64
+	for _, o := range outcomes {
+		if o.State == connectors.Delivered || o.State == connectors.Unchanged || o.State == connectors.Withheld {
+			gone = append(gone, o.PersonID)
+		}
+	}
+	return gone
+}
+
+// Erase removes a person from a destination and forgets them, and returns in words what was done. Where the platform
+// knows the person under an older address too, that one goes as well.
+func Erase(ctx context.Context, o Options, person connectors.Person) (receipt string, err error) {
+	p := purger{pusher: pusher{Options: o.withDefaults()}}
+	if receipt, err = p.erase(ctx, person); err != nil {
+		return "", fmt.Errorf("erasure at %s: %w", o.Target.Destination, err)
+	}
+	return receipt, nil
+}
+
+func (p *purger) erase(ctx context.Context, person connectors.Person) (string, error) {
+	delivery, stands, err := p.Ledger.Standing(ctx, p.Target.Destination, person.ID)
+	if err != nil {
+		return "", err
+	}
+	receipt := "nothing of ours stood there"
+	if eraser, ok := p.Destination.(connectors.Eraser); ok {
+		if receipt, err = eraser.Erase(ctx, person); err != nil {
+			return "", err
+		}
+		if old := delivery.Person; stands && (old.Email != person.Email || old.CustomerID != person.CustomerID) {
+			more, err := eraser.Erase(ctx, old)
+			if err != nil {
+				return "", err
+			}
+			receipt += "; under an older address: " + more
+		}
+	} else if stands {
+		if receipt, err = p.takeOut(ctx, delivery); err != nil {
+			return "", err
+		}
+	}
+	return receipt, p.Ledger.Forget(ctx, p.Target.Destination, []int64{person.ID})
+}
+
+// takeOut takes one person out of everything at a platform that cannot erase.
+func (p *purger) takeOut(ctx context.Context, d Delivery) (string, error) {
+	known, err := p.Ledger.Audiences(ctx, p.Target.Destination)
+	if err != nil {
+		return "", err
+	}
+	p.Target.Audiences = known
+	if err := p.ensure(ctx, nil); err != nil {
+		return "", err
+	}
+	gone, err := p.apply(ctx, []connectors.Change{leaving(d)})
+	if err != nil {
+		return "", err
+	}
+	if len(gone) == 0 {
+		return "", &connectors.Error{
+			Kind: connectors.KindRetry, Op: "leaving", Err: fmt.Errorf("the platform did not let the person go"),
+			Remedy: "try again later, or remove the person in the platform by hand",
+		}
+	}
+	return fmt.Sprintf("taken out of %d audiences, %d attributes removed", len(d.Audiences), len(d.Attributes)), nil
+}
