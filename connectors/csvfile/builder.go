@@ -51,9 +51,7 @@ func (b *builder) prepare(sp *spool) error {
 // add builds the records of one group. Rows of different keys in it, which hash alike, are told apart here.
 func (b *builder) add(recs []record) {
 	if recs[0].reason != "" {
-		if !b.table.derived { // such a row is told with the orders
-			b.reject(recs[0].place(), recs[0].reason, recs[:1])
-		}
+		b.reject(recs[0].place(), recs[0].reason, recs[:1])
 		if recs = recs[1:]; len(recs) > 0 {
 			b.add(recs)
 		}

@@ -19,8 +19,8 @@ const samples = 5
 func (s *source) Check(ctx context.Context) (connectors.Report, error) {
 	settings := s.plan.settings
 	report := connectors.Report{Shop: commerce.Shop{
-		Identity: Kind + ":" + settings.Shop, Name: settings.Shop, URL: "", Currency: settings.Currency,
-		TimeZone: settings.TimeZone, Platform: "CSV files (" + settings.Format + ")",
+		Identity: s.plan.identity, Name: settings.Shop, Currency: settings.Currency, TimeZone: settings.TimeZone,
+		Platform: "CSV files (" + settings.Format + ")",
 	}}
 	info, err := os.Stat(settings.Folder)
 	if err == nil && !info.IsDir() {

@@ -14,9 +14,6 @@ import (
 
 // customer builds an account. A file without ids knows accounts by their e-mail address.
 func (b *builder) customer(id string, recs []record) error {
-	if b.table.derived {
-		return b.account(id, recs)
-	}
 	c := &cells{b: b, recs: recs}
 	email := commerce.Email(c.text("email"))
 	if c.text("id") == "" {
@@ -34,30 +31,6 @@ func (b *builder) customer(id string, recs []record) error {
 	if c.err != nil {
 		return c.err
 	}
-	b.page.Records.Customers = append(b.page.Records.Customers, customer)
-	return nil
-}
-
-// account builds an account of the orders that name it. Where returns are left out, they make no account either. An
-// order that cannot be read is told with the orders.
-func (b *builder) account(id string, recs []record) error {
-	if b.table.Returns == returnsLeaveOut {
-		recs = slices.DeleteFunc(slices.Clone(recs), func(rec record) bool {
-			c := &cells{b: b, recs: []record{rec}}
-			c.readCurrency()
-			back, err := b.isReturn(rec, c.item(rec))
-			return back || err != nil || c.err != nil
-		})
-	}
-	if len(recs) == 0 {
-		return nil
-	}
-	c := &cells{b: b, recs: recs}
-	customer := commerce.Customer{
-		ID: id, Email: commerce.Email(c.text("email")), Country: c.text("country"), Region: c.text("region"),
-		City: c.text("city"), Postcode: c.text("postcode"),
-	}
-	customer.FirstName, customer.LastName = c.names()
 	b.page.Records.Customers = append(b.page.Records.Customers, customer)
 	return nil
 }

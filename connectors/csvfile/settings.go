@@ -86,6 +86,7 @@ type plan struct {
 	location *time.Location
 	comma    byte
 	tables   map[commerce.Resource]*table
+	identity string // of the shop: its name where one is set, else the folder
 	version  string // of everything that decides how a file is read
 }
 
@@ -110,10 +111,16 @@ func (s Settings) plan() (*plan, error) {
 	if s.PageSize == 0 {
 		s.PageSize = pageGroups
 	}
-	if s.Shop == "" {
-		s.Shop = filepath.Base(filepath.Clean(s.Folder))
+	absolute, err := filepath.Abs(s.Folder)
+	if err != nil {
+		return nil, fmt.Errorf("setting %q: %w", "folder", err)
 	}
-	var err error
+	p.identity = Kind + ":" + absolute
+	if s.Shop != "" {
+		p.identity = Kind + ":" + s.Shop
+	} else {
+		s.Shop = filepath.Base(absolute)
+	}
 	if p.location, err = commerce.Location(s.TimeZone); err != nil {
 		return nil, fmt.Errorf(`setting "time_zone": %q is no time zone such as "Europe/Berlin"`, s.TimeZone)
 	}
@@ -176,9 +183,6 @@ func (p *plan) addTables() error {
 			return fmt.Errorf("setting %q: %w", string(resource), err)
 		}
 		p.tables[resource] = t
-	}
-	if orders := p.tables[commerce.Orders]; p.tables[commerce.Customers] == nil && orders.Columns["customer_id"] != "" {
-		p.tables[commerce.Customers] = orders.accounts()
 	}
 	for _, t := range p.tables {
 		layouts, err := layoutsOf(t.Dates)

@@ -25,16 +25,6 @@ type table struct {
 	choices map[string][]string
 	// required are the fields whose column must be there; the others of a format may be missing.
 	required []string
-	// derived marks customers that are read from the orders files, where there is no file of customers.
-	derived bool
-}
-
-// accounts returns the table that reads accounts from orders: whoever an order names by id has one.
-func (t *table) accounts() *table {
-	a := *t
-	a.resource, a.derived, a.key = commerce.Customers, true, "customer_id"
-	a.Keep = append(slices.Clone(t.Keep), Filter{Column: t.Columns["customer_id"], Present: true})
-	return &a
 }
 
 // fieldsOf lists the fields that a mapping may name, and those that it must.
