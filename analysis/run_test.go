@@ -202,6 +202,7 @@ func TestAPersonWithoutCountedOrdersIsLeftOut(t *testing.T) {
 		}
 	}
 	before := m.standing[7].Segment
+	require.Empty(t, run(t, m, analysis.Options{Past: true}).Result.Left, "a look back takes nobody's membership away")
 	out := run(t, m, analysis.Options{})
 	require.Equal(t, 119, out.Customers)
 	require.Equal(t, []int64{7}, out.Result.Left)
@@ -309,5 +310,33 @@ func TestDaysBeginWhereTheShopIs(t *testing.T) {
 			require.Equal(t, c.day, analysis.Date(analysis.Day(start, loc)).Format(time.DateOnly))
 			require.NotEqual(t, c.day, start.Add(-time.Second).In(loc).Format(time.DateOnly))
 		})
+	}
+}
+
+// fixed hands out the same customers again and again.
+type fixed struct {
+	memory
+	customers []analysis.Customer
+}
+
+func (f *fixed) Customers(context.Context) ([]analysis.Customer, error) { return f.customers, nil }
+
+func (f *fixed) Save(context.Context, analysis.Result) (analysis.Saved, error) {
+	return analysis.Saved{}, nil
+}
+
+func BenchmarkRunOfAMillionCustomers(b *testing.B) {
+	f := &fixed{memory: *invented(0), customers: make([]analysis.Customer, 1_000_000)}
+	for i := range f.customers {
+		f.customers[i] = analysis.Customer{
+			Person: int64(i), Orders: 1 + i%13*(i%3), LastDay: 20_000 + i*7919%500, Net: int64(i) * 104_729 % 9_999_991,
+			Segment: segment.Definitions()[i%11].ID,
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := analysis.Run(b.Context(), f, analysis.Options{Now: clock(2026, 3, 21, 3)}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
