@@ -129,6 +129,18 @@ func divide(snapshot Snapshot, overview Overview) (Segmentation, error) {
 	groups := map[string]Group{}
 	for _, g := range snapshot.Groups {
 		groups[g.Segment] = g
+	}
+	s.fill(groups)
+	if !s.AsOf.IsZero() {
+		s.Day = day(analysis.Day(snapshot.AsOf, location(overview)))
+		s.Rule, s.Note = rule.Words(), rule.Note(s.Customers)
+	}
+	return s, nil
+}
+
+// fill makes the totals and a row for every segment.
+func (s *Segmentation) fill(groups map[string]Group) {
+	for _, g := range groups {
 		s.Customers += g.Customers
 		s.Orders += g.Orders
 		s.Revenue = s.Revenue.Add(revenue(g, s.Basis))
@@ -136,11 +148,6 @@ func divide(snapshot Snapshot, overview Overview) (Segmentation, error) {
 	for _, d := range segment.Definitions() {
 		s.Rows = append(s.Rows, s.row(d, groups[d.ID]))
 	}
-	if !s.AsOf.IsZero() {
-		s.Day = snapshot.AsOf.In(location(overview)).Format(time.DateOnly)
-		s.Rule, s.Note = rule.Words(), rule.Note(s.Customers)
-	}
-	return s, nil
 }
 
 func (s Segmentation) row(d segment.Definition, g Group) SegmentRow {
@@ -166,6 +173,9 @@ func revenue(g Group, basis analysis.Basis) decimal.Decimal {
 	}
 	return g.Net
 }
+
+// day writes a day that is counted from 1970-01-01.
+func day(n int) string { return analysis.Date(n).Format(time.DateOnly) }
 
 // location is the shop's time zone, or UTC where it makes no sense.
 func location(o Overview) *time.Location {

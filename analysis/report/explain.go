@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -28,9 +29,15 @@ type Explanation struct {
 	Person     Person               `json:"person"`
 }
 
+// PersonFacts is what an explanation reads: the report's facts, and the analysis's for the thresholds in force.
+type PersonFacts interface {
+	Facts
+	analysis.Facts
+}
+
 // CollectPerson explains the person with an e-mail address, in any spelling; ok is false where nobody is known by it.
-// The thresholds are those in force, such as analysis.Standing returns; nil leaves them out.
-func CollectPerson(ctx context.Context, facts Facts, email string, thresholds *analysis.Thresholds) (e Explanation, ok bool, err error) {
+// Only what is stored is read, and the rule is that of the last analysis, whatever the configuration says by now.
+func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Explanation, ok bool, err error) {
 	overview, err := facts.Overview(ctx)
 	if err != nil {
 		return Explanation{}, false, fmt.Errorf("overview: %w", err)
@@ -46,18 +53,36 @@ func CollectPerson(ctx context.Context, facts Facts, email string, thresholds *a
 	if err != nil {
 		return Explanation{}, false, fmt.Errorf("segments: %w", err)
 	}
-	e = Explanation{
-		Store: overview.Store, Currency: overview.Currency, TimeZone: overview.TimeZone,
-		AsOf: snapshot.AsOf, Thresholds: thresholds, Person: person,
+	e = Explanation{Store: overview.Store, Currency: overview.Currency, TimeZone: overview.TimeZone, AsOf: snapshot.AsOf, Person: person}
+	if snapshot.Rule == "" {
+		return e, true, nil
 	}
-	if snapshot.Rule != "" {
-		rule, err := analysis.ParseRule(snapshot.Rule)
-		if err != nil {
-			return Explanation{}, false, err
-		}
-		e.Rule = &rule
+	rule, err := analysis.ParseRule(snapshot.Rule)
+	if err != nil {
+		return Explanation{}, false, err
 	}
-	return e, true, nil
+	e.Rule = &rule
+	e.Thresholds, err = inForce(ctx, facts, rule, snapshot.AsOf)
+	return e, err == nil, err
+}
+
+// inForce finds the thresholds of the last analysis; nil while a new first load is under way.
+func inForce(ctx context.Context, facts analysis.Facts, rule analysis.Rule, asOf time.Time) (*analysis.Thresholds, error) {
+	o := analysis.Options{
+		Now: func() time.Time { return asOf }, AsOf: asOf, Rule: rule.Rule, Segments: rule.Segments, Basis: rule.Basis,
+	}
+	if rule.Convention != rfm.Thresholds {
+		o.Rule.Bins = rule.Used
+	}
+	out, err := analysis.Standing(ctx, facts, o)
+	switch {
+	case errors.Is(err, analysis.ErrNotLoaded):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("thresholds: %w", err)
+	default:
+		return &out.Thresholds, nil
+	}
 }
 
 // Explain writes one person's values, the thresholds they meet, the segment that follows, and what was delivered.
@@ -102,8 +127,8 @@ func (p *page) values(e Explanation) {
 		p.say(plain, "  ", "%s", unscored(e))
 		return
 	}
-	day := analysis.Day(e.AsOf, e.location())
-	p.heading("Score %d%d%d as of %s", person.R, person.F, person.M, analysis.Date(day).Format(time.DateOnly))
+	today := analysis.Day(e.AsOf, e.location())
+	p.heading("Score %d%d%d as of %s", person.R, person.F, person.M, day(today))
 	basis, bins := analysis.Net, rfm.MaxBins
 	if e.Rule != nil {
 		basis, bins = e.Rule.Basis, e.Rule.Used
@@ -112,7 +137,7 @@ func (p *page) values(e Explanation) {
 	if basis == analysis.Gross {
 		amount = person.Gross
 	}
-	recency := day - analysis.Day(person.LastDay, time.UTC)
+	recency := today - analysis.Day(person.LastDay, time.UTC)
 	t := e.Thresholds
 	if t == nil {
 		t = &analysis.Thresholds{}

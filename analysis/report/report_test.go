@@ -19,7 +19,6 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/report"
-	"github.com/perennial-cvo/perennial/analysis/rfm"
 	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
@@ -49,6 +48,9 @@ type facts struct {
 	person      report.Person
 	err         error
 	bridgeAsOf  time.Time
+	customers   []analysis.Customer
+
+	analysis.Facts // what nobody here may call: Refresh, CustomersAsOf, Save
 }
 
 func (f *facts) Overview(context.Context) (report.Overview, error) { return f.overview, f.err }
@@ -141,7 +143,8 @@ func teaShop() *facts {
 			{Resource: "orders", ID: "4711", Reason: "line 2: quantity \"\x00many\" is not a number", Tries: 3, Since: now},
 			{Resource: "customers", ID: "12", Reason: strings.Repeat("a very long reason ", 12), Tries: 1, Since: now},
 		},
-		person: teaDrinker(),
+		person:    teaDrinker(),
+		customers: drinkers(),
 	}
 }
 
@@ -165,20 +168,25 @@ func teaDrinker() report.Person {
 	}
 }
 
-func thresholds() *analysis.Thresholds {
-	ranges := func(from, step int64) []rfm.Range {
-		var all []rfm.Range
-		for i := range int64(5) {
-			all = append(all, rfm.Range{Score: int(i + 1), Min: from + i*step, Max: from + (i+1)*step - 1, Customers: 200})
-		}
-		return all
+// drinkers are the customers behind the segments of the tea shop, person 17 among them.
+func drinkers() []analysis.Customer {
+	today := analysis.Day(midnight, time.UTC) + 1
+	var all []analysis.Customer
+	for i := range 100 {
+		all = append(all, analysis.Customer{
+			Person: int64(i), Orders: 1 + max(0, i-40)/20, LastDay: today - 3 - 5*i, Net: int64(i) * 20_000, Gross: int64(i) * 25_000,
+		})
 	}
-	t := &analysis.Thresholds{Recency: ranges(401, -100), Frequency: ranges(1, 1), Monetary: ranges(0, 400_000)}
-	for i := range t.Recency {
-		t.Recency[i].Max = t.Recency[i].Min + 99
-	}
-	return t
+	return all
 }
+
+func (f *facts) Shop(context.Context) (analysis.Shop, error) {
+	return analysis.Shop{Name: f.overview.Store, Currency: f.overview.Currency, Location: berlin(), Loaded: f.overview.Loaded}, nil
+}
+
+func (f *facts) Customers(context.Context) ([]analysis.Customer, error) { return f.customers, nil }
+
+func berlin() *time.Location { return time.FixedZone("CET", 60*60) }
 
 func collect(t *testing.T, f *facts) report.Report {
 	t.Helper()
@@ -258,7 +266,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
-	e, ok, err := report.CollectPerson(t.Context(), teaShop(), " Ana@Example.COM ", thresholds())
+	e, ok, err := report.CollectPerson(t.Context(), teaShop(), " Ana@Example.COM ")
 	require.NoError(t, err)
 	require.True(t, ok)
 	var b bytes.Buffer
@@ -270,7 +278,7 @@ func TestExplain(t *testing.T) {
 	golden(t, "explain.json", b.Bytes())
 	require.NotContains(t, b.String(), "Geheim")
 
-	_, ok, err = report.CollectPerson(t.Context(), teaShop(), "nobody@example.com", nil)
+	_, ok, err = report.CollectPerson(t.Context(), teaShop(), "nobody@example.com")
 	require.NoError(t, err)
 	require.False(t, ok)
 }
@@ -278,7 +286,7 @@ func TestExplain(t *testing.T) {
 func TestExplainSomebodyWithoutAScore(t *testing.T) {
 	f := teaShop()
 	f.person = report.Person{Email: "bo@example.com"}
-	e, ok, err := report.CollectPerson(t.Context(), f, "bo@example.com", nil)
+	e, ok, err := report.CollectPerson(t.Context(), f, "bo@example.com")
 	require.NoError(t, err)
 	require.True(t, ok)
 	var b bytes.Buffer
@@ -295,6 +303,40 @@ func TestSegments(t *testing.T) {
 	b.Reset()
 	require.NoError(t, report.JSON(&b, s))
 	golden(t, "segments.json", b.Bytes())
+}
+
+func TestOutcome(t *testing.T) {
+	f := teaShop()
+	f.customers[3].Segment, f.customers[4].Segment, f.customers[99].Segment = "lost", "loyal", "at_risk"
+	f.customers[99].Orders = 0
+	refreshed := runnable{f}
+	out, err := analysis.Run(t.Context(), refreshed, analysis.Options{Now: func() time.Time { return now }, Segments: map[string]string{"*5*": "lost"}})
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.Outcome(&b, out, 80, false))
+	golden(t, "outcome.txt", b.Bytes())
+	s := report.FromOutcome(out)
+	require.Equal(t, 99, s.Customers)
+	require.Equal(t, "2026-03-21", s.Day)
+}
+
+// runnable lets a run go through.
+type runnable struct{ *facts }
+
+func (runnable) Refresh(context.Context, time.Time, bool) (int, error) { return 0, nil }
+
+func (runnable) Save(context.Context, analysis.Result) (analysis.Saved, error) {
+	return analysis.Saved{}, nil
+}
+
+func TestExplainDuringANewFirstLoadLeavesThresholdsOut(t *testing.T) {
+	f := teaShop()
+	f.overview.Loaded = false
+	e, ok, err := report.CollectPerson(t.Context(), f, "ana@example.com")
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Nil(t, e.Thresholds)
+	require.NoError(t, report.Explain(&bytes.Buffer{}, e, 80, false))
 }
 
 func TestMoneyIsWrittenAsTheCurrencyIs(t *testing.T) {
@@ -347,7 +389,7 @@ func TestNoTextFromAShopSteersTheTerminal(t *testing.T) {
 		s, err := report.CollectStatus(context.Background(), f, now)
 		require.NoError(t, err)
 		require.NoError(t, report.Status(&b, []report.StoreStatus{s}, 80, false))
-		e, _, err := report.CollectPerson(context.Background(), f, f.person.Email, thresholds())
+		e, _, err := report.CollectPerson(context.Background(), f, f.person.Email)
 		require.NoError(t, err)
 		require.NoError(t, report.Explain(&b, e, 80, false))
 		for line := range strings.Lines(b.String()) {
