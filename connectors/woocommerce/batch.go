@@ -3,6 +3,7 @@ package woocommerce
 import (
 	"context"
 	"errors"
+	"html"
 	"net/http"
 	"strings"
 
@@ -132,7 +133,8 @@ func (d *destination) judgeItem(it item, got *wcItemAnswer) connectors.Outcome {
 	}
 	for _, w := range it.Meta {
 		value, there := got.Meta.get(w.Key)
-		if w.Value == nil && there || w.Value != nil && (!there || value != *w.Value) {
+		kept := there && w.Value != nil && (value == *w.Value || html.UnescapeString(value) == *w.Value)
+		if w.Value == nil && there || w.Value != nil && !kept {
 			return outcome(it, connectors.Refused, "the shop took the request but did not keep field "+w.Key)
 		}
 	}

@@ -1,6 +1,7 @@
 package woocommerce
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -132,7 +133,23 @@ func reject(r row, op string, err error) connectors.Rejected {
 	if id == "" {
 		id = fmt.Sprintf("%s, unreadable id, %s", op, fingerprintBytes(r.raw))
 	}
-	return connectors.Rejected{ID: id, Reason: err.Error(), Raw: []byte(clean(string(r.raw)))}
+	return connectors.Rejected{ID: id, Reason: err.Error(), Raw: withoutKeys(r.raw)}
+}
+
+// withoutKeys returns the record as it came, less what would open the order to anybody. We do not ask for these
+// fields, but a shop may send them unasked.
+func withoutKeys(raw []byte) []byte {
+	var fields map[string]json.RawMessage
+	if !bytes.Contains(raw, []byte(`"order_key"`)) && !bytes.Contains(raw, []byte(`"payment_url"`)) || json.Unmarshal(raw, &fields) != nil {
+		return bytes.Clone(raw)
+	}
+	delete(fields, "order_key")
+	delete(fields, "payment_url")
+	kept, err := json.Marshal(fields)
+	if err != nil {
+		return nil
+	}
+	return kept
 }
 
 // complete reads what belongs to the records of the page but comes from other lists.
