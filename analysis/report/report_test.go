@@ -64,6 +64,7 @@ func (f *facts) Runs(context.Context, int) ([]report.Run, error)         { retur
 func (f *facts) Quarantine(context.Context, int) ([]report.Quarantined, error) {
 	return f.quarantined, nil
 }
+
 func (f *facts) Person(_ context.Context, email string) (report.Person, bool, error) {
 	return f.person, email == f.person.Email, nil
 }
