@@ -43,7 +43,8 @@ type Progress struct {
 	Records   int       // read in the pull under way, or in the last one
 	Total     int       // as announced, 0 unknown
 	StartedAt time.Time // of the pull under way, or of the last one
-	EndedAt   time.Time // of the last finished pull, zero if none ever was
+	EndedAt   time.Time // of the last finished pull, zero if none ever was; a sweep finishes with EndSweep
+	Unswept   bool      // a sweep began, and EndSweep was not called for it yet
 }
 
 // Commit is one page on its way into the database.
@@ -51,7 +52,7 @@ type Commit struct {
 	Resource commerce.Resource
 	Mode     connectors.Mode
 	Old      connectors.Cursor
-	Start    bool // this page is the first of its pull
+	Start    bool // this page is the first of its pull; Old is then where the last pull ended
 	Page     connectors.Page
 	At       time.Time // when it was read
 }

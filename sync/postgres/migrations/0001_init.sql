@@ -63,6 +63,8 @@ CREATE TABLE cursors (
     done       boolean NOT NULL DEFAULT true,
     records    bigint NOT NULL DEFAULT 0,
     total      bigint NOT NULL DEFAULT 0,
+    whole      boolean NOT NULL DEFAULT false, -- the pull under way began at the beginning
+    unswept    boolean NOT NULL DEFAULT false, -- a sweep whose deletions are not in yet
     seen       bigint NOT NULL DEFAULT 0,    -- rows in sweep_seen, to notice when they are lost
     started_at timestamptz,
     read_at    timestamptz,                  -- of the last page

@@ -1,0 +1,351 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+)
+
+// Options say what to pull and into what. Source, Records and Now are needed; the rest has the defaults named.
+type Options struct {
+	Source  connectors.Source
+	Records Records
+	Now     func() time.Time
+	Log     *slog.Logger // none
+
+	// Sweep re-reads everything now; SweepEvery does so by itself when the last sweep is that long ago, 0 never.
+	Sweep      bool
+	SweepEvery time.Duration
+	// AcceptDeletions lets any share of a shop's records vanish at once: the owner's word that it is right.
+	AcceptDeletions bool
+
+	// Progress is told after every page, for bars.
+	Progress func(Step)
+	// Wait sleeps until a moment or the end of ctx. Default: a timer.
+	Wait func(ctx context.Context, until time.Time) error
+	// Patience is how long a source may say "not yet" in one pull before the run is put off; 15 minutes.
+	Patience time.Duration
+	// MaxPages stops a source that never comes to an end; 1,000,000 pages a pull.
+	MaxPages int
+}
+
+// Step is how far the pull of a resource is.
+type Step struct {
+	Resource commerce.Resource
+	Mode     connectors.Mode
+	Read     int // in the whole pull, also before this process
+	Total    int // as announced, 0 unknown
+	Started  time.Time
+	Done     bool
+}
+
+// Summary is what a run did.
+type Summary struct {
+	Pulls    []Pull
+	Warnings []string // for the owner, each once
+	Loaded   bool     // every resource was read completely at least once
+}
+
+// Pull is what became of one resource in one mode.
+type Pull struct {
+	Resource commerce.Resource
+	Mode     connectors.Mode
+	Written  Written
+	Pages    int
+	Done     bool
+	Missing  int // records that a sweep did not meet
+}
+
+// Written sums up all pulls.
+func (s Summary) Written() Written {
+	var sum Written
+	for _, p := range s.Pulls {
+		sum = sum.Add(p.Written)
+	}
+	return sum
+}
+
+// Limits of what is normal.
+const (
+	vanishShare = 0.05 // more than this share of a resource does not vanish at once
+	vanishFloor = 10   // nor does it matter for fewer records than this
+	badShare    = 0.01 // a run in which more than this share cannot be read is a failed run
+	badFloor    = 10
+	fetchSize   = 100 // ids confirmed at once
+)
+
+// Run pulls every resource that the source offers, in its order, and commits page by page. Whatever it returns,
+// everything committed stays, and the next run goes on from there. A resource that cannot be read for want of a
+// permission does not keep the others from being read; the error comes at the end.
+func Run(ctx context.Context, options Options) (Summary, error) {
+	r := &runner{Options: options.withDefaults(), warned: map[string]bool{}}
+	var failures []error
+	loaded := true
+	for _, offer := range r.Source.Resources() {
+		err := r.resource(ctx, offer)
+		if err == nil {
+			continue
+		}
+		failures = append(failures, fmt.Errorf("%s: %w", offer.Resource, err))
+		if ctx.Err() != nil || !onlyThis(err) {
+			return r.summary, errors.Join(failures...)
+		}
+		loaded = loaded && optional(offer.Resource, err)
+	}
+	if loaded {
+		if err := r.Records.MarkLoaded(ctx, r.Now()); err != nil {
+			return r.summary, errors.Join(append(failures, err)...)
+		}
+		r.summary.Loaded = true
+	}
+	if err := r.judge(); err != nil {
+		failures = append(failures, err)
+	}
+	return r.summary, errors.Join(failures...)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Progress == nil {
+		o.Progress = func(Step) {}
+	}
+	if o.Wait == nil {
+		o.Wait = wait
+	}
+	if o.Patience <= 0 {
+		o.Patience = 15 * time.Minute
+	}
+	if o.MaxPages <= 0 {
+		o.MaxPages = 1_000_000
+	}
+	return o
+}
+
+func wait(ctx context.Context, until time.Time) error {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// onlyThis reports whether an error concerns one resource, so that the others can still be read.
+func onlyThis(err error) bool {
+	var e *connectors.Error
+	if errors.Is(err, ErrFenced) || !errors.As(err, &e) {
+		return false
+	}
+	return e.Kind == connectors.KindCredentials && e.Permission != "" || e.Kind == connectors.KindPermanent
+}
+
+// optional reports whether the first load can be called complete without a resource that failed: the key may not read
+// it, and analysis does without.
+func optional(resource commerce.Resource, err error) bool {
+	return connectors.KindOf(err) == connectors.KindCredentials && resource != commerce.Orders && resource != commerce.Customers
+}
+
+type runner struct {
+	Options
+	summary Summary
+	warned  map[string]bool
+}
+
+func (r *runner) warn(text string) {
+	if !r.warned[text] {
+		r.warned[text] = true
+		r.summary.Warnings = append(r.summary.Warnings, text)
+	}
+}
+
+// judge fails a run in which too much could not be read. What could be is stored.
+func (r *runner) judge() error {
+	w := r.summary.Written()
+	if w.Quarantined <= badFloor || float64(w.Quarantined) <= badShare*float64(w.Read) {
+		return nil
+	}
+	return &connectors.Error{
+		Kind: connectors.KindPermanent, Op: "sync",
+		Err:    fmt.Errorf("%d of %d records could not be read; the others are stored", w.Quarantined, w.Read),
+		Remedy: "see the reasons with: perennial status",
+	}
+}
+
+// resource pulls what is due of one resource: changes, and everything where that is due, was begun, or is all that the
+// source can do.
+func (r *runner) resource(ctx context.Context, offer connectors.Offer) error {
+	if offer.Incremental {
+		if err := r.pull(ctx, offer.Resource, connectors.Increment); err != nil {
+			return err
+		}
+	}
+	stand, err := r.Records.Cursor(ctx, offer.Resource, connectors.Sweep)
+	if err != nil {
+		return err
+	}
+	if offer.Incremental && !stand.Unswept && !r.due(stand) {
+		return nil
+	}
+	if !stand.Unswept || !stand.Done {
+		if err := r.pull(ctx, offer.Resource, connectors.Sweep); err != nil {
+			return err
+		}
+	}
+	err = r.finish(ctx, offer.Resource)
+	if errors.Is(err, ErrSweepLost) { // the database crashed meanwhile: read once more
+		if err = r.pull(ctx, offer.Resource, connectors.Sweep); err == nil {
+			err = r.finish(ctx, offer.Resource)
+		}
+	}
+	return err
+}
+
+func (r *runner) due(stand Progress) bool {
+	return r.Sweep || r.SweepEvery > 0 && !stand.EndedAt.IsZero() && r.Now().Sub(stand.EndedAt) >= r.SweepEvery
+}
+
+// pull reads one resource from where it stands to its end.
+func (r *runner) pull(ctx context.Context, resource commerce.Resource, mode connectors.Mode) error {
+	stand, err := r.Records.Cursor(ctx, resource, mode)
+	if err != nil {
+		return err
+	}
+	r.summary.Pulls = append(r.summary.Pulls, Pull{Resource: resource, Mode: mode})
+	p := &pulling{
+		runner: r, pull: &r.summary.Pulls[len(r.summary.Pulls)-1],
+		cursor: stand.Cursor, start: stand.Done || stand.StartedAt.IsZero(),
+		step: Step{Resource: resource, Mode: mode, Started: r.Now()}, seen: map[connectors.Cursor]bool{},
+	}
+	if !p.start {
+		p.step.Read, p.step.Total, p.step.Started = stand.Records, stand.Total, stand.StartedAt
+	}
+	for range r.MaxPages {
+		done, err := p.page(ctx)
+		if done || err != nil {
+			return err
+		}
+	}
+	return loop(resource, fmt.Errorf("no end after %d pages", r.MaxPages))
+}
+
+func loop(resource commerce.Resource, err error) error {
+	return &connectors.Error{
+		Kind: connectors.KindPermanent, Op: string(resource) + " pull", Err: err,
+		Remedy: "this is a fault of the shop or of its connector; what was read is kept",
+	}
+}
+
+// pulling is one pull under way.
+type pulling struct {
+	*runner
+	pull    *Pull
+	cursor  connectors.Cursor
+	start   bool
+	step    Step
+	seen    map[connectors.Cursor]bool // cursors met, to notice a circle
+	patient time.Time                  // since when the source says "not yet"
+}
+
+// page reads and commits one page.
+func (p *pulling) page(ctx context.Context) (done bool, err error) {
+	resource := p.step.Resource
+	page, err := p.ask(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, text := range page.Warnings {
+		p.warn(string(resource) + ": " + text)
+	}
+	moved := page.Next != p.cursor
+	waiting := !page.NotBefore.IsZero() && !page.Done
+	if !moved && !page.Done && !waiting {
+		return false, loop(resource, errors.New("the cursor did not advance"))
+	}
+	if moved && p.seen[page.Next] && !waiting && !page.Done {
+		return false, loop(resource, errors.New("the cursor goes in a circle"))
+	}
+	p.seen[page.Next] = true
+	if moved || page.Done || page.Records.Len() > 0 {
+		if err := p.commit(ctx, page); err != nil {
+			return false, err
+		}
+	}
+	if waiting {
+		return false, p.pause(ctx, page.NotBefore)
+	}
+	p.patient = time.Time{}
+	return page.Done, nil
+}
+
+func (p *pulling) commit(ctx context.Context, page connectors.Page) error {
+	written, err := p.Records.Commit(ctx, Commit{
+		Resource: p.step.Resource, Mode: p.step.Mode, Old: p.cursor, Start: p.start, Page: page, At: p.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	p.cursor, p.start = page.Next, false
+	p.pull.Written = p.pull.Written.Add(written)
+	p.pull.Pages++
+	p.pull.Done = page.Done
+	p.step.Read += written.Read
+	p.step.Done = page.Done
+	if page.Total > 0 {
+		p.step.Total = page.Total
+	}
+	p.Progress(p.step)
+	return nil
+}
+
+// pause waits until the source has something, within reason.
+func (p *pulling) pause(ctx context.Context, until time.Time) error {
+	now := p.Now()
+	if p.patient.IsZero() {
+		p.patient = now
+	}
+	if until.Sub(p.patient) > p.Patience {
+		return &connectors.Error{
+			Kind: connectors.KindWait, Op: string(p.step.Resource) + " pull", Until: until,
+			Err: errors.New("the shop is still preparing the data"), Remedy: "nothing: the next run goes on where this one stopped",
+		}
+	}
+	return p.Wait(ctx, until)
+}
+
+// ask pulls one page, and turns a panic of the connector into an error.
+func (p *pulling) ask(ctx context.Context) (page connectors.Page, err error) {
+	defer p.recovered(p.step.Resource, &err)
+	if err := ctx.Err(); err != nil {
+		return connectors.Page{}, err
+	}
+	return p.Source.Pull(ctx, p.step.Resource, p.step.Mode, p.cursor)
+}
+
+// recovered says that a connector panicked. The value of the panic may hold a person or a secret, and is told only
+// where the runtime made it.
+func (r *runner) recovered(resource commerce.Resource, err *error) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	cause := fmt.Errorf("the connector broke down (%T)", value)
+	if fault, ok := value.(runtime.Error); ok {
+		cause = fmt.Errorf("the connector broke down: %w", fault)
+	}
+	stack := make([]byte, 4096)
+	r.Log.Error("connector panic", "resource", resource, "err", cause, "stack", string(stack[:runtime.Stack(stack, false)]))
+	*err = &connectors.Error{
+		Kind: connectors.KindPermanent, Op: string(resource) + " pull", Err: cause,
+		Remedy: "report this fault; what was read is kept",
+	}
+}

@@ -1,0 +1,214 @@
+package postgres
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/lib/pq"
+	"github.com/shopspring/decimal"
+)
+
+// hashSize is the length of content hashes.
+const hashSize = 16
+
+// content hashes a record, and whatever belongs to it, over normalised values: 1.50 and 1.5, and the same moment in two
+// zones, are the same content.
+type content struct{ hash.Hash }
+
+func newContent() content { return content{sha256.New()} }
+
+func (c content) add(text string) {
+	var size [4]byte
+	binary.BigEndian.PutUint32(size[:], uint32(len(text)))
+	_, _ = c.Write(size[:]) // a hash never fails
+	_, _ = c.Write([]byte(text))
+}
+
+func (c content) sum() []byte { return c.Sum(nil)[:hashSize] }
+
+// row gathers the values of one record in the order of its table's columns, adds them to its content, and notes the
+// first value that Postgres could not store.
+type row struct {
+	content
+	values []any
+	err    error
+}
+
+func newRow(content content, store int64, columns int) *row {
+	values := make([]any, 1, columns)
+	values[0] = store
+	return &row{content: content, values: values}
+}
+
+func (r *row) refuse(column, why string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%s: %s", column, why)
+	}
+}
+
+func (r *row) put(value any, normal string) {
+	r.values = append(r.values, value)
+	r.add(normal)
+}
+
+// text takes any text that Postgres can store.
+func (r *row) text(column, value string) {
+	if why := unstorable(value); why != "" {
+		r.refuse(column, why)
+	}
+	r.put(value, value)
+}
+
+// id takes text that must not be empty.
+func (r *row) id(column, value string) {
+	if value == "" {
+		r.refuse(column, "is missing")
+	}
+	r.text(column, value)
+}
+
+func unstorable(text string) string {
+	switch {
+	case strings.IndexByte(text, 0) >= 0:
+		return "has a NUL byte"
+	case !utf8.ValidString(text):
+		return "is not UTF-8"
+	default:
+		return ""
+	}
+}
+
+// storable drops from a message what Postgres cannot store.
+func storable(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD")
+}
+
+// maxExponent keeps amounts in what numeric can hold, and out of what would fill memory: 1e9999999 is six characters.
+const maxExponent = 100
+
+func (r *row) amount(column string, value decimal.Decimal) {
+	exponent := int64(value.Exponent())
+	if exponent > maxExponent || exponent < -maxExponent || value.NumDigits() > maxExponent {
+		r.refuse(column, "is out of range")
+		value = decimal.Decimal{}
+	}
+	r.put(value.String(), normal(value))
+}
+
+// normal is the one text for equal amounts.
+func normal(value decimal.Decimal) string {
+	text := value.String()
+	if strings.IndexByte(text, '.') >= 0 {
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	return text
+}
+
+func (r *row) maybeAmount(column string, value decimal.NullDecimal) {
+	if !value.Valid {
+		r.put(nil, "null")
+		return
+	}
+	r.amount(column, value.Decimal)
+}
+
+// moment takes a time that must be there.
+func (r *row) moment(column string, value time.Time) {
+	if value.IsZero() {
+		r.refuse(column, "is missing")
+	}
+	r.maybeMoment(column, value)
+}
+
+// maybeMoment takes a time; the zero time is none.
+func (r *row) maybeMoment(column string, value time.Time) {
+	if value.IsZero() {
+		r.put(nil, "null")
+		return
+	}
+	value = value.UTC()
+	if value.Year() < 1 || value.Year() > 9999 {
+		r.refuse(column, "is no date between the years 1 and 9999")
+		value = time.Time{}
+	}
+	text := value.Format("2006-01-02 15:04:05.999999Z07:00")
+	r.put(text, text)
+}
+
+// claim takes a time that the shop may change without a change of content, such as a date of modification: it is stored
+// with the next change, and is none by itself.
+func (r *row) claim(column string, value time.Time) {
+	kept := r.content
+	r.content = newContent()
+	r.maybeMoment(column, value)
+	r.content = kept
+}
+
+func (r *row) integer(column string, value int, limit int) {
+	if value > limit || value < -limit {
+		r.refuse(column, "is out of range")
+	}
+	r.put(int64(value), fmt.Sprint(value))
+}
+
+func (r *row) boolean(value bool) { r.put(value, fmt.Sprint(value)) }
+
+func (r *row) texts(column string, values []string) {
+	for _, value := range values {
+		if why := unstorable(value); why != "" {
+			r.refuse(column, why)
+		}
+	}
+	text := "{}"
+	if len(values) > 0 {
+		encoded, err := pq.StringArray(values).Value()
+		if err != nil {
+			r.refuse(column, "cannot be stored")
+		}
+		text, _ = encoded.(string)
+	}
+	r.put(text, text)
+}
+
+func (r *row) json(column string, value any) {
+	text, err := json.Marshal(value)
+	switch {
+	case err != nil:
+		r.refuse(column, "cannot be stored")
+	case strings.Contains(string(text), `\u0000`):
+		r.refuse(column, "has a NUL byte")
+	}
+	r.put(string(text), string(text))
+}
+
+// derived takes values that follow from others and from the rules, and are no content.
+func (r *row) derived(values ...any) { r.values = append(r.values, values...) }
+
+// maxInteger and maxSmall are the limits of the column types integer and smallint.
+const (
+	maxInteger = math.MaxInt32
+	maxSmall   = math.MaxInt16
+)
+
+// maybe is a nullable amount for the database.
+func maybe(value decimal.NullDecimal) any {
+	if !value.Valid {
+		return nil
+	}
+	return value.Decimal.String()
+}
+
+// maybeID is a nullable person.
+func maybeID(id int64) any {
+	if id == 0 {
+		return nil
+	}
+	return id
+}

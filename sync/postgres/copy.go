@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// table is one that ingest fills. Its first column is store_id; key are the columns that follow it in the primary key.
+type table struct {
+	name    string
+	key     []string
+	columns []string // all, in the order in which rows give them
+}
+
+func newTable(name, key, columns string) table {
+	return table{name: name, key: strings.Fields(key), columns: strings.Fields("store_id " + columns)}
+}
+
+// stage is the name of the temporary table that rows pass through.
+func (t table) stage() string { return "stage_" + t.name }
+
+// insert copies rows that are surely new straight into the table: the writer holds the fence, so nobody else adds rows
+// of this shop.
+func (t table) insert(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return copyIn(ctx, tx, t.name, t.columns, rows)
+}
+
+// upsert copies rows to the temporary table and from there writes those that differ from what stands.
+func (t table) upsert(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := t.load(ctx, tx, rows); err != nil {
+		return err
+	}
+	return t.merge(ctx, tx)
+}
+
+// load copies rows to the temporary table. The table lives as long as the connection and is emptied at each commit:
+// made anew for each page, it would fill the catalogue and the log.
+func (t table) load(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
+	// With hash and merge joins the planner would read the whole target for every small batch.
+	_, err := tx.ExecContext(ctx, `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+		CREATE TEMP TABLE IF NOT EXISTS `+t.stage()+` (LIKE `+t.name+`) ON COMMIT DELETE ROWS;
+		TRUNCATE `+t.stage())
+	if err != nil {
+		return fmt.Errorf("stage of %s: %w", t.name, err)
+	}
+	return copyIn(ctx, tx, t.stage(), t.columns, rows)
+}
+
+// merge writes staged rows that are new or differ.
+func (t table) merge(ctx context.Context, tx *sqlx.Tx) error {
+	var same, set []string
+	for _, column := range t.columns {
+		same = append(same, "t."+column+" IS NOT DISTINCT FROM s."+column)
+		set = append(set, column+" = EXCLUDED."+column)
+	}
+	columns := strings.Join(t.columns, ", ")
+	_, err := tx.ExecContext(ctx, `INSERT INTO `+t.name+` (`+columns+`)
+		SELECT `+columns+` FROM `+t.stage()+` s
+		WHERE NOT EXISTS (SELECT FROM `+t.name+` t WHERE `+t.joined()+` AND `+strings.Join(same, " AND ")+`)
+		ON CONFLICT (store_id, `+strings.Join(t.key, ", ")+`) DO UPDATE SET `+strings.Join(set, ", "))
+	if err != nil {
+		return fmt.Errorf("upsert of %s: %w", t.name, err)
+	}
+	return nil
+}
+
+// joined is the condition that t and s are the same row.
+func (t table) joined() string {
+	on := []string{"t.store_id = s.store_id"}
+	for _, column := range t.key {
+		on = append(on, "t."+column+" = s."+column)
+	}
+	return strings.Join(on, " AND ")
+}
+
+// copyIn streams rows into a table. An error may show only at the end, and loses all rows.
+func copyIn(ctx context.Context, tx *sqlx.Tx, name string, columns []string, rows [][]any) (err error) {
+	stmt, err := tx.PrepareContext(ctx, `COPY `+name+` (`+strings.Join(columns, ", ")+`) FROM STDIN`)
+	if err != nil {
+		return fmt.Errorf("copy to %s: %w", name, err)
+	}
+	defer func() {
+		if closed := stmt.Close(); err == nil && closed != nil {
+			err = fmt.Errorf("copy to %s: %w", name, closed)
+		}
+	}()
+	for _, values := range rows {
+		if _, err := stmt.ExecContext(ctx, values...); err != nil {
+			return fmt.Errorf("copy to %s: %w", name, err)
+		}
+	}
+	if _, err := stmt.ExecContext(ctx); err != nil {
+		return fmt.Errorf("copy to %s: %w", name, err)
+	}
+	return nil
+}
+
+// The states of SQL that decide what happens next.
+const (
+	lockNotAvailable     = "55P03"
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+)
+
+// sqlState returns the server's code of an error, empty where it is not the server's.
+func sqlState(err error) string {
+	var server *pq.Error
+	if errors.As(err, &server) {
+		return string(server.Code)
+	}
+	return ""
+}
+
+// aboutData reports whether an error is about a value rather than about the server: data exceptions, broken
+// constraints, values beyond a limit of the program or of an index.
+func aboutData(err error) bool {
+	state := sqlState(err)
+	return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23") || strings.HasPrefix(state, "54")
+}

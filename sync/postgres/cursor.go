@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/sync/ingest"
+)
+
+// Cursor returns where the pull of a resource stands. A sweep has ended when its deletions are in. A pull of increments
+// that began at the beginning is as good as a first sweep, and sets the end of both.
+func (s *Store) Cursor(ctx context.Context, resource commerce.Resource, mode connectors.Mode) (ingest.Progress, error) {
+	var p ingest.Progress
+	var started, ended sql.NullTime
+	err := s.db.QueryRowxContext(ctx, `SELECT cursor, done, records, total, started_at, ended_at, unswept FROM cursors
+		WHERE store_id = $1 AND resource = $2 AND mode = $3`, s.id, resource, mode).
+		Scan(&p.Cursor, &p.Done, &p.Records, &p.Total, &started, &ended, &p.Unswept)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ingest.Progress{}, nil
+	}
+	if err != nil {
+		return ingest.Progress{}, fmt.Errorf("cursor of %s: %w", resource, err)
+	}
+	p.StartedAt, p.EndedAt = started.Time, ended.Time
+	return p, nil
+}
+
+// advance moves the cursor of a page from old to next, or returns ErrCursorMoved.
+func (c *commit) advance(ctx context.Context) error {
+	p := c.page
+	var stored string
+	err := c.tx.GetContext(ctx, &stored, `SELECT cursor FROM cursors WHERE store_id = $1 AND resource = $2 AND mode = $3 FOR UPDATE`,
+		c.store, p.Resource, p.Mode)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("cursor: %w", err)
+	}
+	if stored != string(p.Old) {
+		return ingest.ErrCursorMoved
+	}
+	if why := unstorable(string(p.Page.Next)); why != "" {
+		return &connectors.Error{Kind: connectors.KindPermanent, Op: string(p.Resource) + " page", Err: errors.New("the cursor " + why)}
+	}
+	if p.Start || errors.Is(err, sql.ErrNoRows) {
+		if err := c.start(ctx); err != nil {
+			return err
+		}
+	}
+	ended := p.Page.Done && p.Mode == connectors.Increment
+	_, err = c.tx.ExecContext(ctx, `UPDATE cursors SET cursor = $4, done = $5, records = records + $6, read_at = $8,
+			total = CASE WHEN $7 > 0 THEN $7 ELSE total END, ended_at = CASE WHEN $9 THEN $8 ELSE ended_at END
+		WHERE store_id = $1 AND resource = $2 AND mode = $3`,
+		c.store, p.Resource, p.Mode, string(p.Page.Next), p.Page.Done, c.written.Read, p.Page.Total, p.At, ended)
+	if err != nil {
+		return fmt.Errorf("cursor: %w", err)
+	}
+	if !ended {
+		return nil
+	}
+	_, err = c.tx.ExecContext(ctx, `INSERT INTO cursors AS c (store_id, resource, mode, started_at, ended_at)
+		SELECT store_id, resource, $3, started_at, ended_at FROM cursors
+		WHERE store_id = $1 AND resource = $2 AND mode = $4 AND whole
+		ON CONFLICT (store_id, resource, mode) DO UPDATE SET ended_at = EXCLUDED.ended_at WHERE c.ended_at IS NULL AND c.done`,
+		c.store, p.Resource, connectors.Sweep, connectors.Increment)
+	if err != nil {
+		return fmt.Errorf("cursor: %w", err)
+	}
+	return nil
+}
+
+// start begins a pull: counts start at nothing, and the notes of an earlier sweep go.
+func (c *commit) start(ctx context.Context) error {
+	p := c.page
+	_, err := c.tx.ExecContext(ctx, `INSERT INTO cursors (store_id, resource, mode, cursor, done, started_at, whole, unswept)
+		VALUES ($1, $2, $3, $4, false, $5, $4 = '', $6)
+		ON CONFLICT (store_id, resource, mode) DO UPDATE
+		SET started_at = EXCLUDED.started_at, whole = EXCLUDED.whole, unswept = EXCLUDED.unswept, records = 0, total = 0, seen = 0`,
+		c.store, p.Resource, p.Mode, string(p.Old), p.At, p.Mode == connectors.Sweep)
+	if err != nil {
+		return fmt.Errorf("cursor: %w", err)
+	}
+	if p.Mode != connectors.Sweep {
+		return nil
+	}
+	return dropNotes(ctx, c.tx, c.store, p.Resource)
+}
+
+// Reset makes the next pull of the resource start from the beginning, in both modes; stored records stay.
+func (s *Store) Reset(ctx context.Context, resource commerce.Resource) error {
+	return s.write(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM cursors WHERE store_id = $1 AND resource = $2`, s.id, resource)
+		if err != nil {
+			return fmt.Errorf("cursors of %s: %w", resource, err)
+		}
+		return dropNotes(ctx, tx, s.id, resource)
+	})
+}

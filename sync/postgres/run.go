@@ -1,0 +1,47 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/perennial-cvo/perennial/sync/schedule"
+)
+
+// StartRun opens a line in the ledger of runs. A line of the same kind that is still open belongs to a process that
+// died: the lease allows one writer; it is closed as failed.
+func (d *DB) StartRun(ctx context.Context, store int64, kind string, at time.Time) (int64, error) {
+	var run int64
+	err := inTx(ctx, d.db, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = $4, ended_at = $3, error_kind = 'interrupted',
+			error = 'the process ended before the run did', remedy = 'nothing: the next run goes on where this one stopped'
+			WHERE store_id = $1 AND kind = $2 AND state = $5`, store, kind, at, schedule.Failed, schedule.Running)
+		if err != nil {
+			return err
+		}
+		return tx.GetContext(ctx, &run, `INSERT INTO runs (store_id, kind, state, started_at) VALUES ($1, $2, $3, $4)
+			RETURNING run_id`, store, kind, schedule.Running, at)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("run start: %w", err)
+	}
+	return run, nil
+}
+
+// EndRun closes a line in the ledger of runs.
+func (d *DB) EndRun(ctx context.Context, store int64, run int64, end schedule.End) error {
+	counts, err := json.Marshal(end.Counts)
+	if err != nil || end.Counts == nil {
+		counts = []byte("{}")
+	}
+	_, err = d.db.ExecContext(ctx, `UPDATE runs SET ended_at = $3, state = $4, counts = $5, error = $6, error_kind = $7, remedy = $8
+		WHERE store_id = $1 AND run_id = $2`,
+		store, run, end.At, end.State, string(counts), storable(end.Error), storable(end.Kind), storable(end.Remedy))
+	if err != nil {
+		return fmt.Errorf("run end: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/sync/ingest"
+)
+
+// note writes down which records a sweep has met; those that could not be read are met too.
+func (c *commit) note(ctx context.Context) error {
+	if c.page.Mode != connectors.Sweep {
+		return nil
+	}
+	var ids []string
+	for _, id := range idsIn(c.page.Page.Records, c.page.Resource) {
+		ids = append(ids, storable(id))
+	}
+	for _, r := range c.page.Page.Rejected {
+		ids = append(ids, storable(r.ID))
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := c.tx.ExecContext(ctx, `WITH noted AS (
+			INSERT INTO sweep_seen (store_id, resource, id) SELECT DISTINCT $1::bigint, $2::text, id FROM unnest($4::text[]) AS u(id)
+			ON CONFLICT DO NOTHING RETURNING 1)
+		UPDATE cursors SET seen = seen + (SELECT count(*) FROM noted) WHERE store_id = $1 AND resource = $2 AND mode = $3`,
+		c.store, c.page.Resource, c.page.Mode, pq.Array(ids))
+	if err != nil {
+		return fmt.Errorf("notes of the sweep: %w", err)
+	}
+	return nil
+}
+
+func dropNotes(ctx context.Context, tx *sqlx.Tx, store int64, resource commerce.Resource) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM sweep_seen WHERE store_id = $1 AND resource = $2`, store, resource)
+	if err != nil {
+		return fmt.Errorf("notes of the sweep: %w", err)
+	}
+	return nil
+}
+
+// Unseen returns the ids of living records that the finished sweep has not met, in order, and how many living ones
+// there are. It returns ErrSweepLost where there is no finished sweep or its notes are gone.
+func (s *Store) Unseen(ctx context.Context, resource commerce.Resource) (ids []string, living int, err error) {
+	name, err := tableOf(resource)
+	if err != nil {
+		return nil, 0, err
+	}
+	err = s.read(ctx, func(tx *sqlx.Tx) error {
+		var seen, noted int
+		var done bool
+		err := tx.QueryRowxContext(ctx, `SELECT seen, done, (SELECT count(*) FROM sweep_seen WHERE store_id = $1 AND resource = $2)
+			FROM cursors WHERE store_id = $1 AND resource = $2 AND mode = $3`, s.id, resource, connectors.Sweep).
+			Scan(&seen, &done, &noted)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && (seen != noted || !done) {
+			return ingest.ErrSweepLost
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.GetContext(ctx, &living, `SELECT count(*) FROM `+name+` WHERE store_id = $1 AND deleted_at IS NULL`, s.id); err != nil {
+			return err
+		}
+		return tx.SelectContext(ctx, &ids, `SELECT id FROM `+name+` t WHERE store_id = $1 AND deleted_at IS NULL
+			AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.store_id = $1 AND s.resource = $2 AND s.id = t.id) ORDER BY id`,
+			s.id, resource)
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("unseen %s: %w", resource, err)
+	}
+	return ids, living, nil
+}
+
+// EndSweep applies confirmed deletions, drops quarantined records that the sweep has not met, and forgets the notes of
+// the sweep. Records that came back were revived when their page was committed.
+func (s *Store) EndSweep(ctx context.Context, resource commerce.Resource, deleted []string) (ingest.Written, error) {
+	var written ingest.Written
+	err := s.write(ctx, func(tx *sqlx.Tx) error {
+		var read, started sql.NullTime
+		err := tx.QueryRowxContext(ctx, `UPDATE cursors SET ended_at = coalesce(read_at, now()), seen = 0, unswept = false
+			WHERE store_id = $1 AND resource = $2 AND mode = $3 RETURNING ended_at, started_at`, s.id, resource, connectors.Sweep).
+			Scan(&read, &started)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ingest.ErrSweepLost
+		}
+		if err != nil {
+			return fmt.Errorf("end of the sweep: %w", err)
+		}
+		c, err := newCommit(ctx, tx, s.id, ingest.Commit{Resource: resource, Mode: connectors.Sweep, At: read.Time})
+		if err != nil {
+			return err
+		}
+		if err := c.remove(ctx, deleted); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM quarantine WHERE store_id = $1 AND resource = $2 AND last_seen < $3`,
+			s.id, resource, started)
+		if err != nil {
+			return fmt.Errorf("quarantine: %w", err)
+		}
+		if err := c.touch(ctx); err != nil {
+			return err
+		}
+		written = c.written
+		return dropNotes(ctx, tx, s.id, resource)
+	})
+	if err != nil {
+		return ingest.Written{}, err
+	}
+	return written, nil
+}
+
+// tableOf returns the table of a resource.
+func tableOf(resource commerce.Resource) (string, error) {
+	switch resource {
+	case commerce.Products, commerce.Coupons, commerce.Customers, commerce.Orders, commerce.Reviews:
+		return string(resource), nil // tables are named as the resources are
+	default:
+		return "", fmt.Errorf("unknown resource %q", resource)
+	}
+}
+
+// remove marks records as gone from the shop.
+func (c *commit) remove(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	name, err := tableOf(c.page.Resource)
+	if err != nil {
+		return err
+	}
+	var gone []string
+	err = c.tx.SelectContext(ctx, &gone, `UPDATE `+name+` SET deleted_at = $3
+		WHERE store_id = $1 AND id = ANY($2) AND deleted_at IS NULL RETURNING id`, c.store, pq.Array(ids), c.page.At)
+	if err != nil {
+		return fmt.Errorf("deleted %s: %w", c.page.Resource, err)
+	}
+	c.written.Deleted += len(gone)
+	switch c.page.Resource {
+	case commerce.Customers:
+		return c.resolve(ctx, claims{accounts: gone})
+	case commerce.Orders:
+		return recount(ctx, c.tx, c.store, c.rules, gone)
+	default:
+		return nil
+	}
+}
