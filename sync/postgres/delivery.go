@@ -145,8 +145,8 @@ func (s *Store) Record(
 	people, states := make([]int64, len(outcomes)), make([]string, len(outcomes))
 	remotes, reasons := make([]string, len(outcomes)), make([]string, len(outcomes))
 	for i, o := range outcomes {
-		people[i], states[i], remotes[i] = o.PersonID, string(o.State), cleanText(o.RemoteID)
-		reasons[i] = cleanText(o.Reason)
+		people[i], states[i], remotes[i] = o.PersonID, string(o.State), storable(o.RemoteID)
+		reasons[i] = storable(o.Reason)
 	}
 	err = s.write(ctx, func(tx *sqlx.Tx) error {
 		err := tx.GetContext(ctx, &leaving, recordAnswers, s.id, destination,
@@ -162,11 +162,6 @@ func (s *Store) Record(
 		return s.endJobs(ctx, tx, destination)
 	})
 	return leaving, err
-}
-
-// cleanText makes the words of a platform fit for the database.
-func cleanText(text string) string {
-	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD")
 }
 
 // deliveryRow is one row of what stands.

@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/perennial-cvo/perennial/analysis/report"
+)
+
+// Deliveries returns what stands at each destination that ever received anything or was held, and what was withheld or
+// refused and why: by the last plan and, since then, by the platform.
+func (s *Store) Deliveries(ctx context.Context) ([]report.Delivery, error) {
+	var all []report.Delivery
+	err := s.read(ctx, func(tx *sqlx.Tx) error {
+		var destinations []string
+		err := tx.SelectContext(ctx, &destinations, `
+			SELECT destination FROM audiences WHERE store_id = $1
+			UNION SELECT destination FROM pushes WHERE store_id = $1
+			UNION SELECT destination FROM holds WHERE store_id = $1 ORDER BY 1`, s.id)
+		if err != nil {
+			return fmt.Errorf("destinations: %w", err)
+		}
+		for _, destination := range destinations {
+			d, err := s.delivered(ctx, tx, destination)
+			if err != nil {
+				return err
+			}
+			all = append(all, d)
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (s *Store) delivered(ctx context.Context, tx *sqlx.Tx, destination string) (report.Delivery, error) {
+	d := report.Delivery{Destination: destination}
+	steps := []func(context.Context, *sqlx.Tx, *report.Delivery) error{s.pushed, s.members, s.heldBack}
+	for _, step := range steps {
+		if err := step(ctx, tx, &d); err != nil {
+			return d, fmt.Errorf("deliveries to %s: %w", destination, err)
+		}
+	}
+	return d, nil
+}
+
+// pushed reads the last push and the counts of people.
+func (s *Store) pushed(ctx context.Context, tx *sqlx.Tx, d *report.Delivery) error {
+	var at sql.NullTime
+	var withheld sql.NullString
+	err := tx.QueryRowxContext(ctx, `
+		SELECT (SELECT at FROM pushes WHERE store_id = $1 AND destination = $2),
+			(SELECT withheld::text FROM pushes WHERE store_id = $1 AND destination = $2),
+			(SELECT count(*) FROM deliveries WHERE store_id = $1 AND destination = $2 AND hash IS NOT NULL),
+			(SELECT count(*) FROM outbox WHERE store_id = $1 AND destination = $2)`, s.id, d.Destination).
+		Scan(&at, &withheld, &d.Delivered, &d.Waiting)
+	if err != nil {
+		return err
+	}
+	if at.Valid {
+		d.PushedAt = at.Time.UTC()
+	}
+	d.Withheld = map[string]int{}
+	if withheld.Valid {
+		if err := json.Unmarshal([]byte(withheld.String), &d.Withheld); err != nil {
+			return err
+		}
+	}
+	platform, err := counts(ctx, tx, `SELECT reason, count(*) FROM deliveries d WHERE store_id = $1 AND destination = $2
+		AND state = 'withheld' AND NOT EXISTS (SELECT FROM outbox o WHERE o.store_id = $1 AND o.destination = $2
+			AND o.person_id = d.person_id) GROUP BY reason`, s.id, d.Destination)
+	if err != nil {
+		return err
+	}
+	for reason, people := range platform {
+		d.Withheld[reason] += people
+	}
+	d.Refused, err = counts(ctx, tx, `SELECT reason, count(*) FROM deliveries WHERE store_id = $1 AND destination = $2
+		AND state = 'refused' GROUP BY reason`, s.id, d.Destination)
+	return err
+}
+
+// members counts who stands in each audience, the empty ones included.
+func (s *Store) members(ctx context.Context, tx *sqlx.Tx, d *report.Delivery) error {
+	var rows []struct {
+		Key     string `db:"key"`
+		Name    string `db:"name"`
+		Members int    `db:"members"`
+	}
+	err := tx.SelectContext(ctx, &rows, `
+		SELECT coalesce(a.key, m.key) AS key, coalesce(a.name, m.key) AS name, coalesce(m.members, 0) AS members
+		FROM (SELECT key, name FROM audiences WHERE store_id = $1 AND destination = $2) a
+		FULL JOIN (SELECT key, count(*) AS members FROM deliveries, unnest(audiences) AS key
+			WHERE store_id = $1 AND destination = $2 AND hash IS NOT NULL GROUP BY key) m ON m.key = a.key
+		ORDER BY 1`, s.id, d.Destination)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		d.Audiences = append(d.Audiences, report.AudienceCount{Key: row.Key, Name: row.Name, Members: row.Members})
+	}
+	return nil
+}
+
+// heldBack reads what the guard holds.
+func (s *Store) heldBack(ctx context.Context, tx *sqlx.Tx, d *report.Delivery) error {
+	var rows []struct {
+		Name   string `db:"name"`
+		Before int    `db:"before"`
+		After  int    `db:"after"`
+	}
+	err := tx.SelectContext(ctx, &rows, `SELECT name, before, after FROM holds
+		WHERE store_id = $1 AND destination = $2 ORDER BY key`, s.id, d.Destination)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		d.Held = append(d.Held, report.Held{Name: row.Name, Before: row.Before, After: row.After})
+	}
+	return nil
+}

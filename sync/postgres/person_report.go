@@ -1,0 +1,174 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/shopspring/decimal"
+
+	"github.com/perennial-cvo/perennial/analysis/report"
+)
+
+// Person explains the person with this normalised e-mail address: the account that has it, else whoever ordered under it.
+func (s *Store) Person(ctx context.Context, email string) (person report.Person, ok bool, err error) {
+	err = s.read(ctx, func(tx *sqlx.Tx) error {
+		err := tx.GetContext(ctx, &person.ID, `
+			SELECT person_id FROM (
+				SELECT person_id, CASE WHEN customer_id IS NULL THEN 1 ELSE 0 END AS place FROM persons
+				WHERE store_id = $1 AND email = $2
+				UNION ALL SELECT person_id, 2 FROM orders WHERE store_id = $1 AND email = $2 AND person_id IS NOT NULL
+			) AS known WHERE $2 <> '' ORDER BY place, person_id LIMIT 1`, s.id, email)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("person: %w", err)
+		}
+		ok = true
+		steps := []func(context.Context, *sqlx.Tx, *report.Person) error{
+			s.personSums, s.personOrders, s.personHistory, s.personDeliveries,
+		}
+		for _, step := range steps {
+			if err := step(ctx, tx, &person); err != nil {
+				return fmt.Errorf("person: %w", err)
+			}
+		}
+		return nil
+	})
+	if err != nil || !ok {
+		return report.Person{}, false, err
+	}
+	return person, true, nil
+}
+
+// personSums reads who the person is, their aggregates, score and consent. Whoever was found unsubscribed anywhere since
+// their last yes is unsubscribed.
+func (s *Store) personSums(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
+	var first, last sql.NullTime
+	err := tx.QueryRowxContext(ctx, `
+		SELECT coalesce(p.email, ''), coalesce(p.customer_id, ''),
+			trim(coalesce(c.first_name, o.first_name, '') || ' ' || coalesce(c.last_name, o.last_name, '')),
+			coalesce(a.orders, 0), a.first_day, a.last_day, coalesce(a.gross, 0), coalesce(a.net, 0),
+			coalesce(f.r, 0), coalesce(f.f, 0), coalesce(f.m, 0), coalesce(f.segment, ''),
+			CASE WHEN u.at IS NOT NULL AND NOT coalesce(y.consent = 'subscribed' AND y.said_at > u.at, false)
+				THEN 'unsubscribed' ELSE coalesce(y.consent, '') END
+		FROM persons p
+		LEFT JOIN customers c ON c.store_id = $1 AND c.id = p.customer_id
+		LEFT JOIN LATERAL (SELECT first_name, last_name FROM orders WHERE store_id = $1 AND person_id = $2 AND c.id IS NULL
+			ORDER BY placed_at DESC, id LIMIT 1) o ON true
+		LEFT JOIN person_stats a ON a.store_id = $1 AND a.person_id = $2
+		LEFT JOIN rfm_scores f ON f.store_id = $1 AND f.person_id = $2
+		LEFT JOIN LATERAL (SELECT max(at) AS at FROM suppressions WHERE store_id = $1 AND person_id = $2) u ON true
+		LEFT JOIN LATERAL (SELECT consent, said_at FROM `+statements+` AS said WHERE said.person_id = $2
+			ORDER BY said_at DESC, consent DESC LIMIT 1) y ON true
+		WHERE p.store_id = $1 AND p.person_id = $2`, s.id, p.ID).
+		Scan(&p.Email, &p.CustomerID, &p.Name, &p.Counted, &first, &last, &p.Gross, &p.Net,
+			&p.R, &p.F, &p.M, &p.Segment, &p.Consent)
+	if err != nil {
+		return fmt.Errorf("sums: %w", err)
+	}
+	p.FirstDay, p.LastDay = dayOf(first), dayOf(last)
+	return nil
+}
+
+// dayOf is midnight UTC of a day, zero where there is none.
+func dayOf(day sql.NullTime) time.Time {
+	if !day.Valid {
+		return time.Time{}
+	}
+	return day.Time.UTC()
+}
+
+// personOrders reads every order of the person and why it does or does not count. Total and Refunded are in the order's
+// own currency, Net is in that of the store.
+func (s *Store) personOrders(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
+	var rows []struct {
+		Number   string          `db:"number"`
+		PlacedAt time.Time       `db:"placed_at"`
+		Status   string          `db:"status"`
+		Currency string          `db:"currency"`
+		Total    decimal.Decimal `db:"total"`
+		Net      decimal.Decimal `db:"net"`
+		Refunded decimal.Decimal `db:"refunded"`
+		Why      string          `db:"why"`
+	}
+	err := tx.SelectContext(ctx, &rows, `
+		SELECT o.number, o.placed_at, o.status, o.currency, o.total, r.refunded,
+			CASE WHEN o.counted THEN o.gross - r.net ELSE 0 END AS net,
+			CASE WHEN o.deleted_at IS NOT NULL THEN 'gone from the shop'
+				WHEN o.test THEN 'a test order'
+				WHEN NOT o.complete THEN 'not read to the end yet'
+				WHEN o.rate IS NULL THEN 'no rate is known for ' || o.currency
+				WHEN s.policy->'statuses'->>o.status IS NULL THEN 'the status "' || o.status || '" is not known'
+				WHEN NOT o.counted THEN 'the status "' || o.status || '" is not a purchase'
+				WHEN o.total > 0 AND r.refunded >= o.total THEN 'refunded in full'
+				ELSE '' END AS why
+		FROM orders o JOIN stores s USING (store_id)
+		LEFT JOIN LATERAL (
+			SELECT coalesce(sum(net), 0) AS net, coalesce(sum(CASE WHEN currency = o.currency THEN amount
+				ELSE round(whole / o.rate, 4) END), 0) AS refunded
+			FROM refunds WHERE store_id = $1 AND order_id = o.id) r ON true
+		WHERE o.store_id = $1 AND o.person_id = $2 ORDER BY o.placed_at DESC, o.id DESC`, s.id, p.ID)
+	if err != nil {
+		return fmt.Errorf("orders: %w", err)
+	}
+	for _, row := range rows {
+		p.Orders = append(p.Orders, report.PersonOrder{
+			Number: row.Number, PlacedAt: row.PlacedAt.UTC(), Status: row.Status, Currency: row.Currency, Total: row.Total,
+			Net: row.Net, Refunded: row.Refunded, Counted: row.Why == "", Why: row.Why,
+		})
+	}
+	return nil
+}
+
+func (s *Store) personHistory(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
+	var rows []struct {
+		Scheme  string       `db:"scheme"`
+		Segment string       `db:"segment"`
+		First   time.Time    `db:"first_day"`
+		Last    sql.NullTime `db:"last_day"`
+	}
+	err := tx.SelectContext(ctx, &rows, `SELECT scheme, segment, first_day, last_day FROM memberships
+		WHERE store_id = $1 AND person_id = $2 ORDER BY first_day DESC, scheme`, s.id, p.ID)
+	if err != nil {
+		return fmt.Errorf("history: %w", err)
+	}
+	for _, row := range rows {
+		p.History = append(p.History, report.Interval{
+			Scheme: row.Scheme, Segment: row.Segment, First: row.First.UTC(), Last: dayOf(row.Last),
+		})
+	}
+	return nil
+}
+
+func (s *Store) personDeliveries(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
+	var rows []struct {
+		Destination string         `db:"destination"`
+		State       string         `db:"state"`
+		Reason      string         `db:"reason"`
+		Audiences   pq.StringArray `db:"audiences"`
+		Attributes  string         `db:"attributes"`
+		At          time.Time      `db:"at"`
+	}
+	err := tx.SelectContext(ctx, &rows, `SELECT destination, state, reason, audiences, attributes::text AS attributes, at
+		FROM deliveries WHERE store_id = $1 AND person_id = $2 ORDER BY destination`, s.id, p.ID)
+	if err != nil {
+		return fmt.Errorf("deliveries: %w", err)
+	}
+	for _, row := range rows {
+		attributes, err := textAttributes(row.Attributes)
+		if err != nil {
+			return err
+		}
+		p.Deliveries = append(p.Deliveries, report.PersonDelivery{
+			Destination: row.Destination, State: row.State, Reason: row.Reason, Audiences: row.Audiences,
+			Attributes: attributes, At: row.At.UTC(),
+		})
+	}
+	return nil
+}
