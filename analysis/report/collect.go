@@ -95,6 +95,8 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 		return Report{}, fmt.Errorf("quarantine: %w", err)
 	}
 	r.Warnings = append(warnings(r.Overview, r.Segments), holds(r.Deliveries)...)
+	r.Overview.Resources, r.Bridge, r.Deliveries = list(r.Overview.Resources), list(r.Bridge), list(r.Deliveries)
+	r.Quarantined, r.Warnings = list(r.Quarantined), list(r.Warnings)
 	return r, nil
 }
 
@@ -248,6 +250,14 @@ func shrinking(h Held) string {
 // confirm is the command that lets a held audience pass, quoted for a shell.
 func confirm(h Held) string {
 	return "perennial push --confirm '" + strings.ReplaceAll(h.Name, "'", `'\''`) + "'"
+}
+
+// list makes an empty list of none, so that JSON says [] and never null.
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
 }
 
 // JSON writes anything this package collects, indented, with a line break at its end.

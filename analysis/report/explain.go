@@ -49,6 +49,7 @@ func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Expl
 	if !ok {
 		return Explanation{}, false, nil
 	}
+	person.Orders, person.History, person.Deliveries = list(person.Orders), list(person.History), list(person.Deliveries)
 	snapshot, err := facts.Groups(ctx, analysis.SchemeRFM)
 	if err != nil {
 		return Explanation{}, false, fmt.Errorf("segments: %w", err)

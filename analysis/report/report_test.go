@@ -219,6 +219,9 @@ func TestReportOfAShopThatWasNeverAnalysed(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, report.Terminal(&b, r, 80, false))
 	golden(t, "report_new.txt", b.Bytes())
+	b.Reset()
+	require.NoError(t, report.JSON(&b, r))
+	require.NotContains(t, b.String(), "null", "an empty list is []")
 
 	f.overview.Loaded = false
 	require.Contains(t, collect(t, f).Warnings[0], "The first load is not complete")
@@ -293,6 +296,9 @@ func TestExplainSomebodyWithoutAScore(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, report.Explain(&b, e, 80, false))
 	golden(t, "explain_unscored.txt", b.Bytes())
+	b.Reset()
+	require.NoError(t, report.JSON(&b, e))
+	require.NotContains(t, b.String(), "null", "an empty list is []")
 }
 
 func TestSegments(t *testing.T) {

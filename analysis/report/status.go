@@ -41,6 +41,8 @@ func CollectStatus(ctx context.Context, facts Facts, now time.Time) (StoreStatus
 		return StoreStatus{}, err
 	}
 	s.Warnings = append(warnings(s.Overview, segments), holds(s.Deliveries)...)
+	s.Overview.Resources, s.Deliveries, s.Runs = list(s.Overview.Resources), list(s.Deliveries), list(s.Runs)
+	s.Quarantined, s.Warnings = list(s.Quarantined), list(s.Warnings)
 	return s, nil
 }
 
