@@ -39,7 +39,7 @@ func (s *Store) ErasePerson(ctx context.Context, email string, at time.Time) (Er
 		if err != nil {
 			return err
 		}
-		e := &erasure{commit: c, emails: []string{email}}
+		e := &erasure{commit: c, emails: []string{email}, customers: []string{}} // nil would be null, and nothing is unlike null
 		steps := []func(context.Context) error{e.find, e.bury, e.scrubQuarantine, e.forget}
 		for _, step := range steps {
 			if err := step(ctx); err != nil {

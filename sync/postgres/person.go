@@ -78,7 +78,7 @@ type identity struct {
 // changed. What it found is in c.people.
 func (c *commit) resolve(ctx context.Context, claims claims) error {
 	w := &identity{
-		commit: c, claims: claims,
+		commit: c, claims: claims, incoming: []string{}, // nil would be null, and nothing is unlike null
 		accounts: map[string]*account{}, others: map[string][]*account{}, guests: map[string]int64{},
 	}
 	for _, o := range claims.orders {

@@ -6,6 +6,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
@@ -62,9 +63,35 @@ func (s *Store) read(ctx context.Context, fn func(*sqlx.Tx) error) error {
 	return fn(tx)
 }
 
-// inTx commits if fn succeeds and rolls back otherwise, also on panic.
+// attempts is how often a transaction is tried that lost against another one.
+const attempts = 5
+
+// inTx commits if fn succeeds and rolls back otherwise, also on panic. A transaction that the server gave up for a
+// deadlock or a serialization failure is run again from the start, so fn must set what it returns, not add to it.
 func inTx(ctx context.Context, db *sqlx.DB, fn func(*sqlx.Tx) error) error {
-	tx, err := db.BeginTxx(ctx, nil)
+	var err error
+	for range attempts {
+		err = onceInTx(ctx, db, fn)
+		if state := sqlState(err); state != deadlockDetected && state != serializationFailure {
+			break
+		}
+	}
+	return err
+}
+
+func onceInTx(ctx context.Context, db *sqlx.DB, fn func(*sqlx.Tx) error) (err error) {
+	conn, err := db.Connx(ctx)
+	if err != nil {
+		return fmt.Errorf("connection: %w", err)
+	}
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			// A COPY that was cancelled may leave the connection out of step: it is not used again.
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+		_ = conn.Close() // back to the pool
+	}()
+	tx, err := conn.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("transaction start: %w", err)
 	}

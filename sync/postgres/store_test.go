@@ -151,7 +151,7 @@ func TestUnchangedBatchWritesNothing(t *testing.T) {
 	require.NoError(t, err)
 
 	require.Equal(t, ingest.Written{Read: 2}, s.put(commerce.Orders, b))
-	b.Orders[0].Goods = money("10.00")                           // the same amount
+	b.Orders[0].Goods = money("10.00")                            // the same amount
 	b.Orders[0].PlacedAt = noon.In(time.FixedZone("there", 3600)) // the same moment
 	b.Orders[0].ModifiedAt = noon.Add(time.Hour)                  // a claim, no content
 	require.Equal(t, ingest.Written{Read: 2}, s.put(commerce.Orders, b))
