@@ -1,0 +1,65 @@
+package listmonk
+
+import (
+	"encoding/json"
+	"maps"
+
+	"github.com/perennial-cvo/perennial/connectors"
+)
+
+// createdMark stands among our attributes of people whom we created.
+const createdMark = "_created"
+
+// object is what stands under our prefix.
+func (d *destination) object(p person) map[string]any {
+	object := map[string]any{}
+	if raw, ok := p.Attribs[d.prefix]; ok {
+		if json.Unmarshal(raw, &object) != nil || object == nil {
+			return map[string]any{} // something else stands in our place
+		}
+	}
+	return object
+}
+
+// isMarked reports whether anything stands under our prefix.
+func (d *destination) isMarked(p person) bool {
+	raw, ok := p.Attribs[d.prefix]
+	return ok && string(raw) != "null"
+}
+
+// attributes returns our attributes as activation knows them.
+func (d *destination) attributes(p person) map[string]string {
+	values := map[string]string{}
+	for key, value := range d.object(p) {
+		if text, ok := value.(string); ok && key != createdMark {
+			values[key] = text
+		}
+	}
+	return values
+}
+
+// desired returns what shall stand under our prefix, and whether that differs from what does. listmonk replaces the
+// object as a whole.
+func (d *destination) desired(p person, c connectors.Change) (map[string]any, bool) {
+	now := d.object(p)
+	want := map[string]any{}
+	switch {
+	case c.Attributes != nil:
+		for key, value := range c.Attributes {
+			want[key] = value
+		}
+		if mark, ok := now[createdMark]; ok {
+			want[createdMark] = mark
+		}
+	default:
+		want = maps.Clone(now)
+		for _, key := range c.Drop {
+			delete(want, key)
+		}
+	}
+	return want, !maps.EqualFunc(now, want, func(a, b any) bool {
+		left, isText := a.(string)
+		right, areTexts := b.(string)
+		return isText == areTexts && left == right
+	})
+}
