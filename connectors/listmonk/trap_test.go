@@ -1,0 +1,549 @@
+package listmonk
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/connectors/listmonk/listmonktest"
+	"github.com/perennial-cvo/perennial/connectors/simulator"
+)
+
+var (
+	champions = connectors.Audience{Key: "champions", Name: "Champions"}
+	atRisk    = connectors.Audience{Key: "at_risk", Name: "At risk"}
+)
+
+func (b *bench) open(t *testing.T, changed ...connectors.Settings) *destination {
+	t.Helper()
+	settings := b.settings()
+	for _, more := range changed {
+		for key, value := range more {
+			settings[key] = value
+		}
+	}
+	d, err := factory(time.Millisecond).NewDestination(settings, connectors.Deps{Prefix: "perennial"})
+	require.NoError(t, err)
+	return d.(*destination)
+}
+
+func ensure(t *testing.T, d *destination, audiences ...connectors.Audience) []connectors.Audience {
+	t.Helper()
+	all, err := d.Ensure(t.Context(), audiences)
+	require.NoError(t, err)
+	return all
+}
+
+func apply(t *testing.T, d *destination, c connectors.Change) connectors.Outcome {
+	t.Helper()
+	result, err := d.Apply(t.Context(), []connectors.Change{c})
+	require.NoError(t, err)
+	require.Len(t, result.Outcomes, 1)
+	return result.Outcomes[0]
+}
+
+func join(p connectors.Person, audiences ...connectors.Audience) connectors.Change {
+	c := connectors.Change{Person: p, Attributes: map[string]string{"rfm": "545"}}
+	for _, a := range audiences {
+		c.Audiences = append(c.Audiences, a.Key)
+	}
+	return c
+}
+
+// person returns a subscriber as the fake has them.
+func (b *bench) person(t *testing.T, email string) listmonktest.Person {
+	t.Helper()
+	for _, p := range b.People() {
+		if p.Email == email {
+			return p
+		}
+	}
+	require.Fail(t, "no such subscriber")
+	return listmonktest.Person{}
+}
+
+// call makes a request as an admin would.
+func (b *bench) call(t *testing.T, method, path string, body any) map[string]any {
+	t.Helper()
+	text, err := json.Marshal(body)
+	require.NoError(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), method, b.url+path, bytes.NewReader(text))
+	require.NoError(t, err)
+	r.SetBasicAuth("pusher", canary)
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode, string(answer))
+	var out struct{ Data any }
+	require.NoError(t, json.Unmarshal(answer, &out))
+	data, _ := out.Data.(map[string]any)
+	return data
+}
+
+// TestOneClickUnsubscribeHoldsForEverySegment follows somebody from a campaign through the link in the mail into other
+// segments, and proves with campaigns that no mail follows.
+func TestOneClickUnsubscribeHoldsForEverySegment(t *testing.T) {
+	b := startBench(t)
+	d, p := b.open(t), b.people(simulator.Subscribed)[0]
+	lists := ensure(t, d, champions, atRisk)
+	require.Equal(t, connectors.Delivered, apply(t, d, join(p, champions)).State)
+
+	campaign := b.call(t, "POST", "/api/campaigns", map[string]any{"name": "Hello", "lists": []int{b.listID(lists[0])}})
+	who := b.call(t, "GET", fmt.Sprintf("/api/subscribers/%d", b.person(t, p.Email).ID), nil)
+	require.Contains(t, b.Mailed(b.listID(lists[0])), p.Email)
+	b.call(t, "POST", fmt.Sprintf("/subscription/%s/%s", campaign["uuid"], who["uuid"]), nil)
+
+	move := join(p, atRisk)
+	move.Leave = []string{champions.Key}
+	for _, c := range []connectors.Change{move, join(p, champions), {Person: p, Leave: []string{champions.Key}}, join(p, champions, atRisk)} {
+		apply(t, b.open(t), c)
+		require.NotContains(t, b.Mailed(b.listID(lists[0]), b.listID(lists[1])), p.Email)
+		require.Equal(t, unsubscribed, b.person(t, p.Email).Lists[b.listID(lists[0])], "the memory of leaving is kept")
+	}
+}
+
+// TestDangerousRequestsAreNeverMade looks at everything that was sent through a full life.
+func TestDangerousRequestsAreNeverMade(t *testing.T) {
+	b := startBench(t)
+	d, people := b.open(t), b.people(simulator.Subscribed)
+	_, err := d.Check(t.Context())
+	require.NoError(t, err)
+	lists := ensure(t, d, champions, atRisk)
+	apply(t, d, join(people[0], champions))
+	apply(t, d, connectors.Change{Person: people[0], Leave: []string{champions.Key}, Drop: []string{"rfm"}})
+	stranger := join(connectors.Person{ID: 1, Email: "new@example.com"}, champions)
+	stranger.Consent = commerce.ConsentSubscribed
+	require.Equal(t, connectors.Delivered, apply(t, d, stranger).State)
+	for _, p := range people {
+		_, err := d.Erase(t.Context(), p)
+		require.NoError(t, err)
+	}
+	require.NoError(t, d.Remove(t.Context(), lists))
+
+	for _, r := range b.Requests() {
+		replaces := r.Method == "PUT" && !strings.HasPrefix(r.Path, "/api/subscribers/lists")
+		require.False(t, replaces, "PUT wipes what is not sent: %s", r.Path)
+		require.NotContains(t, r.Path, "/query/lists", "an empty query would mean everybody")
+		require.NotContains(t, r.Path, "minimal=true", "the minimal form ignores tags")
+		require.NotContains(t, r.Path, "/import/")
+		if r.Write {
+			require.NotContains(t, r.Body, `"status"`, "a status raises consent")
+			require.NotContains(t, r.Body, `"lists"`, "lists at a person send opt-in mails and replace others")
+			require.NotContains(t, r.Body, "preconfirm")
+		}
+	}
+	require.Empty(t, b.OptinMails())
+}
+
+func TestGate(t *testing.T) {
+	const newsletter, double, other = "newsletter", "double", "other"
+	cases := []struct {
+		name   string
+		rows   map[string]string // list -> status
+		status string
+		said   commerce.ConsentState
+		want   string // reason, empty for delivered
+	}{
+		{name: "confirmed elsewhere", rows: map[string]string{newsletter: "confirmed"}},
+		{name: "unconfirmed on single opt-in", rows: map[string]string{newsletter: "unconfirmed"}},
+		{name: "unconfirmed on double opt-in", rows: map[string]string{double: "unconfirmed"}, want: connectors.ReasonNoConsent},
+		{name: "confirmed on double opt-in", rows: map[string]string{double: "confirmed"}},
+		{name: "on no list", want: connectors.ReasonNoConsent},
+		{name: "on no list, the shop says yes", said: commerce.ConsentSubscribed},
+		{name: "left the newsletter", rows: map[string]string{newsletter: "unsubscribed"}, want: connectors.ReasonUnsubscribed},
+		{name: "left the newsletter, the shop says yes", rows: map[string]string{newsletter: "unsubscribed"}, said: commerce.ConsentSubscribed, want: connectors.ReasonUnsubscribed},
+		{name: "left one of two", rows: map[string]string{newsletter: "unsubscribed", other: "confirmed"}},
+		{name: "the shop says no", rows: map[string]string{newsletter: "confirmed"}, said: commerce.ConsentUnsubscribed, want: connectors.ReasonUnsubscribed},
+		{name: "disabled", rows: map[string]string{newsletter: "confirmed"}, status: "disabled", want: connectors.ReasonSuppressed},
+		{name: "blocklisted", rows: map[string]string{newsletter: "confirmed"}, status: "blocklisted", want: connectors.ReasonSuppressed},
+		{name: "blocklisted, the shop says yes", status: "blocklisted", said: commerce.ConsentSubscribed, want: connectors.ReasonSuppressed},
+	}
+	for _, tt := range cases {
+		t.Run(tt.name, func(t *testing.T) {
+			b := startBench(t)
+			ids := map[string]int{newsletter: b.Newsletter(), double: b.AddList("Double", "double"), other: b.AddList("Other", "single")}
+			p := connectors.Person{ID: 7, Email: "somebody@example.com"}
+			require.NoError(t, b.Subscribe(p.Email, ids[other], ""))
+			b.call(t, "PUT", "/api/subscribers/lists", map[string]any{"ids": []int{b.person(t, p.Email).ID}, "action": "remove", "target_list_ids": []int{ids[other]}})
+			for name, status := range tt.rows {
+				require.NoError(t, b.Subscribe(p.Email, ids[name], status))
+			}
+			if tt.status != "" {
+				require.NoError(t, b.SetStatus(p.Email, tt.status))
+			}
+			d := b.open(t)
+			ours := ensure(t, d, champions)[0]
+			require.NoError(t, b.Subscribe(p.Email, b.listID(ours), "")) // as an earlier push left it
+			c := join(p, champions)
+			c.Consent = tt.said
+			o := apply(t, d, c)
+			if tt.want == "" {
+				require.Contains(t, []connectors.OutcomeState{connectors.Delivered, connectors.Unchanged}, o.State, o.Reason)
+				require.Contains(t, b.Mailed(b.listID(ours)), p.Email)
+				return
+			}
+			require.Equal(t, connectors.Withheld, o.State)
+			require.Equal(t, tt.want, o.Reason)
+			require.NotContains(t, b.members(ours), p.Email, "withheld means out of every list of ours")
+		})
+	}
+}
+
+func TestDoubleOptinListIsRefused(t *testing.T) {
+	b := startBench(t)
+	b.AddList("perennial: Champions", "double", "perennial", "perennial:champions")
+	d := b.open(t)
+	_, err := d.Ensure(t.Context(), []connectors.Audience{champions})
+	require.ErrorContains(t, err, "double opt-in")
+	require.Equal(t, connectors.KindPermanent, connectors.KindOf(err))
+	_, err = d.Apply(t.Context(), []connectors.Change{join(b.people(simulator.Subscribed)[0], champions)})
+	require.ErrorContains(t, err, "double opt-in")
+	require.Empty(t, b.OptinMails())
+	report, err := d.Check(t.Context())
+	require.NoError(t, err)
+	require.False(t, report.OK())
+}
+
+func TestListsAreFoundExactly(t *testing.T) {
+	b := startBench(t)
+	foreign := b.AddList("perennial: Champions", "single", "shop") // the same name without our tag
+	similar := b.AddList("perennial: Champions League", "single", "perennial")
+	renamed := b.AddList("Our darlings", "single", "perennial", "perennial:loyal")
+	byName := b.AddList("perennial: At risk", "single", "perennial")
+	twin := b.AddList("perennial: At risk", "single", "perennial")
+	d := b.open(t)
+	loyal := connectors.Audience{Key: "loyal", Name: "Loyal"}
+	got := ensure(t, d, champions, atRisk, loyal)
+	require.NotContains(t, []int{foreign, similar}, b.listID(got[0]), "a new list was due")
+	require.Equal(t, byName, b.listID(got[1]), "the first of two with the same name")
+	require.NotEqual(t, twin, b.listID(got[1]))
+	require.Equal(t, renamed, b.listID(got[2]), "known by its tag")
+
+	stale := champions
+	stale.ID = strconv.Itoa(foreign)
+	again := ensure(t, b.open(t), stale)
+	require.Equal(t, got[0].ID, again[0].ID, "an id that now belongs to somebody else's list is not believed")
+	gone := atRisk
+	gone.ID = "99999"
+	require.Equal(t, got[1].ID, ensure(t, b.open(t), gone)[0].ID)
+}
+
+func TestBlindKeyMakesNoLists(t *testing.T) {
+	b := startBench(t)
+	b.Restrict(listmonktest.ListsGetAll)
+	before := len(b.Lists())
+	_, err := b.open(t).Ensure(t.Context(), []connectors.Audience{champions})
+	require.Equal(t, connectors.KindCredentials, connectors.KindOf(err))
+	require.ErrorContains(t, err, "no list is visible")
+	require.Len(t, b.Lists(), before)
+}
+
+func TestCheckNamesEveryMissingPermission(t *testing.T) {
+	for _, permission := range []string{
+		listmonktest.ListsGetAll, listmonktest.ListsManageAll, listmonktest.SubscribersGetAll, listmonktest.SubscribersManage,
+		listmonktest.SubscribersSQL,
+	} {
+		b := startBench(t)
+		before := b.state()
+		b.Restrict(permission)
+		report, err := b.open(t).Check(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, permission == listmonktest.SubscribersSQL, report.OK(), permission)
+		i := slices.IndexFunc(report.Findings, func(f connectors.Finding) bool { return f.Level != connectors.Fine })
+		require.GreaterOrEqual(t, i, 0, permission)
+		require.Contains(t, report.Findings[i].Remedy, permission)
+		require.Equal(t, before, b.state(), "looking changes nothing")
+	}
+}
+
+func TestWritesOnlyDifferences(t *testing.T) {
+	b := startBench(t)
+	d, p := b.open(t), b.people(simulator.Subscribed)[0]
+	ensure(t, d, champions)
+	b.call(t, "PATCH", fmt.Sprintf("/api/subscribers/%d", b.person(t, p.Email).ID), map[string]any{"attribs": map[string]any{"crm": map[string]int{"score": 3}}})
+	require.Equal(t, connectors.Delivered, apply(t, d, join(p, champions)).State)
+	attribs := b.person(t, p.Email).Attribs
+	require.Equal(t, map[string]any{"score": float64(3)}, attribs["crm"], "other tools' attributes stay")
+	require.Equal(t, map[string]any{"rfm": "545"}, attribs["perennial"])
+
+	count := func() (n int) {
+		for _, r := range b.Requests() {
+			if r.Write {
+				n++
+			}
+		}
+		return n
+	}
+	before := count()
+	require.Equal(t, connectors.Unchanged, apply(t, d, join(p, champions)).State)
+	require.Equal(t, before, count(), "no difference, no write")
+}
+
+func TestApplyWithoutEnsure(t *testing.T) {
+	b := startBench(t)
+	p := b.people(simulator.Subscribed)[0]
+	first := b.open(t)
+	lists := ensure(t, first, champions)
+	apply(t, first, join(p, champions))
+	fresh := b.open(t) // another process, which wants this audience no more
+	require.Equal(t, connectors.Delivered, apply(t, fresh, connectors.Change{Person: p, Leave: []string{champions.Key}}).State)
+	require.Empty(t, b.members(lists[0]))
+	_, err := fresh.Apply(t.Context(), []connectors.Change{join(p, connectors.Audience{Key: "unheard_of"})})
+	require.ErrorContains(t, err, "unheard_of")
+}
+
+func TestOddAddresses(t *testing.T) {
+	odd := []string{"o'brien@example.com", "a+b@example.com", "aab@example.com", "xann@example.com", "ann@example.com", "a|b@example.com", "zoë@example.com", `b\c@example.com`}
+	for _, sql := range []bool{true, false} {
+		b := startBench(t)
+		if !sql {
+			b.Restrict(listmonktest.SubscribersSQL)
+		}
+		var changes []connectors.Change
+		for i, email := range odd {
+			require.NoError(t, b.Subscribe(email, b.Newsletter(), "confirmed"))
+			changes = append(changes, join(connectors.Person{ID: int64(i + 1), Email: email}, champions))
+		}
+		d := b.open(t)
+		list := ensure(t, d, champions)[0]
+		changes = append(changes, join(connectors.Person{ID: 50}, champions), join(connectors.Person{ID: 51, Email: "nul\x00@example.com"}, champions))
+		result, err := d.Apply(t.Context(), changes)
+		require.NoError(t, err)
+		require.ElementsMatch(t, odd, b.members(list), "with SQL: %v", sql)
+		require.Len(t, result.Outcomes, len(changes))
+		for _, o := range result.Outcomes {
+			switch o.PersonID {
+			case 50:
+				require.Equal(t, connectors.ReasonNoEmail, o.Reason)
+			case 51:
+				require.Equal(t, connectors.Refused, o.State)
+			default:
+				require.Equal(t, connectors.Delivered, o.State)
+			}
+		}
+		searched := slices.ContainsFunc(b.Requests(), func(r listmonktest.Request) bool { return strings.Contains(r.Path, "search=") })
+		require.Equal(t, !sql, searched)
+	}
+}
+
+// before starts a listmonk before whose answers something happens.
+func before(t *testing.T, b *bench, happen func(w http.ResponseWriter, r *http.Request) (handled bool)) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !happen(w, r) {
+			b.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	b.url = server.URL
+}
+
+func TestSomebodyDeletedMeanwhileBlocksNobody(t *testing.T) {
+	b := startBench(t)
+	people := b.people(simulator.Subscribed)[:9]
+	victim, done := people[4], false
+	before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == "PUT" && !done {
+			done = true
+			require.NoError(t, b.Delete(victim.Email))
+		}
+		return false
+	})
+	d := b.open(t, connectors.Settings{"list_batch": 100, "batch": 100})
+	list := ensure(t, d, champions)[0]
+	var changes []connectors.Change
+	for _, p := range people {
+		changes = append(changes, connectors.Change{Person: p, Audiences: []string{champions.Key}})
+	}
+	result, err := d.Apply(t.Context(), changes)
+	require.NoError(t, err)
+	for _, o := range result.Outcomes {
+		if o.PersonID == victim.ID {
+			require.Equal(t, connectors.RetryLater, o.State)
+			continue
+		}
+		require.Equal(t, connectors.Delivered, o.State)
+	}
+	require.Len(t, b.members(list), len(people)-1)
+}
+
+func TestListDeletedMeanwhile(t *testing.T) {
+	b := startBench(t)
+	d, p := b.open(t), b.people(simulator.Subscribed)[0]
+	list := ensure(t, d, champions)[0]
+	b.call(t, "DELETE", "/api/lists/"+list.ID, nil)
+	result, err := d.Apply(t.Context(), []connectors.Change{join(p, champions)})
+	require.Equal(t, connectors.KindRetry, connectors.KindOf(err), "%v", err)
+	require.Empty(t, result.Outcomes)
+	again := ensure(t, d, list)[0]
+	require.NotEqual(t, list.ID, again.ID)
+	require.Equal(t, connectors.Delivered, apply(t, d, join(p, champions)).State)
+	require.Equal(t, []string{p.Email}, b.members(again))
+}
+
+func TestSomebodySignedUpMeanwhile(t *testing.T) {
+	b := startBench(t)
+	p, done := connectors.Person{ID: 3, Email: "late@example.com"}, false
+	before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == "POST" && r.URL.Path == "/api/subscribers" && !done {
+			done = true
+			require.NoError(t, b.Subscribe(p.Email, b.Newsletter(), unsubscribed))
+		}
+		return false
+	})
+	d := b.open(t)
+	ensure(t, d, champions)
+	c := join(p, champions)
+	c.Consent = commerce.ConsentSubscribed
+	o := apply(t, d, c)
+	require.Equal(t, connectors.Withheld, o.State, "they came and left while we tried to create them")
+	require.Equal(t, connectors.ReasonUnsubscribed, o.Reason)
+}
+
+func TestLongAddressesAreHalved(t *testing.T) {
+	b := startBench(t)
+	before(t, b, func(w http.ResponseWriter, r *http.Request) bool {
+		if len(r.URL.RawQuery) < 300 {
+			return false
+		}
+		http.Error(w, "<html>Request-URI Too Large</html>", http.StatusRequestURITooLong)
+		return true
+	})
+	d := b.open(t, connectors.Settings{"batch": 500})
+	list := ensure(t, d, champions)[0]
+	var changes []connectors.Change
+	people := b.people(simulator.Subscribed)
+	for _, p := range people {
+		changes = append(changes, join(p, champions))
+	}
+	_, err := d.Apply(t.Context(), changes)
+	require.NoError(t, err)
+	require.Len(t, b.members(list), len(people))
+}
+
+func TestCreateOnlyWithConsent(t *testing.T) {
+	b := startBench(t)
+	p := connectors.Person{ID: 3, Email: "fresh@example.com", FirstName: "Zoë", LastName: "Nowak"}
+	d := b.open(t)
+	list := ensure(t, d, champions)[0]
+	c := join(p, champions)
+	require.Equal(t, connectors.ReasonNotThere, apply(t, d, c).Reason)
+	c.Consent = commerce.ConsentSubscribed
+	require.Equal(t, connectors.ReasonNotThere, apply(t, b.open(t, connectors.Settings{"create_missing": false}), c).Reason)
+	require.Equal(t, connectors.Delivered, apply(t, d, c).State)
+	made := b.person(t, p.Email)
+	require.Equal(t, "Zoë Nowak", made.Name)
+	require.Equal(t, map[int]string{b.listID(list): "unconfirmed"}, made.Lists)
+	require.Equal(t, connectors.Unchanged, apply(t, d, c).State)
+	require.Empty(t, b.OptinMails())
+}
+
+func TestErase(t *testing.T) {
+	b := startBench(t)
+	d, people := b.open(t), b.people(simulator.Subscribed)
+	list := ensure(t, d, champions)[0]
+	made := connectors.Person{ID: 3, Email: "fresh@example.com"}
+	c := join(made, champions)
+	c.Consent = commerce.ConsentSubscribed
+	apply(t, d, c)
+	apply(t, d, join(people[0], champions))
+	apply(t, d, join(people[1], champions))
+	require.NoError(t, b.Unsubscribe(people[1].Email, b.listID(list)))
+	apply(t, d, join(people[2], champions))
+	require.NoError(t, b.Blocklist(people[2].Email))
+
+	erase := func(p connectors.Person) string {
+		receipt, err := d.Erase(t.Context(), p)
+		require.NoError(t, err)
+		require.NotContains(t, receipt, "@", "a receipt names nobody")
+		return receipt
+	}
+	require.Contains(t, erase(made), "was deleted")
+	require.NotContains(t, fmt.Sprint(b.People()), made.Email)
+	require.Contains(t, erase(made), "nothing was there")
+
+	require.Contains(t, erase(people[0]), "taken off 1 of our lists")
+	stays := b.person(t, people[0].Email)
+	require.Equal(t, map[int]string{b.Newsletter(): "confirmed"}, stays.Lists)
+	require.Nil(t, stays.Attribs["perennial"])
+	require.Contains(t, erase(people[0]), "nothing of ours")
+
+	erase(people[1])
+	require.Equal(t, unsubscribed, b.person(t, people[1].Email).Lists[b.listID(list)], "the memory of leaving stays")
+	erase(people[2])
+	require.Equal(t, "blocklisted", b.person(t, people[2].Email).Status, "the blocklist stays")
+	require.Contains(t, erase(connectors.Person{ID: 4}), "no e-mail")
+}
+
+func TestMembersInPages(t *testing.T) {
+	b := startBench(t)
+	d := b.open(t)
+	list := ensure(t, d, champions)[0]
+	for i := range membersPage + 5 {
+		require.NoError(t, b.Subscribe(fmt.Sprintf("m%d@example.com", i), b.listID(list), ""))
+	}
+	require.NoError(t, b.SetStatus("m1@example.com", "disabled"))
+	first, err := d.Members(t.Context(), list, "")
+	require.NoError(t, err)
+	require.Len(t, first.Members, membersPage)
+	require.False(t, first.Done)
+	second, err := d.Members(t.Context(), list, first.Next)
+	require.NoError(t, err)
+	require.True(t, second.Done)
+	require.Len(t, second.Members, 5)
+	for _, m := range second.Members {
+		want := commerce.ConsentSubscribed
+		if m.Email == "m1@example.com" {
+			want = commerce.ConsentUnsubscribed
+		}
+		require.Equal(t, want, m.Consent.State)
+	}
+	for _, r := range b.Requests() {
+		require.False(t, strings.Contains(r.Path, "list_id") && strings.Contains(r.Path, "per_page=all"))
+	}
+	_, err = d.Members(t.Context(), champions, "")
+	require.ErrorContains(t, err, "no list id", "without an id listmonk would return everybody")
+	_, err = d.Members(t.Context(), list, "x")
+	require.ErrorContains(t, err, "cursor")
+}
+
+func TestSettings(t *testing.T) {
+	for name, change := range map[string]connectors.Settings{
+		"url":            {"url": "lists.example.com"},
+		"batch":          {"batch": 501},
+		"list_batch":     {"list_batch": 0},
+		"create_missing": {"create_missing": "perhaps"},
+	} {
+		b := connectors.Settings{"url": "https://lists.example.com", "username": "u", "token": canary}
+		for key, value := range change {
+			b[key] = value
+		}
+		_, err := New().NewDestination(b, connectors.Deps{})
+		require.ErrorContains(t, err, name)
+		require.Equal(t, connectors.KindPermanent, connectors.KindOf(err))
+		require.NotContains(t, err.Error(), canary)
+	}
+	require.True(t, isPlain("http://lists.example.com"))
+	require.False(t, isPlain("http://127.0.0.1:9000"))
+	require.False(t, isPlain("https://lists.example.com"))
+}
+
+func TestResumeKnowsNoJobs(t *testing.T) {
+	_, err := startBench(t).open(t).Resume(context.Background(), "x")
+	require.Equal(t, connectors.KindPermanent, connectors.KindOf(err))
+}
