@@ -184,21 +184,21 @@ func (s *Server) answer(r *http.Request, body []byte) *answer {
 	case !ok:
 		return notFoundPage()
 	case strings.HasSuffix(path, "/index.php") && c.query.Has("rest_route"): // keys are not read in this form
-		return cannotView(http.StatusUnauthorized, "list resources").strangers()
+		return s.rest(cannotView(http.StatusUnauthorized, "list resources").strangers())
 	case path == "/wp-json" || path == "/wp-json/":
 		return s.siteIndex(c)
 	case !strings.HasPrefix(path, "/wp-json/"):
 		return notFoundPage()
 	case !strings.HasPrefix(path, "/wp-json/wc"):
-		return failure(http.StatusUnauthorized, "rest_not_logged_in", "You are not currently logged in.").strangers()
+		return s.rest(failure(http.StatusUnauthorized, "rest_not_logged_in", "You are not currently logged in.").strangers())
 	}
 	var refused *answer
 	if c.key, refused = s.authenticate(r, c.query); refused != nil {
-		return refused
+		return s.rest(refused)
 	}
 	if c.key != nil {
 		if refused = c.key.allowed(r.Method); refused != nil {
-			return refused
+			return s.rest(refused)
 		}
 	}
 	path = strings.TrimSuffix(strings.TrimPrefix(path, "/wp-json"), "/")
