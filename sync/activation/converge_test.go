@@ -1,0 +1,201 @@
+package activation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/sync/activation"
+)
+
+var errLost = &connectors.Error{Kind: connectors.KindRetry, Op: "subscribers", Err: errors.New("connection lost")}
+
+// world is a shop and a platform to which random things happen.
+type world struct {
+	*shop
+	p        *platform
+	people   []int64
+	segments []string
+	unsaid   map[string]bool // addresses that unsubscribed, known to the ledger or not
+}
+
+var names = []string{"ann", "bob", "cid", "dee", "eve"}
+
+func address(i int) string { return names[i] + "@example.com" }
+
+func newWorld(base *shop, run int) *world {
+	w := &world{shop: base.open(fmt.Sprintf("world-%d", run)), p: newPlatform(), unsaid: map[string]bool{}}
+	for i := range names {
+		w.people = append(w.people, w.person("", address(i)))
+		w.segments = append(w.segments, "")
+		if i < 4 { // the last one is not at the platform
+			w.p.people[address(i)] = newPlatform("x").people["x"]
+		}
+	}
+	return w
+}
+
+func (w *world) target() activation.Target { return confirmed(list(), "champions", "lost") }
+
+// step is one thing that happens: in the shop, at the platform by somebody else, or a push that fails half-way.
+func (w *world) step(t *rapid.T) {
+	i := rapid.IntRange(0, len(names)-1).Draw(t, "who")
+	who := w.p.people[address(i)]
+	switch kind := rapid.SampledFrom([]string{
+		"move", "move", "move", "unsubscribe", "tag removed", "attribute changed", "foreign tag", "failing push", "failing push", "push",
+	}).Draw(t, "step"); {
+	case kind == "move":
+		w.segments[i] = rapid.SampledFrom([]string{"", "champions", "lost", "loyal"}).Draw(t, "segment")
+		w.place(w.people[i], w.segments[i])
+	case kind == "failing push":
+		accepted := rapid.IntRange(0, 5).Draw(t, "accepted")
+		w.p.script = func(call int, changes []connectors.Change) (int, error) {
+			return min(accepted, len(changes)), errLost
+		}
+		_, _ = activation.Push(context.Background(), w.options(w.p, w.target()))
+		w.p.script = nil
+	case kind == "push":
+		refusals := rapid.IntRange(0, 5).Draw(t, "answered")
+		w.p.script = func(call int, changes []connectors.Change) (int, error) { return min(refusals, len(changes)), nil }
+		_, err := activation.Push(context.Background(), w.options(w.p, w.target()))
+		require.NoError(t, err)
+		w.p.script = nil
+	case who == nil:
+	case kind == "unsubscribe":
+		for _, key := range w.p.ours(address(i)) {
+			who.out[key] = true
+			w.unsaid[address(i)] = true
+		}
+	case kind == "tag removed":
+		delete(who.in, "champions")
+	case kind == "attribute changed":
+		if len(who.attributes) > 0 && len(w.p.ours(address(i))) > 0 {
+			who.attributes["rfm"] = "111"
+		}
+	case kind == "foreign tag":
+		who.in["newsletter"] = !who.in["newsletter"]
+	}
+}
+
+// settle lets a read-back and a push without faults follow.
+func (w *world) settle(t require.TestingT) {
+	w.now = w.now.Add(8 * 24 * time.Hour) // whoever was withheld is offered again
+	_, err := activation.ReadBack(context.Background(), w.options(w.p, w.target()))
+	require.NoError(t, err)
+	_, err = activation.Push(context.Background(), w.options(w.p, w.target()))
+	require.NoError(t, err)
+}
+
+// check holds the platform against what is desired.
+func (w *world) check(t require.TestingT) {
+	for i := range 4 {
+		who, segment := w.p.people[address(i)], w.segments[i]
+		if len(who.out) > 0 {
+			require.Empty(t, w.p.ours(address(i)), "%s unsubscribed", address(i))
+			require.Empty(t, who.attributes)
+			continue
+		}
+		var want []string
+		if segment == "champions" || segment == "lost" {
+			want = []string{segment}
+		}
+		require.Equal(t, want, w.p.ours(address(i)), address(i))
+		require.Equal(t, segment, who.attributes["segment"], address(i))
+		if segment != "" {
+			require.Equal(t, "543", who.attributes["rfm"], address(i))
+		}
+		require.Equal(t, map[string]string{"colour": "green"}, who.foreign)
+	}
+}
+
+// TestPushesConvergeWhateverHappens also holds that consent never rises and that a second run sends nothing.
+func TestPushesConvergeWhateverHappens(t *testing.T) {
+	base := newShop(t)
+	run := 0
+	rapid.Check(t, func(t *rapid.T) {
+		run++
+		w := newWorld(base, run)
+		for range rapid.IntRange(1, 12).Draw(t, "steps") {
+			w.step(t)
+		}
+		newsletter := map[string]bool{}
+		for a, who := range w.p.people {
+			newsletter[a] = who.in["newsletter"]
+		}
+		w.settle(t)
+		w.check(t)
+		for a, who := range w.p.people {
+			require.Equal(t, newsletter[a], who.in["newsletter"], "tags of others stay as they were")
+		}
+		calls := w.p.calls
+		_, err := activation.Push(context.Background(), w.options(w.p, w.target()))
+		require.NoError(t, err)
+		require.Equal(t, calls, w.p.calls, "nothing differs, nothing is sent")
+		drift, err := activation.ReadBack(context.Background(), w.options(w.p, w.target()))
+		require.NoError(t, err)
+		require.Zero(t, drift.Lost+drift.Changed+drift.Unsubscribed)
+
+		purged, err := activation.Purge(context.Background(), w.options(w.p, w.target()))
+		require.NoError(t, err)
+		require.Zero(t, purged.Left)
+		for a, who := range w.p.people {
+			require.Empty(t, w.p.ours(a))
+			require.Empty(t, who.attributes)
+			require.Equal(t, newsletter[a], who.in["newsletter"])
+		}
+		require.Empty(t, w.p.made)
+		require.Zero(t, w.count(`SELECT count(*) FROM deliveries WHERE store_id = $1`))
+	})
+}
+
+func TestNobodyKnownAsUnsubscribedIsEverOffered(t *testing.T) {
+	base := newShop(t)
+	run := 0
+	rapid.Check(t, func(t *rapid.T) {
+		run++
+		w := newWorld(base, run)
+		for range rapid.IntRange(1, 12).Draw(t, "steps") {
+			w.step(t)
+			if rapid.Bool().Draw(t, "read back") {
+				_, err := activation.ReadBack(context.Background(), w.options(w.p, w.target()))
+				require.NoError(t, err)
+			}
+			known := map[int64]bool{}
+			for i, person := range w.people {
+				known[person] = w.count(`SELECT count(*) FROM suppressions WHERE store_id = $1 AND person_id = $2`, w.people[i]) > 0
+			}
+			w.p.seen = nil
+			_, err := activation.Push(context.Background(), w.options(w.p, w.target()))
+			require.NoError(t, err)
+			for _, c := range w.p.seen {
+				if known[c.Person.ID] {
+					require.Empty(t, c.Audiences)
+					require.Empty(t, c.Attributes)
+				}
+				require.NotEqual(t, commerce.ConsentSubscribed, c.Consent, "the shop said nothing of the kind")
+			}
+		}
+	})
+}
+
+func TestErasureLeavesNothing(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "new@example.com")
+	ann := s.person("", "ann@example.com")
+	s.place(ann, "champions")
+	s.push(p, list())
+	receipt, err := activation.Erase(context.Background(), s.options(p, list()), connectors.Person{ID: ann, Email: "new@example.com"})
+	require.NoError(t, err)
+	require.Equal(t, "taken out of 1 audiences, 4 attributes removed", receipt)
+	require.Empty(t, p.ours("ann@example.com"))
+	require.Zero(t, s.count(`SELECT count(*) FROM deliveries WHERE store_id = $1`))
+	receipt, err = activation.Erase(context.Background(), s.options(p, list()), connectors.Person{ID: ann, Email: "ann@example.com"})
+	require.NoError(t, err)
+	require.Equal(t, "nothing of ours stood there", receipt)
+}

@@ -1,0 +1,390 @@
+package activation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/sync/activation"
+)
+
+func TestFirstPushDeliversAndSecondSendsNothing(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	ann := s.person("", "ann@example.com")
+	s.place(ann, "champions")
+	s.place(s.person("7", "bob@example.com"), "loyal") // a segment without a list
+	s.place(s.person("8", ""), "lost")
+	sum := s.push(p, list())
+	require.Equal(t, 2, sum.Delivered)
+	require.Equal(t, map[string]int{connectors.ReasonNoEmail: 1}, sum.Plan.Withheld)
+	require.Equal(t, []string{"champions"}, p.ours("ann@example.com"))
+	require.Equal(t, map[string]string{"segment": "champions", "segment_name": "Champions", "rfm": "543", "since": "2026-02-01"},
+		p.people["ann@example.com"].attributes)
+	require.Empty(t, p.ours("bob@example.com"))
+	require.Equal(t, "Loyal", p.people["bob@example.com"].attributes["segment_name"])
+
+	calls := p.calls
+	sum = s.push(p, list())
+	require.Equal(t, calls, p.calls, "nothing differs, nothing is asked")
+	require.Equal(t, 2, sum.Plan.Unchanged)
+	require.Zero(t, sum.Plan.Changes)
+}
+
+func TestMovedPeopleJoinAndLeave(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	ann := s.person("", "ann@example.com")
+	s.place(ann, "champions")
+	s.place(s.person("", "bob@example.com"), "champions")
+	s.push(p, list())
+	s.place(ann, "lost")
+	sum := s.push(p, list())
+	require.Equal(t, []string{"lost"}, p.ours("ann@example.com"))
+	require.Equal(t, "lost", p.people["ann@example.com"].attributes["segment"])
+	require.Equal(t, 1, sum.Delivered)
+	d := sum.Plan.Audiences[0]
+	require.Equal(t, []int{2, 1, 0, 1}, []int{d.Before, d.After, d.Join, d.Leave})
+	require.True(t, p.people["ann@example.com"].in["newsletter"])
+	require.Equal(t, map[string]string{"colour": "green"}, p.people["ann@example.com"].foreign)
+}
+
+func TestShopTagsNeedAnAccount(t *testing.T) {
+	s, p := newShop(t), newPlatform("7")
+	p.byAccount = true
+	s.place(s.person("", "ann@example.com"), "champions")
+	s.place(s.person("7", "bob@example.com"), "champions")
+	sum := s.push(p, tags())
+	require.Equal(t, map[string]int{connectors.ReasonNoAccount: 1}, sum.Plan.Withheld)
+	require.Equal(t, []string{"champions"}, p.ours("7"))
+}
+
+func TestWhoeverUnsubscribedLeavesEverythingForEver(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	ann := s.person("7", "ann@example.com")
+	s.place(ann, "champions")
+	s.place(s.person("", "bob@example.com"), "champions")
+	s.push(p, list())
+	p.people["ann@example.com"].out["champions"] = true
+	s.place(ann, "lost")
+	sum := s.push(p, list())
+	require.Equal(t, 1, sum.Suppressed)
+	require.Empty(t, p.ours("ann@example.com"))
+	require.Empty(t, p.people["ann@example.com"].attributes)
+
+	other := newPlatform("ann@example.com", "bob@example.com")
+	elsewhere := list()
+	elsewhere.Destination = "cards"
+	sum = s.push(other, elsewhere)
+	require.Equal(t, 1, sum.Plan.Withheld[connectors.ReasonUnsubscribed])
+	require.Empty(t, other.ours("ann@example.com"), "at no other destination either")
+
+	calls := p.calls
+	s.now = s.now.Add(30 * 24 * time.Hour)
+	sum = s.push(p, list())
+	require.Equal(t, calls, p.calls)
+	require.Equal(t, 1, sum.Plan.Withheld[connectors.ReasonUnsubscribed])
+
+	s.consent(ann, "7", "subscribed", s.now)
+	delete(p.people["ann@example.com"].out, "champions")
+	s.push(p, list())
+	require.Equal(t, []string{"lost"}, p.ours("ann@example.com"), "until they subscribe again themselves")
+}
+
+func TestWithheldPeopleAreOfferedAgainAfterAWeek(t *testing.T) {
+	s, p := newShop(t), newPlatform()
+	s.place(s.person("", "ann@example.com"), "champions")
+	require.Equal(t, map[string]int{connectors.ReasonNotThere: 1}, s.push(p, list()).Withheld)
+	p.people["ann@example.com"] = newPlatform("x").people["x"]
+	s.now = s.now.Add(6 * 24 * time.Hour)
+	sum := s.push(p, list())
+	require.Equal(t, 1, p.calls)
+	require.Equal(t, map[string]int{connectors.ReasonNotThere: 1}, sum.Plan.Withheld)
+	s.now = s.now.Add(2 * 24 * time.Hour)
+	require.Equal(t, 1, s.push(p, list()).Delivered)
+}
+
+func TestRefusedPeopleWaitForAChange(t *testing.T) {
+	s, p := newShop(t), newPlatform()
+	var people []int64
+	for i := range 20 {
+		address := fmt.Sprintf("p%d@example.com", i)
+		people = append(people, s.person("", address))
+		s.place(people[i], "champions")
+		p.people[address] = newPlatform("x").people["x"]
+	}
+	p.bad = map[string]bool{"p3@example.com": true, "p11@example.com": true}
+	sum := s.push(p, list())
+	require.Equal(t, []int{18, 2}, []int{sum.Delivered, sum.Refused})
+	require.Equal(t, 2, s.count(`SELECT count(*) FROM deliveries WHERE store_id = $1 AND state = 'refused'
+		AND reason = 'subscribers: bad address'`))
+	calls := p.calls
+	s.now = s.now.Add(30 * 24 * time.Hour)
+	s.push(p, list())
+	require.Equal(t, calls, p.calls)
+	s.place(people[3], "lost")
+	require.Equal(t, 1, s.push(p, list()).Refused)
+}
+
+func TestRetryLaterComesBackInTheNextPush(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com")
+	s.place(s.person("", "ann@example.com"), "champions")
+	p.script = func(call int, changes []connectors.Change) (int, error) { return 0, nil } // says nothing about anybody
+	sum := s.push(p, list())
+	require.Equal(t, 1, sum.RetryLater)
+	require.Equal(t, 1, p.calls, "no second try in the same push")
+	require.Equal(t, 1, s.count(`SELECT attempts FROM outbox WHERE store_id = $1`))
+	p.script = nil
+	require.Equal(t, 1, s.push(p, list()).Delivered)
+}
+
+func TestWhatAnUnheardTryDidIsTakenBack(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	ann := s.person("", "ann@example.com")
+	s.place(ann, "champions")
+	s.place(s.person("", "bob@example.com"), "champions")
+	lost := &connectors.Error{Kind: connectors.KindRetry, Op: "subscribers", Err: errors.New("connection lost")}
+	p.script = func(int, []connectors.Change) (int, error) { return 2, lost }
+	_, err := activation.Push(context.Background(), s.options(p, list()))
+	require.ErrorIs(t, err, lost)
+	require.Equal(t, []string{"champions"}, p.ours("ann@example.com"), "it was accepted")
+	p.script = nil
+	s.place(ann, "lost")
+	s.push(p, list())
+	require.Equal(t, []string{"lost"}, p.ours("ann@example.com"))
+	require.Equal(t, []string{"champions"}, p.ours("bob@example.com"))
+
+	p.script = func(int, []connectors.Change) (int, error) { return 1, lost }
+	s.place(ann, "champions")
+	_, err = activation.Push(context.Background(), s.options(p, list()))
+	require.Error(t, err)
+	p.script = nil
+	s.place(ann, "lost") // as delivered, but not as it may stand
+	s.push(p, confirmed(list(), "lost", "champions"))
+	require.Equal(t, []string{"lost"}, p.ours("ann@example.com"))
+}
+
+func confirmed(t activation.Target, names ...string) activation.Target {
+	t.Guard.Confirmed = names
+	return t
+}
+
+func TestGuardHoldsAndLetsPass(t *testing.T) {
+	s, p := newShop(t), newPlatform()
+	var people []int64
+	for i := range 60 {
+		address := fmt.Sprintf("p%02d@example.com", i)
+		people = append(people, s.person("", address))
+		s.place(people[i], "champions")
+		p.people[address] = newPlatform("x").people["x"]
+	}
+	target := list()
+	target.Guard = activation.Guard{Shrink: 0.3, MinSize: 50}
+	s.push(p, target)
+	for _, person := range people[:18] { // 30 %, and not more
+		s.place(person, "lost")
+	}
+	s.push(p, target)
+	for _, person := range people[18:31] { // 13 of 42: 31 %, but fewer than 50
+		s.place(person, "lost")
+	}
+	s.push(p, target)
+	for _, person := range people[31:] { // the last of all
+		s.place(person, "lost")
+	}
+	calls := p.calls
+	_, err := activation.Push(context.Background(), s.options(p, target))
+	var held *activation.HeldError
+	require.ErrorAs(t, err, &held)
+	require.Equal(t, []activation.Hold{{
+		Audience: connectors.Audience{Key: "champions", Name: "Champions", ID: "id-champions"}, Before: 29,
+	}}, held.Held)
+	require.ErrorContains(t, err, "perennial push --confirm champions")
+	require.Equal(t, calls, p.calls, "nothing was sent")
+	require.Equal(t, 1, s.count(`SELECT count(*) FROM holds WHERE store_id = $1`))
+	require.Zero(t, s.count(`SELECT count(*) FROM outbox WHERE store_id = $1`))
+
+	sum := s.push(p, confirmed(target, "CHAMPIONS"))
+	require.Equal(t, 29, sum.Delivered)
+	require.Zero(t, s.count(`SELECT count(*) FROM holds WHERE store_id = $1`))
+
+	for _, person := range people[:19] { // 19 of 60 leave "lost": more than 30 %
+		s.place(person, "champions")
+	}
+	_, err = activation.Push(context.Background(), s.options(p, target))
+	require.ErrorAs(t, err, &held)
+	require.Equal(t, 41, held.Held[0].After)
+}
+
+func TestDryRunStoresAndSendsNothing(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com")
+	s.place(s.person("", "ann@example.com"), "champions")
+	o := s.options(p, list())
+	o.DryRun = true
+	sum, err := activation.Push(context.Background(), o)
+	require.NoError(t, err)
+	require.Equal(t, 1, sum.Plan.Changes)
+	require.Equal(t, 1, sum.Plan.Audiences[0].Join)
+	require.Zero(t, p.calls)
+	require.Empty(t, p.made)
+	for _, table := range []string{"outbox", "audiences", "deliveries", "pushes", "holds"} {
+		require.Zero(t, s.count(`SELECT count(*) FROM `+table+` WHERE store_id = $1`), table)
+	}
+}
+
+func TestChangedAddressMovesTheMembership(t *testing.T) {
+	s, p := newShop(t), newPlatform("old@example.com", "new@example.com")
+	ann := s.person("7", "old@example.com")
+	s.place(ann, "champions")
+	s.push(p, list())
+	s.exec(`UPDATE persons SET email = 'new@example.com' WHERE store_id = $1`)
+	sum := s.push(p, list())
+	require.Equal(t, 1, sum.Plan.Moved)
+	require.Empty(t, p.ours("old@example.com"))
+	require.Empty(t, p.people["old@example.com"].attributes)
+	require.Equal(t, []string{"champions"}, p.ours("new@example.com"))
+	calls := p.calls
+	s.push(p, list())
+	require.Equal(t, calls, p.calls)
+
+	s.exec(`UPDATE persons SET email = NULL, customer_id = NULL WHERE store_id = $1`) // nameless, as after an erasure
+	s.push(p, confirmed(list(), "champions"))
+	require.Empty(t, p.ours("new@example.com"), "the address under which it was delivered is remembered")
+}
+
+func TestConsentOfTheShop(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com", "cid@example.com", "dee@example.com")
+	for i, name := range []string{"ann", "bob", "cid", "dee"} {
+		person := s.person(name, name+"@example.com")
+		s.place(person, "champions")
+		if state := []string{"subscribed", "unsubscribed", "", "subscribed"}[i]; state != "" {
+			s.consent(person, name, state, s.now)
+		}
+	}
+	target := list()
+	target.Consent, target.Exclude = activation.ConsentShop, []string{" Dee@Example.com"}
+	sum := s.push(p, target)
+	require.Equal(t, map[string]int{
+		connectors.ReasonUnsubscribed: 1, connectors.ReasonNoConsent: 1, connectors.ReasonExcluded: 1,
+	}, sum.Plan.Withheld)
+	require.Equal(t, 1, sum.Delivered)
+	require.EqualValues(t, "subscribed", p.seen[0].Consent)
+}
+
+func TestAudienceThatIsNotWantedAnyMoreIsEmptied(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com")
+	s.place(s.person("", "ann@example.com"), "champions")
+	s.push(p, list())
+	target := list()
+	target.Audiences = target.Audiences[1:]
+	_, err := activation.Push(context.Background(), s.options(p, target))
+	var held *activation.HeldError
+	require.ErrorAs(t, err, &held)
+	s.push(p, confirmed(target, "Champions"))
+	require.Empty(t, p.ours("ann@example.com"))
+}
+
+func TestUnknownAttributeIsNamed(t *testing.T) {
+	s := newShop(t)
+	target := list()
+	target.Attributes = []string{"shoe_size"}
+	_, err := activation.Push(context.Background(), s.options(newPlatform(), target))
+	require.ErrorContains(t, err, `unknown attribute "shoe_size"`)
+}
+
+// timed is a ledger in memory with jobs only, for tests in which time is invented.
+type timed struct {
+	activation.Ledger
+	jobs    []activation.Pending
+	records int
+}
+
+func (l *timed) Jobs(context.Context, string) ([]activation.Pending, error) { return l.jobs, nil }
+
+func (l *timed) Audiences(context.Context, string) ([]connectors.Audience, error) { return nil, nil }
+
+func (l *timed) SaveAudiences(context.Context, string, []connectors.Audience) error { return nil }
+
+func (l *timed) Plan(context.Context, activation.Target, bool, time.Time) (activation.Plan, error) {
+	return activation.Plan{Changes: len(l.jobs)}, nil
+}
+
+func (l *timed) Next(context.Context, activation.Target, int64, int) ([]connectors.Change, error) {
+	return nil, nil
+}
+
+func (l *timed) SaveJob(_ context.Context, _ string, job connectors.Job, people []int64, at time.Time) error {
+	l.jobs = nil
+	if job != "" {
+		l.jobs = []activation.Pending{{Job: job, People: people, StartedAt: at}}
+	}
+	return nil
+}
+
+func (l *timed) Record(_ context.Context, _ string, outcomes []connectors.Outcome, _ time.Time) (int, error) {
+	l.records += len(outcomes)
+	l.jobs = nil
+	return 0, nil
+}
+
+func TestJobsAreAskedForUntilTheyEndOrPatienceDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		finish  func(asked int) bool
+		age     time.Duration
+		pending int
+		stuck   int
+		records int
+	}{
+		"done at once":  {finish: func(int) bool { return true }, records: 1},
+		"done in time":  {finish: func(asked int) bool { return asked > 20 }, records: 1},
+		"left for next": {finish: func(int) bool { return false }, pending: 1},
+		"stuck":         {finish: func(int) bool { return false }, age: 7 * time.Hour, stuck: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPlatform("ann@example.com")
+				p.finish = c.finish
+				p.jobs["j"] = []connectors.Change{{Person: connectors.Person{ID: 1, Email: "ann@example.com"}}}
+				l := &timed{jobs: []activation.Pending{{Job: "j", People: []int64{1}, StartedAt: time.Now().Add(-c.age)}}}
+				start := time.Now()
+				sum, err := activation.Push(t.Context(), activation.Options{
+					Ledger: l, Destination: p, Target: list(), Now: time.Now,
+				})
+				require.NoError(t, err)
+				require.Equal(t, []int{c.pending, c.stuck, c.records}, []int{sum.Pending, sum.Stuck, l.records})
+				require.LessOrEqual(t, time.Since(start), 15*time.Minute)
+			})
+		})
+	}
+}
+
+func TestJobsAreKeptInTheDatabase(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	ann := s.person("", "ann@example.com")
+	s.place(ann, "champions")
+	p.asJobs, p.finish = true, func(int) bool { return false }
+	o := s.options(p, list())
+	o.JobWait = time.Millisecond
+	sum, err := activation.Push(context.Background(), o)
+	require.NoError(t, err)
+	require.Equal(t, 1, sum.Pending)
+	s.place(ann, "lost")
+	p.asJobs, p.finish = false, nil
+	s.push(p, confirmed(list(), "champions")) // the job first, then what changed since
+	require.Equal(t, []string{"lost"}, p.ours("ann@example.com"))
+	require.Zero(t, s.count(`SELECT count(*) FROM jobs WHERE store_id = $1`))
+
+	s.place(s.person("", "bob@example.com"), "champions")
+	p.asJobs, p.finish = true, func(int) bool { return false }
+	o.JobWait = time.Nanosecond
+	_, err = activation.Push(context.Background(), o)
+	require.NoError(t, err)
+	clear(p.jobs) // the platform forgot them
+	p.asJobs, p.finish = false, nil
+	require.Equal(t, 1, s.push(p, list()).Stuck)
+	require.Equal(t, []string{"champions"}, p.ours("bob@example.com"))
+}
