@@ -4,15 +4,18 @@ import (
 	"encoding/csv"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"testing"
 
+	"github.com/pelletier/go-toml/v2"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/connectors/csvfile"
 )
 
 // reference returns the folder of real data. Tests without it skip, saying why, or fail where it is required.
@@ -28,37 +31,48 @@ func reference(t *testing.T) string {
 	return folder
 }
 
-// cdnow maps the CDNOW purchases: each row is an order without an id. All rows count, the 80 free ones too.
-func cdnow(folder, file string) connectors.Settings {
-	return connectors.Settings{
-		"folder": filepath.Join(folder, "data"), "currency": "USD", "time_zone": "America/New_York", "shop": "CDNOW",
-		"orders": map[string]any{
-			"files": []any{file},
-			"columns": map[string]any{
-				"customer_id": "customer_id", "date": "date", "total": "amount", "quantity": "cds",
-			},
-		},
+// documented returns the settings of a shop as docs/csv.md shows them, with the folder of the real data.
+func documented(t *testing.T, store string) connectors.Settings {
+	t.Helper()
+	folder := reference(t)
+	for _, block := range regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(page(t), -1) {
+		var file struct {
+			Stores []struct {
+				Name, Kind string
+				Settings   map[string]any
+			}
+		}
+		require.NoError(t, toml.Unmarshal([]byte(block[1]), &file))
+		if s := file.Stores[0]; s.Name == store {
+			require.Equal(t, csvfile.Kind, s.Kind)
+			s.Settings["folder"] = filepath.Join(folder, "data")
+			return s.Settings
+		}
 	}
+	require.FailNow(t, "docs/csv.md has no mapping of "+store)
+	return nil
 }
 
-// onlineRetail maps the invoice lines of Online Retail, cleaned: lines that name a customer and have a price. Credit
-// notes are those invoices whose number starts with C.
-func onlineRetail(folder, returns string) connectors.Settings {
-	keep := []any{
-		map[string]any{"column": "CustomerID", "present": true},
-		map[string]any{"column": "UnitPrice", "positive": true},
-	}
-	return connectors.Settings{
-		"folder": filepath.Join(folder, "data"), "currency": "GBP", "time_zone": "Europe/London", "shop": "Online Retail",
-		"orders": map[string]any{
-			"files": []any{"online_retail.csv.gz"}, "rows": "line", "returns": returns, "keep": keep,
-			"credit_notes": []any{map[string]any{"column": "InvoiceNo", "prefix": "C"}},
-			"columns": map[string]any{
-				"order_id": "InvoiceNo", "customer_id": "CustomerID", "date": "InvoiceDate", "quantity": "Quantity",
-				"unit_price": "UnitPrice", "product_id": "StockCode", "product": "Description", "country": "Country",
-			},
-		},
-	}
+// page is the documentation whose mappings and tables are held to what really comes out.
+func page(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "csv.md"))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// cdnow maps the CDNOW purchases: each row is an order without an id. All rows count, the 80 free ones too.
+func cdnow(t *testing.T, file string) connectors.Settings {
+	s := documented(t, "cdnow")
+	s["orders"].(map[string]any)["files"] = []any{file}
+	return s
+}
+
+// onlineRetail maps the invoice lines of Online Retail, cleaned.
+func onlineRetail(t *testing.T, returns string) connectors.Settings {
+	s := documented(t, "online-retail")
+	s["orders"].(map[string]any)["returns"] = returns
+	return s
 }
 
 // buyers sums up a pull by customer.
@@ -127,13 +141,12 @@ func drain(t *testing.T, source connectors.Source) *buyers {
 }
 
 func TestEveryRowOfCDNOWIsAnOrder(t *testing.T) {
-	folder := reference(t)
 	for file, want := range map[string]struct{ orders, customers int }{
 		"cdnow_full.csv.gz":   {69659, 23570},
 		"cdnow_sample.csv.gz": {6919, 2357},
 	} {
 		t.Run(file, func(t *testing.T) {
-			b := drain(t, newSource(t, cdnow(folder, file)))
+			b := drain(t, newSource(t, cdnow(t, file)))
 			require.Equal(t, want.orders, b.orders)
 			require.Len(t, b.ids, want.orders)
 			require.Len(t, b.grossOf, want.customers)
@@ -147,8 +160,7 @@ func TestEveryRowOfCDNOWIsAnOrder(t *testing.T) {
 }
 
 func TestOnlineRetailGross(t *testing.T) {
-	folder := reference(t)
-	b := drain(t, newSource(t, onlineRetail(folder, "leave_out")))
+	b := drain(t, newSource(t, onlineRetail(t, "leave_out")))
 	require.Equal(t, 18532, b.orders)
 	require.Equal(t, 397884, b.lines)
 	require.Len(t, b.grossOf, 4338)
@@ -158,8 +170,7 @@ func TestOnlineRetailGross(t *testing.T) {
 }
 
 func TestOnlineRetailWithCreditNotesAsRefunds(t *testing.T) {
-	folder := reference(t)
-	b := drain(t, newSource(t, onlineRetail(folder, "refund")))
+	b := drain(t, newSource(t, onlineRetail(t, "refund")))
 	count := func(metric string) int {
 		n, err := strconv.ParseFloat(expected(t, "returns_online_retail.csv", metric), 64)
 		require.NoError(t, err)
@@ -194,8 +205,7 @@ func TestOnlineRetailWithCreditNotesAsRefunds(t *testing.T) {
 }
 
 func TestHalfAMillionRowsNeedLittleMemory(t *testing.T) {
-	folder := reference(t)
-	source := newSource(t, onlineRetail(folder, "refund"))
+	source := newSource(t, onlineRetail(t, "refund"))
 	var before, during runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"database/sql"
 	"encoding/csv"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
@@ -161,14 +163,13 @@ func (s *shop) readScores(path string) {
 // TestRealShopsGoThroughTheDatabase sends two real shops through files, database and analysis, and holds every person's
 // values, scores and segment, the sizes of the segments and the movements between them against known answers.
 func TestRealShopsGoThroughTheDatabase(t *testing.T) {
-	folder := reference(t)
 	for _, tt := range []struct {
 		name, end, scores string
 		settings          connectors.Settings
 		orders            int
 	}{
-		{"cdnow_full", "1998-07-01", "rfm_scores_cdnow_full.csv.gz", cdnow(folder, "cdnow_full.csv.gz"), 69659},
-		{"online_retail", "2011-12-10", "rfm_scores_online_retail.csv", onlineRetail(folder, "leave_out"), 18532},
+		{"cdnow_full", "1998-07-01", "rfm_scores_cdnow_full.csv.gz", cdnow(t, "cdnow_full.csv.gz"), 69659},
+		{"online_retail", "2011-12-10", "rfm_scores_online_retail.csv", onlineRetail(t, "leave_out"), 18532},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := openShop(t, tt.name, tt.end, tt.settings)
@@ -239,6 +240,40 @@ func (s *shop) compareSizes() {
 		compared++
 	})
 	require.Equal(s, 22, compared)
+	for _, out := range outcomes {
+		require.Contains(s, page(s.T), sizes(out), "docs/csv.md shows another table")
+	}
+}
+
+// sizes writes the table of segments as docs/csv.md has it.
+func sizes(out analysis.Outcome) string {
+	text := "| segment | customers | orders | revenue |\n|---|---:|---:|---:|\n"
+	for _, g := range out.Result.Groups {
+		text += fmt.Sprintf("| %s | %s | %s | %s |\n", nameOf(g.Segment), humanize.Comma(int64(g.Customers)),
+			humanize.Comma(int64(g.Orders)), humanize.FormatFloat("#,###.##", float64(g.Net)/10_000))
+	}
+	return text
+}
+
+// movements writes the table of movements as docs/csv.md has it: who stayed, and where most of the others went.
+func movements(got map[segment.Move]int) string {
+	text := "| from | stay | most of the others go to |\n|---|---:|---|\n"
+	for _, from := range segment.Definitions() {
+		total, stay, most, to := 0, 0, 0, ""
+		for _, d := range segment.Definitions() {
+			n := got[segment.Move{From: from.Name, To: d.Name}]
+			total += n
+			switch {
+			case d.Name == from.Name:
+				stay = n
+			case n > most:
+				most, to = n, d.Name
+			}
+		}
+		text += fmt.Sprintf("| %s (%s) | %s | %s (%s) |\n", from.Name, humanize.Comma(int64(total)),
+			humanize.Comma(int64(stay)), to, humanize.Comma(int64(most)))
+	}
+	return text
 }
 
 // compareMovement goes through the firsts of the months, as the expected answers do.
@@ -270,6 +305,9 @@ func (s *shop) compareMovement() {
 			got[segment.Move{From: nameOf(m.From), To: nameOf(m.To)}] = m.Customers
 		}
 		require.Equal(s, want[day], got, "as of %s", day)
+		if s.name == "online_retail" && day == "2011-12-01" {
+			require.Contains(s, page(s.T), movements(got), "docs/csv.md shows another table")
+		}
 		before = after
 	}
 }
@@ -346,7 +384,7 @@ func (s *shop) compareSecondRead(settings connectors.Settings) {
 
 // TestCreditNotesLowerNetRevenueInTheDatabase sends the credit notes of Online Retail along, as refunds without an order.
 func TestCreditNotesLowerNetRevenueInTheDatabase(t *testing.T) {
-	s := openShop(t, "online_retail", "2011-12-10", onlineRetail(reference(t), "refund"))
+	s := openShop(t, "online_retail", "2011-12-10", onlineRetail(t, "refund"))
 	customers, err := s.store.CustomersAsOf(t.Context(), s.end)
 	require.NoError(t, err)
 	var gross, net int64
