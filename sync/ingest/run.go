@@ -78,6 +78,9 @@ const (
 	badShare    = 0.01 // a run in which more than this share cannot be read is a failed run
 	badFloor    = 10
 	fetchSize   = 100 // ids confirmed at once
+
+	// staleSweep is when the rest of an interrupted sweep no longer stands for a sweep of today.
+	staleSweep = 12 * time.Hour
 )
 
 // Run pulls every resource that the source offers, in its order, and commits page by page. Whatever it returns,
@@ -196,15 +199,27 @@ func (r *runner) resource(ctx context.Context, offer connectors.Offer) error {
 	if offer.Incremental && !stand.Unswept && !r.due(stand) {
 		return nil
 	}
+	if err := r.sweep(ctx, offer.Resource, stand); err != nil {
+		return err
+	}
+	if !stand.Unswept || !r.Sweep && r.Now().Sub(stand.StartedAt) < staleSweep {
+		return nil
+	}
+	// That was the rest of an earlier sweep. What it had passed may have changed since.
+	return r.sweep(ctx, offer.Resource, Progress{})
+}
+
+// sweep reads everything, or the rest of what an interrupted sweep has not read, and settles what is missing.
+func (r *runner) sweep(ctx context.Context, resource commerce.Resource, stand Progress) error {
 	if !stand.Unswept || !stand.Done {
-		if err := r.pull(ctx, offer.Resource, connectors.Sweep); err != nil {
+		if err := r.pull(ctx, resource, connectors.Sweep); err != nil {
 			return err
 		}
 	}
-	err = r.finish(ctx, offer.Resource)
+	err := r.finish(ctx, resource)
 	if errors.Is(err, ErrSweepLost) { // the database crashed meanwhile: read once more
-		if err = r.pull(ctx, offer.Resource, connectors.Sweep); err == nil {
-			err = r.finish(ctx, offer.Resource)
+		if err = r.pull(ctx, resource, connectors.Sweep); err == nil {
+			err = r.finish(ctx, resource)
 		}
 	}
 	return err

@@ -49,7 +49,7 @@ func dropNotes(ctx context.Context, tx *sqlx.Tx, store int64, resource commerce.
 }
 
 // Unseen returns the ids of living records that the finished sweep has not met, in order, and how many living ones
-// there are. It returns ErrSweepLost where there is no finished sweep or its notes are gone.
+// there are. It returns ErrSweepLost where no sweep waits for its end, or its notes are gone.
 func (s *Store) Unseen(ctx context.Context, resource commerce.Resource) (ids []string, living int, err error) {
 	name, err := tableOf(resource)
 	if err != nil {
@@ -57,11 +57,11 @@ func (s *Store) Unseen(ctx context.Context, resource commerce.Resource) (ids []s
 	}
 	err = s.read(ctx, func(tx *sqlx.Tx) error {
 		var seen, noted int
-		var done bool
-		err := tx.QueryRowxContext(ctx, `SELECT seen, done, (SELECT count(*) FROM sweep_seen WHERE store_id = $1 AND resource = $2)
+		var finished bool
+		err := tx.QueryRowxContext(ctx, `SELECT seen, done AND unswept, (SELECT count(*) FROM sweep_seen WHERE store_id = $1 AND resource = $2)
 			FROM cursors WHERE store_id = $1 AND resource = $2 AND mode = $3`, s.id, resource, connectors.Sweep).
-			Scan(&seen, &done, &noted)
-		if errors.Is(err, sql.ErrNoRows) || err == nil && (seen != noted || !done) {
+			Scan(&seen, &finished, &noted)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && (seen != noted || !finished) {
 			return ingest.ErrSweepLost
 		}
 		if err != nil {
