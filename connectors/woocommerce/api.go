@@ -162,10 +162,13 @@ func (a *api) classify(r httpapi.Response) *connectors.Error {
 // classifyPage judges answers that are no error of WooCommerce.
 func (a *api) classifyPage(r httpapi.Response) *connectors.Error {
 	cause := &httpapi.StatusError{Status: r.Status, Text: a.http.Harmless(string(r.Body[:min(len(r.Body), 2000)]))}
-	switch r.Status {
-	case http.StatusNotFound:
+	damaged := !r.JSON && strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") // its own, but not whole
+	switch {
+	case damaged && r.Status < 500:
+		return &connectors.Error{Kind: connectors.KindRetry, Err: cause, Remedy: "the answer broke off; if it keeps doing so, look into the error log of the site"}
+	case r.Status == http.StatusNotFound:
 		return &connectors.Error{Kind: connectors.KindPermanent, Err: cause, Remedy: permalinks}
-	case http.StatusUnauthorized:
+	case r.Status == http.StatusUnauthorized:
 		return &connectors.Error{
 			Kind: connectors.KindCredentials, Err: cause,
 			Remedy: "the server asks for a password of its own in front of WordPress: let /wp-json/ through without it",

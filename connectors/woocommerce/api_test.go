@@ -396,3 +396,13 @@ func wooSignature(method, address string, q url.Values) string {
 	mac.Write([]byte(method + "&" + raw(address) + "&" + strings.Join(pairs, "%26")))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
+
+func TestDamagedErrorIsTransient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, body := range []string{"", noRouteBody[:40]} {
+			a := setUp(t, func(w http.ResponseWriter, r *http.Request) { answerJSON(w, 404, body) })
+			_, err := a.list(t.Context(), "order statuses", "orders/statuses", nil)
+			require.Equal(t, connectors.KindRetry, connectors.KindOf(err))
+		}
+	})
+}

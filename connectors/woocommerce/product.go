@@ -70,7 +70,7 @@ func (s *source) productLegs(ctx context.Context, p *position) ([]leg, error) {
 	}
 	legs := []leg{
 		{op: "products page", path: "products", query: url.Values{"status": {"any"}, "_fields": {productFields}}, windowed: true},
-		{op: "trashed products page", path: "products", query: url.Values{"status": {"trash"}, "_fields": {productFields}}, windowed: true, optional: true},
+		{op: "trashed products page", path: "products", query: url.Values{"status": {"trash"}, "_fields": {productFields}}, windowed: true, optional: true, only: "trash"},
 	}
 	if p.Children == childrenListed {
 		legs = append(legs, leg{op: "variations page", path: "variations", query: fields(productFields), windowed: true})

@@ -75,12 +75,14 @@ type leg struct {
 	query    url.Values
 	windowed bool // the list can be asked for changes
 	optional bool // a shop that refuses this list has nothing of it
+	only     text // status of every row, where the list is of one status that a shop may not filter by
 }
 
 // row is one record of a list as far as the walk needs it.
 type row struct {
 	ID       ident  `json:"id"`
 	Modified moment `json:"date_modified_gmt"`
+	Status   text   `json:"status"`
 	raw      []byte
 }
 
@@ -161,6 +163,10 @@ func (s *source) advance(l leg, p *position, page listing, rows []row, c *chunk)
 			c.rows = append(c.rows, r)
 		}
 		p.Last = max(p.Last, int64(r.ID))
+	}
+	if of := func(r row) bool { return r.Status != l.only }; l.only != "" && slices.ContainsFunc(c.rows, of) {
+		c.rows, c.legDone = slices.DeleteFunc(c.rows, of), true // the filter is ignored: these were all read before
+		return nil
 	}
 	short := len(rows) < size
 	step := len(rows) - min(overlap, size/2)
