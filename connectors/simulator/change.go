@@ -236,7 +236,7 @@ func (s *Shop) accountOf(email string) *Customer {
 
 // EditCustomer changes an account; it counts as modified. It reports whether the account is there.
 func (s *Shop) EditCustomer(customer int64, f func(*Customer)) (found bool) {
-	s.change(func(now time.Time) {
+	s.changeAfter(0, func(now time.Time) {
 		found = s.customers.edit(customer, func(c *Customer) {
 			c.Meta = slices.Clone(c.Meta)
 			f(c)

@@ -32,7 +32,7 @@ type Options struct {
 	// GuestShare is the share of people who buy without an account; 0 means 0.3, negative none.
 	GuestShare float64
 	// Clock, where set, makes the shop live: its time is the clock's plus every Advance. Otherwise the shop stands at
-	// AsOf and each change by hand takes one second.
+	// AsOf, each change by hand takes one second, and a change of an account, of which programs make thousands, none.
 	Clock func() time.Time
 }
 
@@ -188,12 +188,14 @@ func (s *Shop) Wait(d time.Duration) {
 	s.generation++
 }
 
-// change runs one change by hand at the shop's present.
-func (s *Shop) change(f func(now time.Time)) {
+// change runs one change by hand, a second later than the last.
+func (s *Shop) change(f func(now time.Time)) { s.changeAfter(time.Second, f) }
+
+func (s *Shop) changeAfter(pause time.Duration, f func(now time.Time)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.opts.Clock == nil {
-		s.at = s.at.Add(time.Second)
+		s.at = s.at.Add(pause)
 	}
 	f(s.now())
 	s.generation++

@@ -35,7 +35,7 @@ type Options struct {
 	Forget bool
 	// Latency is waited before every answer.
 	Latency time.Duration
-	// Clock judges OAuth timestamps; nil means the shop's own time.
+	// Clock is a second clock by which OAuth timestamps may be right, beside the shop's own.
 	Clock func() time.Time
 }
 
@@ -113,13 +113,6 @@ func (s *Server) home() string {
 }
 
 func (s *Server) api(path string) string { return s.home() + "/wp-json/wc/v3" + path }
-
-func (s *Server) now() time.Time {
-	if s.opts.Clock != nil {
-		return s.opts.Clock()
-	}
-	return s.shop.Now()
-}
 
 func (s *Server) key(name string) *Key {
 	s.mu.Lock()

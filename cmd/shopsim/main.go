@@ -1,0 +1,108 @@
+// Command shopsim serves an invented WooCommerce shop and an e-mail platform on localhost, for demos and trials. Its
+// --help says everything about it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	settings, err := parse(os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		os.Exit(2)
+	}
+	if err := serve(ctx, settings, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "shopsim:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are the flags.
+type settings struct {
+	addr, mailAddr    string
+	seed              uint64
+	customers, orders int
+	currency, zone    string
+	asOf              string
+	state             string
+	printEnv, json    bool
+	readyFile         string
+	latency           time.Duration
+	version           string
+	legacy            bool
+	tls               bool
+	certFile          string
+}
+
+const help = `shopsim serves an invented WooCommerce shop and a listmonk over the same people on localhost.
+
+When both listen it prints WOOCOMMERCE_URL, WOOCOMMERCE_KEY, WOOCOMMERCE_SECRET, LISTMONK_URL, LISTMONK_USER, LISTMONK_TOKEN
+and SHOPSIM_CONTROL. Over plain http the shop takes OAuth 1.0a signatures only, as real shops do; with --tls it takes Basic.
+Ctrl-C stops it at once; without --state everything is forgotten then.
+
+Below SHOPSIM_CONTROL:
+  GET  /now                     the shop's time
+  GET  /oracle[?full=1]         what a perfect reader would find: counts and sums, or every record too
+  POST /advance?days=1          let days pass: the invented people go on buying
+  POST /wait?for=90m            let less time pass
+  POST /change?do=WHAT          change the shop by hand; answers with an id. WHAT is place (email, customer), refund,
+                                refund-amount (amount), edit-line (quantity), trash, untrash, delete, status (status), each
+                                with order=ID or for the newest completed order; delete-customer (customer), register
+                                (email, link=1), delete-refund (order, refund)
+  POST /fault?kind=429&times=3  misbehave: also skip, method, path, writes=1, retry_after, delay, location. Kinds: 429 500 502 503
+                                fatal database maintenance 403 captcha202 captcha200 401 redirect empty broken bom notice
+                                cut lost dropped hang slow drip stall gzipbomb deep text
+  POST /quirk?per_page=10&dates=ignore&repeat=1   lists that ignore what they are asked
+  POST /mend                    end every fault
+  POST /revoke?key=ck_...       forget a key
+  GET  /requests                what the shop was asked; DELETE starts anew
+The e-mail platform has its own control under LISTMONK_URL/_sim.
+
+Flags:
+`
+
+// parse reads the flags.
+func parse(args []string, out io.Writer) (settings, error) {
+	var s settings
+	f := flag.NewFlagSet("shopsim", flag.ContinueOnError)
+	f.SetOutput(out)
+	f.Usage = func() { fmt.Fprint(out, help); f.PrintDefaults() }
+	f.StringVar(&s.addr, "addr", "127.0.0.1:0", "address of the shop")
+	f.StringVar(&s.mailAddr, "mail-addr", "127.0.0.1:0", "address of the e-mail platform")
+	f.Uint64Var(&s.seed, "seed", 1, "the same seed invents the same shop")
+	f.IntVar(&s.customers, "customers", 2000, "people who come within two years")
+	f.IntVar(&s.orders, "orders", 0, "purchases of theirs; 0 means three a person")
+	f.StringVar(&s.currency, "currency", "USD", "currency of the shop")
+	f.StringVar(&s.zone, "time-zone", "America/New_York", "time zone of the shop")
+	f.StringVar(&s.asOf, "as-of", "", "the shop's time, as 2026-11-02T14:00:00Z, which then stands still; by default it is now and goes on")
+	f.StringVar(&s.state, "state", "", "file that keeps the shop over a restart")
+	f.BoolVar(&s.printEnv, "print-env", true, "print addresses and keys as KEY=VALUE lines when listening")
+	f.BoolVar(&s.json, "json", false, "print them as JSON instead")
+	f.StringVar(&s.readyFile, "ready-file", "", "write them to this file too")
+	f.DurationVar(&s.latency, "latency", 0, "time that the shop takes for every answer")
+	f.StringVar(&s.version, "version", "11.0.1", "version of WooCommerce, 8.9.3 to 11.0.1")
+	f.BoolVar(&s.legacy, "legacy", false, "keep orders as posts, as older shops do")
+	f.BoolVar(&s.tls, "tls", false, "serve the shop over https with a certificate of its own")
+	f.StringVar(&s.certFile, "cert-file", "", "write that certificate to this file, for SSL_CERT_FILE")
+	if err := f.Parse(args); err != nil {
+		return s, err
+	}
+	if f.NArg() > 0 {
+		fmt.Fprintf(out, "shopsim takes no arguments, only flags: %q\n", f.Args())
+		return s, errors.New("arguments")
+	}
+	return s, nil
+}
