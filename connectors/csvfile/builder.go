@@ -19,7 +19,7 @@ type builder struct {
 	table *table
 	now   time.Time
 	page  *connectors.Page
-	skus  map[string]string // ids of products by SKU, to find parents
+	spool *spool
 	odd   map[string]*oddity
 }
 
@@ -27,25 +27,6 @@ type builder struct {
 type oddity struct {
 	count int
 	place string
-}
-
-// prepare reads ahead what records of this resource refer to.
-func (b *builder) prepare(sp *spool) error {
-	if sp.resource != commerce.Products {
-		return nil
-	}
-	b.skus = map[string]string{}
-	for i := 0; i < len(sp.entries); {
-		recs, next, err := sp.read(i)
-		if err != nil {
-			return err
-		}
-		if sku := recs[0].text("sku"); recs[0].reason == "" && sku != "" {
-			b.skus[sku] = recs[0].text("id")
-		}
-		i = next
-	}
-	return nil
 }
 
 // add builds the records of one group. Rows of different keys in it, which hash alike, are told apart here.

@@ -96,7 +96,7 @@ func (c *checking) records(ctx context.Context, sp *spool) error {
 			return err
 		}
 		page = connectors.Page{}
-		b := &builder{plan: c.source.plan, table: sp.table, now: c.source.now(), page: &page}
+		b := &builder{plan: c.source.plan, table: sp.table, spool: sp, now: c.source.now(), page: &page}
 		recs, next, err := sp.read(i)
 		if err != nil {
 			return err

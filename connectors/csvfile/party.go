@@ -76,7 +76,7 @@ func (b *builder) product(id string, recs []record) error {
 	if parent := c.text("parent"); parent != "" {
 		if named, ok := strings.CutPrefix(parent, "id:"); ok {
 			p.ParentID = named
-		} else if p.ParentID = b.skus[parent]; p.ParentID == "" {
+		} else if p.ParentID = b.spool.skus[parent]; p.ParentID == "" {
 			b.note("the parent of a variation is not in the files", recs[0])
 		}
 	}

@@ -129,10 +129,7 @@ func (s *source) open(ctx context.Context, resource commerce.Resource, names []s
 
 // read fills the page from the spool.
 func (s *source) read(ctx context.Context, sp *spool, from position, page connectors.Page) (connectors.Page, error) {
-	b := &builder{plan: s.plan, table: sp.table, now: s.now(), page: &page}
-	if err := b.prepare(sp); err != nil {
-		return page, err
-	}
+	b := &builder{plan: s.plan, table: sp.table, spool: sp, now: s.now(), page: &page}
 	i, rows := sp.seek(from.place), 0
 	for groups := 0; i < len(sp.entries) && groups < s.plan.settings.PageSize && rows < pageRows; groups++ {
 		if err := ctx.Err(); err != nil {

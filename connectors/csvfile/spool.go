@@ -29,6 +29,7 @@ type spool struct {
 	file     *os.File
 	entries  []entry // by group, and within a group in the order of the files
 	groups   int
+	skus     map[string]string // ids of products by SKU, to find the parents of variations
 
 	window []byte // of the file, for reading neighbours at once
 	start  int64
@@ -52,7 +53,7 @@ func newSpool(ctx context.Context, p *plan, resource commerce.Resource, names []
 	if err != nil {
 		return nil, fmt.Errorf("temporary file: %w", err)
 	}
-	s := &spool{plan: p, table: p.tables[resource], resource: resource, names: names, file: file}
+	s := &spool{plan: p, table: p.tables[resource], resource: resource, names: names, file: file, skus: map[string]string{}}
 	if err := os.Remove(file.Name()); err != nil {
 		return nil, errors.Join(fmt.Errorf("temporary file: %w", err), s.close())
 	}
@@ -216,6 +217,9 @@ func (w *spoolWriter) addRow(file int, rec record) error {
 		c.bad++
 	} else {
 		key = rec.text(s.table.key)
+		if sku := rec.text("sku"); s.resource == commerce.Products && sku != "" {
+			s.skus[sku] = key
+		}
 	}
 	sum := fnv.New64a()
 	if key == "" {

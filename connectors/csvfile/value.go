@@ -26,17 +26,33 @@ type amount struct {
 	code  string
 }
 
-var (
-	plainNumber = regexp.MustCompile(`^\d+(\.\d+)?$|^\.\d+$`)
-	isoCode     = regexp.MustCompile(`^[A-Za-z]{3}\b|\b[A-Za-z]{3}$`)
-)
+var isoCode = regexp.MustCompile(`^[A-Za-z]{3}\b|\b[A-Za-z]{3}$`)
+
+// plain reports whether text is digits with at most one point, and nothing else.
+func plain(text string) bool {
+	digits, points := 0, 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '.':
+			points++
+		default:
+			return false
+		}
+	}
+	return digits > 0 && points <= 1
+}
 
 // parseAmount reads money or a quantity as people and shops write it: "1,234.50", "(12.00)", "-€ 5", "5 EUR". The point
 // says which of "." and "," splits off the decimals; the other one, a space or an apostrophe may stand between groups
 // of three digits, and nowhere else.
 func parseAmount(text, point string) (amount, error) {
-	var a amount
 	text = strings.TrimSpace(text)
+	if rest, negative := strings.CutPrefix(text, "-"); point == "." && plain(rest) { // nearly all of them
+		return finish(amount{}, rest, negative)
+	}
+	var a amount
 	negative := false
 	if strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")") {
 		negative, text = true, text[1:len(text)-1]
@@ -71,6 +87,12 @@ func parseAmount(text, point string) (amount, error) {
 	if err != nil {
 		return a, err
 	}
+	return finish(a, digits, negative)
+}
+
+// finish puts the value into an amount, within what is believed.
+func finish(a amount, digits string, negative bool) (amount, error) {
+	var err error
 	if a.value, err = decimal.NewFromString(digits); err != nil {
 		return a, errors.New("is no amount")
 	}
@@ -123,7 +145,7 @@ func ungroup(text, point string) (string, error) {
 	if split && fraction != "" {
 		digits += "." + fraction
 	}
-	if !plainNumber.MatchString(digits) {
+	if !plain(digits) {
 		return "", errors.New("is no amount")
 	}
 	return digits, nil
