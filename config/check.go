@@ -1,0 +1,278 @@
+package config
+
+import (
+	"fmt"
+	"math/big"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/perennial-cvo/perennial/config/secret"
+)
+
+var (
+	prefixText   = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}$`)
+	nameText     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	kindText     = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
+	idText       = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
+	cellText     = regexp.MustCompile(`^[1-5*]{3}$`)
+	currencyText = regexp.MustCompile(`^[A-Z]{3}$`)
+	amountText   = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,10})?$`)
+	dayTime      = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
+)
+
+// shopTags is the destination name of a shop's own tags.
+const shopTags = "shop"
+
+// check looks at every value of a file whose shape is right.
+func (r *reader) check(cfg Config) {
+	r.match("prefix", cfg.Prefix, prefixText, "small letters, digits, - and _, beginning with a letter, 31 at most")
+	r.checkDatabase(cfg.Database)
+	r.checkListen("health.listen", cfg.Health.Listen)
+	r.oneOf("log.level", cfg.Log.Level, "debug", "info", "warn", "error")
+	r.oneOf("log.format", cfg.Log.Format, "text", "json")
+	if len(cfg.Stores) == 0 {
+		r.add("", "no shop", "add a [[stores]] table, or let `perennial init` write one")
+	}
+	names := map[string]bool{}
+	for i, store := range cfg.Stores {
+		path := fmt.Sprintf("stores[%d]", i)
+		r.checkName(path, store.Name, names)
+		r.match(path+".kind", store.Kind, kindText, `the kind of shop, such as "woocommerce"`)
+		r.checkStore(path, store)
+		r.checkRFM(path+".rfm", store.RFM)
+		r.checkDestinations(path, store.Destinations)
+	}
+}
+
+func (r *reader) checkDatabase(database Database) {
+	if address := database.URL.Reveal(); address != "" {
+		parsed, err := url.Parse(address)
+		isURL := err == nil && (parsed.Scheme == "postgres" || parsed.Scheme == "postgresql")
+		if isPairs := !strings.Contains(address, "://") && strings.Contains(address, "="); !isURL && !isPairs {
+			r.add("database.url", "not the address of a PostgreSQL server", `write "postgres://user:password@host:5432/name?sslmode=require", with special characters of the password as %xx`)
+		}
+	}
+	if dir := database.DataDir; dir != "" && !filepath.IsAbs(dir) {
+		r.add("database.data_dir", fmt.Sprintf("%q is not an absolute path", dir), "write the whole path")
+	}
+}
+
+func hasPassword(address string) bool {
+	if parsed, err := url.Parse(address); err == nil && parsed.Scheme != "" {
+		_, given := parsed.User.Password()
+		return given || parsed.Query().Has("password")
+	}
+	return strings.Contains(address, "password") || strings.Contains(address, "@")
+}
+
+func (r *reader) checkListen(key, listen string) {
+	if listen == "" {
+		return
+	}
+	_, port, err := net.SplitHostPort(listen)
+	number, numErr := strconv.Atoi(port)
+	if err != nil || numErr != nil || number < 0 || number > 65535 {
+		r.add(key, fmt.Sprintf("%q is not an address to listen on", listen), `write host and port, such as "127.0.0.1:8378", or "" for none`)
+	}
+}
+
+func (r *reader) checkName(path, name string, seen map[string]bool) {
+	r.match(path+".name", name, nameText, "letters, digits, dots, - and _, beginning with a letter or digit, 63 at most")
+	lower := strings.ToLower(name)
+	if name != "" && seen[lower] {
+		r.add(path+".name", fmt.Sprintf("the name %q is taken, upper and lower case apart", name), "give each its own name")
+	}
+	seen[lower] = true
+}
+
+func (r *reader) checkStore(path string, store Store) {
+	if zone := store.TimeZone; zone != "" {
+		if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
+			r.add(path+".time_zone", fmt.Sprintf("no time zone is called %q", zone), `write a name such as "Europe/Berlin", or leave it out to take the shop's own`)
+		}
+	}
+	switch {
+	case store.Schedule != "" && store.NightlyAt != "":
+		r.add(path+".schedule", "both schedule and nightly_at are given", "keep one of them")
+	case store.Schedule != "":
+		r.checkSchedule(path+".schedule", store.Schedule)
+	default:
+		r.match(path+".nightly_at", store.NightlyAt, dayTime, `a time of day, such as "03:00"`)
+	}
+	r.oneOf(path+".revenue", store.Revenue, "net", "gross")
+	r.oneOf(path+".consent", store.Consent, "platform", "shop", "owner")
+	r.noBlank(path+".purchase_statuses", store.PurchaseStatuses)
+	r.addresses(path+".shared_emails", store.SharedEmails)
+	r.checkRates(path+".rates", store.Rates)
+	if share := store.Guard.Shrink; !(share >= 0 && share <= 1) {
+		r.add(path+".guard.shrink", fmt.Sprintf("%v is no share", share), "write a number from 0 (nobody may leave) to 1 (no guard), such as 0.3")
+	}
+	if size := store.Guard.MinSize; size < 0 {
+		r.add(path+".guard.min_size", fmt.Sprintf("%d is no size", size), "write 0 or more")
+	}
+}
+
+// checkSchedule refuses what the cron parser cannot read, panics at, or would never run.
+func (r *reader) checkSchedule(key, spec string) {
+	const remedy = `write five fields: minute, hour, day of month, month, day of week (0 to 6), such as "30 4 * * *"`
+	defer func() {
+		if recover() != nil {
+			r.add(key, fmt.Sprintf("%q is not a cron spec", spec), remedy)
+		}
+	}()
+	if len(strings.Fields(spec)) != 5 || strings.ContainsAny(spec, "@=") {
+		r.add(key, fmt.Sprintf("%q has not five fields", spec), remedy+"; the zone is the shop's")
+		return
+	}
+	plan, err := cron.ParseStandard(spec)
+	if err != nil {
+		r.add(key, err.Error(), remedy)
+		return
+	}
+	if plan.Next(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		r.add(key, fmt.Sprintf("%q names a day that never comes", spec), remedy)
+	}
+}
+
+func (r *reader) checkRates(path string, rates []Rate) {
+	seen := map[string]bool{}
+	for i, rate := range rates {
+		key := fmt.Sprintf("%s[%d]", path, i)
+		r.match(key+".currency", rate.Currency, currencyText, `three capitals, such as "USD"`)
+		if _, err := time.Parse(time.DateOnly, rate.From); err != nil {
+			r.add(key+".from", fmt.Sprintf("%q is no day", rate.From), `write it as "2026-01-31"`)
+		}
+		if amount, ok := number(rate.Rate); !ok || amount.Sign() <= 0 {
+			r.add(key+".rate", fmt.Sprintf("%q is no rate", rate.Rate), `write a number above 0 in quotes, such as "0.9215"`)
+		}
+		if id := rate.Currency + rate.From; seen[id] {
+			r.add(key, fmt.Sprintf("there are two rates of %s from %s", rate.Currency, rate.From), "keep one of them")
+		} else {
+			seen[id] = true
+		}
+	}
+}
+
+func (r *reader) checkRFM(path string, rfm RFM) {
+	r.oneOf(path+".convention", rfm.Convention, "rank_min", "quantile_cut", "thresholds")
+	if rfm.Bins != 0 && (rfm.Bins < 2 || rfm.Bins > 5) {
+		r.add(path+".bins", fmt.Sprintf("%d bins", rfm.Bins), "write 2 to 5, or leave it out")
+	}
+	monetary := make([]*big.Rat, 0, len(rfm.Monetary))
+	for i, text := range rfm.Monetary {
+		amount, ok := number(text)
+		if !ok {
+			r.add(fmt.Sprintf("%s.monetary[%d]", path, i), fmt.Sprintf("%q is no amount", text), `write a number in quotes, such as "149.90"`)
+			return
+		}
+		monetary = append(monetary, amount)
+	}
+	sizes := map[string]int{"recency": len(rfm.Recency), "frequency": len(rfm.Frequency), "monetary": len(monetary)}
+	for _, key := range sortedKeys(sizes) {
+		switch wanted := rfm.Convention == "thresholds"; {
+		case wanted && (sizes[key] < 1 || sizes[key] > 4):
+			r.add(path+"."+key, fmt.Sprintf("%d thresholds", sizes[key]), "give one to four, ascending: four make five groups")
+		case !wanted && sizes[key] > 0:
+			r.add(path+"."+key, "thresholds without effect", `set convention = "thresholds", or leave them out`)
+		}
+	}
+	const remedy = "write them ascending, each once"
+	if !ascending(rfm.Recency, func(a, b int) bool { return a < b }) {
+		r.add(path+".recency", "thresholds out of order", remedy)
+	}
+	if !ascending(rfm.Frequency, func(a, b int) bool { return a < b }) {
+		r.add(path+".frequency", "thresholds out of order", remedy)
+	}
+	if !ascending(monetary, func(a, b *big.Rat) bool { return a.Cmp(b) < 0 }) {
+		r.add(path+".monetary", "thresholds out of order", remedy)
+	}
+	for _, cell := range sortedKeys(rfm.Segments) {
+		r.match(path+".segments."+cell, cell, cellText, `a cell as recency, frequency, monetary, such as "555" or "5*4"`)
+		r.match(path+".segments."+cell, rfm.Segments[cell], idText, `the id of a segment, such as "champions"`)
+	}
+}
+
+func ascending[T any](list []T, less func(a, b T) bool) bool {
+	for i := 1; i < len(list); i++ {
+		if !less(list[i-1], list[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *reader) checkDestinations(path string, destinations []Destination) {
+	names := map[string]bool{}
+	for i, destination := range destinations {
+		key := fmt.Sprintf("%s.destinations[%d]", path, i)
+		r.checkName(key, destination.Name, names)
+		if strings.EqualFold(destination.Name, shopTags) {
+			r.add(key+".name", `"shop" stands for the shop's own tags`, "choose another name")
+		}
+		r.match(key+".kind", destination.Kind, kindText, `the kind of platform, such as "listmonk"`)
+		r.noBlank(key+".audiences", destination.Audiences)
+		r.noBlank(key+".attributes", destination.Attributes)
+		r.addresses(key+".exclude", destination.Exclude)
+	}
+}
+
+func (r *reader) match(key, value string, pattern *regexp.Regexp, want string) {
+	switch {
+	case value == "":
+		r.add(key, "missing", "write "+want)
+	case !pattern.MatchString(value):
+		r.add(key, fmt.Sprintf("%q does not fit", value), "write "+want)
+	}
+}
+
+func (r *reader) oneOf(key, value string, words ...string) {
+	if !slices.Contains(words, value) {
+		r.add(key, fmt.Sprintf("%q is not known", value), "write one of "+strings.Join(words, ", "))
+	}
+}
+
+func (r *reader) noBlank(key string, list []string) {
+	for i, item := range list {
+		if strings.TrimSpace(item) == "" {
+			r.add(fmt.Sprintf("%s[%d]", key, i), "empty", "leave it out")
+		}
+	}
+}
+
+func (r *reader) addresses(key string, list []string) {
+	for i, item := range list {
+		if !strings.Contains(item, "@") {
+			r.add(fmt.Sprintf("%s[%d]", key, i), "not an e-mail address", `write it as "office@example.com"`)
+		}
+	}
+}
+
+// number reads a decimal number without losing a digit.
+func number(text string) (*big.Rat, bool) {
+	if !amountText.MatchString(text) {
+		return nil, false
+	}
+	return new(big.Rat).SetString(text)
+}
+
+// isBlank reports whether a setting has no value.
+func isBlank(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case string:
+		return value == ""
+	case secret.Text:
+		return value.IsZero()
+	default:
+		return false
+	}
+}
