@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/report"
+)
+
+func newAnalyze(g *globals) *cobra.Command {
+	var asOf string
+	var full bool
+	cmd := &cobra.Command{
+		Use:   "analyze",
+		Short: "Work out who belongs to which segment",
+		Long: "Scores every customer as of the start of today in the shop's time zone and keeps the memberships as history.\n" +
+			"With --as-of it computes a past day from the orders as they are known now, prints it, and keeps nothing.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asOf == "" {
+				return g.writing(cmd.Context(), func(ctx context.Context, s *shop) error { return s.analyzeStep(ctx, full) })
+			}
+			return g.reading(cmd.Context(), func(ctx context.Context, s *shop) error { return s.analyzePast(ctx, asOf) })
+		},
+	}
+	cmd.Flags().StringVar(&asOf, "as-of", "", "a past `day` (2006-01-02): everything before it takes part")
+	cmd.Flags().BoolVar(&full, "full", false, "recompute every customer's figures, not only those that changed")
+	return cmd
+}
+
+// analyzeStep analyses the shop as of the start of today.
+func (s *shop) analyzeStep(ctx context.Context, full bool) error {
+	return s.step(ctx, "analyze", func(ctx context.Context) (map[string]int, error) {
+		options, err := s.analysisOptions()
+		if err != nil {
+			return nil, err
+		}
+		options.Full = full
+		outcome, err := analysis.Run(ctx, s.store(), options)
+		if err != nil {
+			return nil, err
+		}
+		saved := outcome.Saved
+		s.line("%d customers in %d segments as of %s: %d new, %d moved, %d left",
+			outcome.Customers, len(outcome.Result.Groups), analysis.Date(outcome.Result.Day).Format(time.DateOnly),
+			saved.Entered, saved.Moved, saved.Left)
+		return map[string]int{
+			"customers": outcome.Customers, "refreshed": outcome.Refreshed, "entered": saved.Entered,
+			"moved": saved.Moved, "scored": saved.Scored, "left": saved.Left,
+		}, nil
+	})
+}
+
+// analyzePast prints the segments of a past day.
+func (s *shop) analyzePast(ctx context.Context, asOf string) error {
+	loc, err := s.location(ctx)
+	if err != nil {
+		return err
+	}
+	at, err := time.ParseInLocation(time.DateOnly, asOf, loc)
+	if err != nil {
+		return fail(exitUsage, "flag --as-of", "give a day such as 2026-11-22", err)
+	}
+	if at.After(s.app.now()) {
+		return fail(exitUsage, "flag --as-of: "+asOf+" lies in the future", "give a past day", nil)
+	}
+	options, err := s.analysisOptions()
+	if err != nil {
+		return err
+	}
+	options.AsOf, options.Past = at, true
+	outcome, err := analysis.Run(ctx, s.store(), options)
+	if err != nil {
+		return err
+	}
+	width, colour := s.app.screen()
+	return report.Outcome(s.app.out, outcome, width, colour)
+}

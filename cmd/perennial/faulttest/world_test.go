@@ -1,0 +1,210 @@
+// Package faulttest runs the built binary against fakes of a shop and an e-mail platform on a real database: through
+// several nights, and through hundreds of kills. After every fault CheckInvariants holds the whole state against what the
+// shop really is. There is nothing here but tests.
+package faulttest
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perennial-cvo/perennial/connectors/listmonk/listmonktest"
+	"github.com/perennial-cvo/perennial/connectors/simulator"
+	"github.com/perennial-cvo/perennial/connectors/woocommerce/woocommercetest"
+	"github.com/perennial-cvo/perennial/sync/postgres/postgrestest"
+)
+
+// Canaries: secrets that must appear in no output.
+const (
+	canaryKey    = "ck_canary00000000000000000000000000000k3y"
+	canarySecret = "cs_canary0000000000000000000000000s3cr3t"
+	canaryToken  = "canary-t0ken-of-the-mail-platform"
+)
+
+// binary builds the command once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "perennial-faulttest-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "perennial")
+	build := exec.Command("go", "build", "-o", path, "github.com/perennial-cvo/perennial/cmd/perennial")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// world is one shop, one e-mail platform, one database and one configuration.
+type world struct {
+	t       *testing.T
+	shop    *simulator.Shop
+	woo     *woocommercetest.Server
+	mail    *listmonktest.Server
+	wooURL  string
+	mailURL string
+	dbURL   string
+	db      *sql.DB
+	dir     string
+	bin     string
+	output  bytes.Buffer // everything the binary ever printed
+	before  *memory      // what stood when the invariants were last checked
+}
+
+// newWorld makes a shop with this many customers and about three times as many orders.
+func newWorld(t *testing.T, customers int, seed uint64) *world {
+	t.Helper()
+	bin, err := binary()
+	require.NoError(t, err)
+	w := &world{t: t, bin: bin, dir: t.TempDir(), dbURL: postgrestest.URL(t)}
+	w.db = postgrestest.SQL(t, w.dbURL)
+	w.shop = simulator.New(simulator.Options{Seed: seed, Customers: customers})
+	w.woo = woocommercetest.New(w.shop, woocommercetest.Options{Keys: []woocommercetest.Key{
+		{ConsumerKey: canaryKey, ConsumerSecret: canarySecret, Permissions: "read_write"},
+	}})
+	w.mail = listmonktest.New(w.shop, listmonktest.Options{Token: canaryToken})
+	woo, mail := w.woo.Start(), httptest.NewServer(w.mail)
+	t.Cleanup(woo.Close)
+	t.Cleanup(mail.Close)
+	w.wooURL, w.mailURL = woo.URL, mail.URL
+	w.configure("")
+	w.before = w.remember()
+	return w
+}
+
+// configure writes the configuration; extra stands in the store's table.
+func (w *world) configure(extra string) {
+	w.t.Helper()
+	text := fmt.Sprintf(`[database]
+url_env = "FAULTTEST_DATABASE_URL"
+
+[health]
+listen = ""
+
+[[stores]]
+name = "alder"
+kind = "woocommerce"
+consent = "platform"
+tags = true
+%s
+[stores.settings]
+url = %q
+consumer_key_env = "FAULTTEST_KEY"
+consumer_secret_env = "FAULTTEST_SECRET"
+
+[[stores.destinations]]
+name = "listmonk"
+kind = "listmonk"
+[stores.destinations.settings]
+url = %q
+username = "perennial"
+token_env = "FAULTTEST_TOKEN"
+`, extra, w.wooURL, w.mailURL)
+	require.NoError(w.t, os.WriteFile(w.config(), []byte(text), 0o600))
+}
+
+func (w *world) config() string { return filepath.Join(w.dir, "perennial.toml") }
+
+// command is the binary at the shop's own time.
+func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, w.bin, append([]string{"--config", w.config(), "--now", w.shop.Now().Format(time.RFC3339)}, args...)...)
+	cmd.Env = append(os.Environ(), "FAULTTEST_DATABASE_URL="+w.dbURL, "FAULTTEST_KEY="+canaryKey,
+		"FAULTTEST_SECRET="+canarySecret, "FAULTTEST_TOKEN="+canaryToken)
+	return cmd
+}
+
+// run runs the binary and returns what it printed on standard output, its standard error and its exit code.
+func (w *world) run(args ...string) (stdout, stderr string, code int) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	var out, errs bytes.Buffer
+	cmd := w.command(ctx, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+		require.NoError(w.t, err)
+	}
+	w.output.Write(out.Bytes())
+	w.output.Write(errs.Bytes())
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// must runs the binary, which has to succeed, and returns its standard output.
+func (w *world) must(args ...string) string {
+	w.t.Helper()
+	out, errs, code := w.run(args...)
+	require.Equal(w.t, 0, code, "perennial %s\n%s%s", strings.Join(args, " "), out, errs)
+	return out
+}
+
+// night lets the daemon do what is due, which must succeed.
+func (w *world) night() {
+	w.t.Helper()
+	w.must("run", "--once", "--quiet")
+}
+
+// killAfter starts a command and kills it -9 after a while. It reports whether the kill came before the end.
+func (w *world) killAfter(after time.Duration, args ...string) bool {
+	w.t.Helper()
+	var out bytes.Buffer
+	cmd := w.command(context.Background(), args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(w.t, cmd.Start())
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	err := cmd.Wait()
+	timer.Stop()
+	w.output.Write(out.Bytes())
+	if err == nil {
+		return false
+	}
+	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	require.True(w.t, ok && status.Signaled() && status.Signal() == syscall.SIGKILL, "the run failed by itself: %s", out.String())
+	return true
+}
+
+// query returns all rows of a query as text, columns separated by "|".
+func (w *world) query(text string, args ...any) []string {
+	w.t.Helper()
+	rows, err := w.db.Query(text, args...)
+	require.NoError(w.t, err)
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	require.NoError(w.t, err)
+	var list []string
+	for rows.Next() {
+		values := make([]sql.NullString, len(columns))
+		targets := make([]any, len(columns))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		require.NoError(w.t, rows.Scan(targets...))
+		texts := make([]string, len(columns))
+		for i, v := range values {
+			texts[i] = v.String
+		}
+		list = append(list, strings.Join(texts, "|"))
+	}
+	require.NoError(w.t, rows.Err())
+	return list
+}

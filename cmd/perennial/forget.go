@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/sync/activation"
+)
+
+func newForget(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "forget EMAIL",
+		Short: "Erase a person everywhere, for good",
+		Long: "Erases the person at every destination and in the database, quarantine included. Amounts stay without a name, and\n" +
+			"a keyed hash keeps the person from coming back with the next sync. The shop's own records are the shop's to erase.",
+		Args: oneArg("EMAIL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			email := commerce.Email(args[0])
+			if email == "" {
+				return fail(exitUsage, "command line: not an e-mail address", "perennial forget EMAIL", nil)
+			}
+			return g.writing(cmd.Context(), func(ctx context.Context, s *shop) error { return s.forget(ctx, email) })
+		},
+	}
+}
+
+// forget erases at the destinations first: what fails there can be tried again only while we still know the person.
+func (s *shop) forget(ctx context.Context, email string) error {
+	return s.step(ctx, "forget", func(ctx context.Context) (map[string]int, error) {
+		known, ok, err := s.store().Person(ctx, email)
+		if err != nil {
+			return nil, databaseFailure("person", err)
+		}
+		person := connectors.Person{Email: email}
+		if ok {
+			person.ID, person.CustomerID = known.ID, known.CustomerID
+		}
+		if err := s.eraseRemotely(ctx, person); err != nil {
+			return nil, fmt.Errorf("%w; the database still knows the person, so that forget can be run again", err)
+		}
+		erased, err := s.store().ErasePerson(ctx, email, s.app.now())
+		if err != nil {
+			return nil, databaseFailure("erasure", err)
+		}
+		s.line("database: %d account(s) and %d review(s) deleted, the names taken from %d order(s) and %d refund(s), %d record(s) in quarantine emptied; "+
+			"%d keyed hash(es) keep the person from coming back",
+			erased.Customers, erased.Reviews, erased.Orders, erased.Refunds, erased.Quarantined, erased.Keys)
+		return map[string]int{"orders": erased.Orders, "accounts": erased.Customers, "reviews": erased.Reviews}, nil
+	})
+}
+
+// eraseRemotely erases the person at every destination that can, and prints each receipt.
+func (s *shop) eraseRemotely(ctx context.Context, person connectors.Person) error {
+	receivers, err := s.receivers(pushFlags{})
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, r := range receivers {
+		receipt, err := activation.Erase(ctx, s.pushOptions(r, nil), person)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("destination %s: %w", r.target.Destination, err))
+			continue
+		}
+		s.line("%s: %s", r.target.Destination, receipt)
+	}
+	return errors.Join(failures...)
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/perennial-cvo/perennial/config"
+	"github.com/perennial-cvo/perennial/connectors/all"
+)
+
+// answers are what init has to know, from the form or from flags.
+type answers struct {
+	kind        string
+	name        string
+	settings    map[string]string
+	consent     string
+	tags        bool
+	nightlyAt   string
+	destination string
+	destSet     map[string]string
+	dataDir     string
+	health      string
+}
+
+// initFlags are the flags of init.
+type initFlags struct {
+	answers
+	set     []string
+	destSet []string
+	yes     bool
+	force   bool
+	noCheck bool
+}
+
+func newInit(g *globals) *cobra.Command {
+	var flags initFlags
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Ask for shop, keys and consent once, check them, and write the configuration",
+		Long: "On a terminal it asks; with --yes, or without a terminal, everything comes from flags:\n\n" +
+			"  perennial init --yes --kind woocommerce --name myshop --set url=https://shop.example \\\n" +
+			"    --set consumer_key_env=WOO_KEY --set consumer_secret_env=WOO_SECRET --consent platform --tags\n\n" +
+			"Any setting may be given as NAME_env (a variable) or NAME_file (a file) instead of its value. The database is a\n" +
+			"private one unless PERENNIAL_DATABASE_URL or database.url in the file names a server.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.init(cmd.Context(), flags) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.kind, "kind", "", "kind of shop: "+kinds(isSource))
+	f.StringVar(&flags.name, "name", "", "short `name` of the store in configuration and logs")
+	f.StringArrayVar(&flags.set, "set", nil, "a setting of the shop, `key=value` (may be repeated)")
+	f.StringVar(&flags.consent, "consent", "platform", "where consent to marketing is known: platform, shop or owner")
+	f.BoolVar(&flags.tags, "tags", false, "write segments back into the shop")
+	f.StringVar(&flags.nightlyAt, "nightly-at", "03:00", "local `time` of the nightly run")
+	f.StringVar(&flags.destination, "destination", "", "kind of e-mail platform: "+kinds(isMailer))
+	f.StringArrayVar(&flags.destSet, "destination-set", nil, "a setting of the e-mail platform, `key=value` (may be repeated)")
+	f.StringVar(&flags.dataDir, "data-dir", "", "`directory` of the private database")
+	f.StringVar(&flags.health, "health", "127.0.0.1:8378", "`address` for health and metrics; empty: none")
+	f.BoolVarP(&flags.yes, "yes", "y", false, "ask nothing, take flags and defaults")
+	f.BoolVar(&flags.force, "force", false, "replace an existing configuration")
+	f.BoolVar(&flags.noCheck, "no-check", false, "write without asking the shop")
+	return cmd
+}
+
+// init collects the answers, checks them against the shop and writes the file.
+func (g *globals) init(ctx context.Context, flags initFlags) error {
+	path := g.config
+	if path == "" {
+		path = "perennial.toml"
+	}
+	if _, err := os.Stat(path); err == nil && !flags.force {
+		return fail(exitUsage, path+" exists already and is kept", "edit it, or replace it with --force", nil)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fail(exitUsage, "configuration file", "", err)
+	}
+	a := flags.answers
+	var err error
+	if a.settings, err = pairs("--set", flags.set); err != nil {
+		return err
+	}
+	if a.destSet, err = pairs("--destination-set", flags.destSet); err != nil {
+		return err
+	}
+	if !flags.yes && isTerminal(g.out) && isTerminal(g.in) {
+		if err := ask(ctx, &a); err != nil {
+			return err
+		}
+	}
+	cfg, err := draft(a)
+	if err != nil {
+		return err
+	}
+	if !flags.noCheck {
+		if err := g.tryOut(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	if err := config.Write(path, cfg, flags.force); err != nil {
+		return fail(exitUsage, "configuration file", "", err)
+	}
+	g.printf("wrote %s (readable by you alone)\nnext: perennial check, then perennial run\n", path)
+	return nil
+}
+
+// pairs reads key=value flags.
+func pairs(flag string, list []string) (map[string]string, error) {
+	settings := map[string]string{}
+	for _, item := range list {
+		key, value, ok := strings.Cut(item, "=")
+		if !ok || key == "" {
+			return nil, fail(exitUsage, "flag "+flag, "write it as "+flag+" key=value", nil)
+		}
+		settings[strings.ToLower(key)] = value
+	}
+	return settings, nil
+}
+
+// draft makes the configuration from the answers, after refusing what is unknown. What is wrong with the settings
+// themselves the connector says when they are tried out.
+func draft(a answers) (config.Config, error) {
+	factory, ok := all.Find(a.kind)
+	if !ok || !isSource(factory) {
+		return config.Config{}, fail(exitUsage, fmt.Sprintf("flag --kind: %q", a.kind), "known kinds of shop: "+kinds(isSource), nil)
+	}
+	if a.name == "" {
+		a.name = a.kind
+	}
+	store := config.Store{
+		Name: a.name, Kind: a.kind, Settings: asSettings(a.settings), NightlyAt: a.nightlyAt, Revenue: "net",
+		Consent: a.consent, Tags: a.tags, Guard: config.Guard{Shrink: 0.3, MinSize: 50},
+		RFM: config.RFM{Convention: "rank_min"},
+	}
+	if a.destination != "" {
+		mailer, ok := all.Find(a.destination)
+		if !ok || !isMailer(mailer) {
+			return config.Config{}, fail(exitUsage, fmt.Sprintf("flag --destination: %q", a.destination), "known kinds: "+kinds(isMailer), nil)
+		}
+		store.Destinations = []config.Destination{{Name: a.destination, Kind: a.destination, Settings: asSettings(a.destSet)}}
+	}
+	return config.Config{
+		Prefix:   "perennial",
+		Database: config.Database{DataDir: a.dataDir},
+		Health:   config.Health{Listen: a.health},
+		Log:      config.Log{Level: "info", Format: "text"},
+		Stores:   []config.Store{store},
+	}, nil
+}
+
+// asSettings types what was given as text, so that a number or a yes is one in the file too.
+func asSettings(given map[string]string) map[string]any {
+	settings := map[string]any{}
+	for key, value := range given {
+		settings[key] = value
+		if value == "true" || value == "false" {
+			settings[key] = value == "true"
+		}
+	}
+	return settings
+}

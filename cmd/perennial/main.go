@@ -1,0 +1,52 @@
+// Command perennial keeps a shop's customers in view: it syncs the shop, works out what each customer is worth and where
+// each is heading, and pushes that back as tags and audiences. This package reads flags and configuration, wires the
+// parts, runs them and forwards signals; one file per subcommand.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	ctx, stop := signalContext()
+	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, time.Now)
+	stop()
+	os.Exit(code)
+}
+
+// streams are what a command reads and writes.
+type streams struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, s streams, now func() time.Time) int {
+	root := newRoot(s, now)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	return explainFailure(s.err, err)
+}
+
+// signalContext is cancelled by the first SIGINT or SIGTERM, so that work in hand is finished or rolled back. The second
+// signal ends the process at once: everything is safe against kill -9 anyway.
+func signalContext() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop() // from here on a signal has its default effect
+	}()
+	return ctx, stop
+}

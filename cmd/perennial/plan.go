@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/perennial-cvo/perennial/sync/activation"
+)
+
+// outcomes counts what a push did, by word.
+func outcomes(s activation.Summary) map[string]int {
+	counts := map[string]int{
+		"delivered": s.Delivered, "unchanged": s.Unchanged, "refused": s.Refused, "retry_later": s.RetryLater,
+		"pending": s.Pending, "stuck": s.Stuck, "withheld": total(s.Withheld),
+	}
+	maps.DeleteFunc(counts, func(_ string, n int) bool { return n == 0 })
+	return counts
+}
+
+func total(counts map[string]int) int {
+	sum := 0
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}
+
+// tally says in one line what a push did.
+func tally(s activation.Summary) string {
+	parts := []string{fmt.Sprintf("%d people delivered", s.Delivered)}
+	add := func(n int, what string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	add(s.Plan.Unchanged+s.Unchanged, "already as they should be")
+	add(total(s.Withheld), "withheld now")
+	add(s.Refused, "refused")
+	add(s.RetryLater, "to be tried again")
+	add(s.Pending, "waiting for the platform")
+	text := strings.Join(parts, ", ")
+	if reasons := byReason(s.Plan.Withheld); reasons != "" {
+		text += "; left out: " + reasons
+	}
+	return text
+}
+
+// byReason lists counts, largest first.
+func byReason(counts map[string]int) string {
+	reasons := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		if counts[a] != counts[b] {
+			return counts[b] - counts[a]
+		}
+		return strings.Compare(a, b)
+	})
+	parts := make([]string, len(reasons))
+	for i, reason := range reasons {
+		parts[i] = fmt.Sprintf("%d %s", counts[reason], reason)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// printPlan prints what a push would do.
+func (s *shop) printPlan(destination string, plan activation.Plan) {
+	s.app.printf("%s -> %s: %d people to write, %d as they should be\n", s.cfg.Name, destination, plan.Changes, plan.Unchanged)
+	s.app.printf("  %-22s %8s %8s %8s %8s\n", "audience", "now", "join", "leave", "then")
+	for _, d := range plan.Audiences {
+		s.app.printf("  %-22s %8d %8d %8d %8d\n", d.Audience.Name, d.Before, d.Join, d.Leave, d.After)
+	}
+	if reasons := byReason(plan.Withheld); reasons != "" {
+		s.app.printf("  left out: %s\n", reasons)
+	}
+	for _, h := range plan.Held {
+		s.app.printf("  HELD: %s would go from %d to %d; if that is right: perennial push --confirm %s\n",
+			h.Audience.Name, h.Before, h.After, h.Audience.Key)
+	}
+}

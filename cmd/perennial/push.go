@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/config"
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/all"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/sync/activation"
+)
+
+// ownTags is the name of the destination that is the shop itself.
+const ownTags = "shop"
+
+// attributes are pushed where the owner names none.
+var attributes = []string{"segment", "segment_name", "rfm", "since"}
+
+// pushFlags are what a person can say to one push.
+type pushFlags struct {
+	dry     bool
+	confirm []string
+	only    []string // destinations
+}
+
+func newPush(g *globals) *cobra.Command {
+	var flags pushFlags
+	cmd := &cobra.Command{
+		Use:   "push",
+		Short: "Bring tags and audiences to where they should be",
+		Long: "Compares what each shop and platform should have with what was delivered, and sends the difference. A push that\n" +
+			"would empty an audience, or shrink a large one by too much, stops until it is confirmed by name.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return g.writing(cmd.Context(), func(ctx context.Context, s *shop) error { return s.pushStep(ctx, flags) })
+		},
+	}
+	cmd.Flags().BoolVar(&flags.dry, "dry-run", false, "print the difference, send nothing")
+	cmd.Flags().StringSliceVar(&flags.confirm, "confirm", nil, "let this `audience` shrink or empty, this time")
+	cmd.Flags().StringSliceVar(&flags.only, "to", nil, "only this `destination` (\"shop\" is the shop's own tags)")
+	return cmd
+}
+
+// receiver is one destination of a shop, made, and what goes there.
+type receiver struct {
+	destination connectors.Destination
+	target      activation.Target
+}
+
+// receivers makes the destinations of the shop: its own tags first, then the e-mail platforms.
+func (s *shop) receivers(flags pushFlags) ([]receiver, error) {
+	var list []receiver
+	if s.cfg.Tags {
+		if s.factory.NewDestination == nil {
+			return nil, fail(exitUsage, fmt.Sprintf("configuration: store %s: tags", s.cfg.Name), fmt.Sprintf("a %s shop takes no tags; set tags = false", s.cfg.Kind), nil)
+		}
+		own, err := s.receiver(config.Destination{Name: ownTags, Kind: s.cfg.Kind, Settings: s.cfg.Settings}, flags)
+		if err != nil {
+			return nil, err
+		}
+		own.target.NeedsAccount = true
+		list = append(list, own)
+	}
+	for _, destination := range s.cfg.Destinations {
+		r, err := s.receiver(destination, flags)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	if len(flags.only) == 0 {
+		return list, nil
+	}
+	list = slices.DeleteFunc(list, func(r receiver) bool { return !slices.Contains(flags.only, r.target.Destination) })
+	if len(list) == 0 {
+		return nil, fail(exitUsage, fmt.Sprintf("flag --to: %s has no such destination", s.cfg.Name), "perennial config show lists the destinations", nil)
+	}
+	return list, nil
+}
+
+// receiver makes one destination.
+func (s *shop) receiver(cfg config.Destination, flags pushFlags) (receiver, error) {
+	factory, ok := all.Find(cfg.Kind)
+	if !ok || factory.NewDestination == nil {
+		return receiver{}, fail(exitUsage, fmt.Sprintf("configuration: destination %s: unknown kind %q", cfg.Name, cfg.Kind), "known kinds: "+kinds(isMailer), nil)
+	}
+	destination, err := factory.NewDestination(connectors.Settings(cfg.Settings), s.app.deps(s.cfg.Name))
+	if err != nil {
+		return receiver{}, fmt.Errorf("destination %s: %w", cfg.Name, err)
+	}
+	target, err := s.target(cfg, factory, flags)
+	return receiver{destination: destination, target: target}, err
+}
+
+// target is what goes to a destination.
+func (s *shop) target(cfg config.Destination, factory connectors.Factory, flags pushFlags) (activation.Target, error) {
+	target := activation.Target{
+		Destination:  cfg.Name,
+		Attributes:   cfg.Attributes,
+		NeedsConsent: factory.NeedsConsent,
+		Consent:      consentMode(s.cfg),
+		Guard:        activation.Guard{Shrink: s.cfg.Guard.Shrink, MinSize: s.cfg.Guard.MinSize, Confirmed: flags.confirm},
+		Names:        map[string]string{},
+	}
+	for _, address := range cfg.Exclude {
+		target.Exclude = append(target.Exclude, commerce.Email(address))
+	}
+	if len(target.Attributes) == 0 {
+		target.Attributes = attributes
+	}
+	for _, key := range target.Attributes {
+		if !slices.Contains(attributes, key) {
+			return target, fail(exitUsage, fmt.Sprintf("configuration: destination %s: unknown attribute %q", cfg.Name, key), fmt.Sprintf("known attributes: %v", attributes), nil)
+		}
+	}
+	known := map[string]bool{}
+	for _, definition := range segment.Definitions() {
+		known[definition.ID] = true
+		target.Names[definition.ID] = definition.Name
+		if len(cfg.Audiences) == 0 || slices.Contains(cfg.Audiences, definition.ID) {
+			target.Audiences = append(target.Audiences, connectors.Audience{Key: definition.ID, Name: definition.Name})
+		}
+	}
+	for _, key := range cfg.Audiences {
+		if !known[key] {
+			return target, fail(exitUsage, fmt.Sprintf("configuration: destination %s: unknown audience %q", cfg.Name, key), fmt.Sprintf("known segments: %v", slices.Sorted(maps.Keys(known))), nil)
+		}
+	}
+	return target, nil
+}
+
+// pushStep pushes to every destination of the shop; trouble at one leaves the others alone.
+func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
+	receivers, err := s.receivers(flags)
+	if err != nil {
+		return err
+	}
+	if len(receivers) == 0 {
+		s.line("nothing to push: neither tags nor destinations are configured")
+		return nil
+	}
+	if flags.dry {
+		return s.dryPush(ctx, receivers)
+	}
+	return s.step(ctx, "push", func(ctx context.Context) (map[string]int, error) {
+		counts := map[string]int{}
+		var failures []error
+		for _, r := range receivers {
+			err := s.push(ctx, r, counts)
+			if ctx.Err() != nil {
+				return counts, ctx.Err()
+			}
+			if err != nil {
+				failures = append(failures, fmt.Errorf("destination %s: %w", r.target.Destination, err))
+			}
+		}
+		return counts, errors.Join(failures...)
+	})
+}
+
+// push brings one destination to the desired state and adds up what it did.
+func (s *shop) push(ctx context.Context, r receiver, counts map[string]int) error {
+	name := r.target.Destination
+	bars := newProgress(s.app.globals, s.app.log.With("store", s.cfg.Name))
+	summary, err := activation.Push(ctx, s.pushOptions(r, func(done, total int) { bars.step("push to "+name, done, total) }))
+	bars.finish()
+	for outcome, n := range outcomes(summary) {
+		counts[name+" "+outcome] += n
+		s.app.metrics.pushed.WithLabelValues(s.cfg.Name, name, outcome).Add(float64(n))
+	}
+	if err == nil {
+		s.line("%s: %s", name, tally(summary))
+	}
+	return err
+}
+
+func (s *shop) pushOptions(r receiver, progress func(done, total int)) activation.Options {
+	return activation.Options{
+		Ledger:      s.store(),
+		Destination: r.destination,
+		Target:      r.target,
+		Now:         s.app.now,
+		Log:         s.app.log.With("store", s.cfg.Name, "destination", r.target.Destination),
+		Progress:    progress,
+	}
+}
+
+// dryPush prints the exact difference and sends nothing.
+func (s *shop) dryPush(ctx context.Context, receivers []receiver) error {
+	for _, r := range receivers {
+		options := s.pushOptions(r, nil)
+		options.DryRun = true
+		summary, err := activation.Push(ctx, options)
+		if err != nil {
+			return fmt.Errorf("destination %s: %w", r.target.Destination, err)
+		}
+		s.printPlan(r.target.Destination, summary.Plan)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/perennial-cvo/perennial/analysis/report"
+)
+
+func newReport(g *globals) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "Tell what there is to tell about each shop",
+		Long: "Segments with their share of customers and revenue, the way from the shop's own revenue to ours line by line, what\n" +
+			"was pushed, and what was withheld and why.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return show(g, cmd.Context(), asJSON, func(ctx context.Context, s *shop) (report.Report, error) {
+				return report.Collect(ctx, s.store(), report.Options{Now: g.now()})
+			}, func(r report.Report) error {
+				width, colour := g.screen()
+				return report.Terminal(g.out, r, width, colour)
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func newSegments(g *globals) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "segments",
+		Short: "List the segments: what each means, how many are in it, what to do",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return show(g, cmd.Context(), asJSON, func(ctx context.Context, s *shop) (report.Segmentation, error) {
+				return report.CollectSegments(ctx, s.store())
+			}, func(s report.Segmentation) error {
+				width, colour := g.screen()
+				return report.Segments(g.out, s, width, colour)
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func jsonFlag(cmd *cobra.Command, asJSON *bool) {
+	cmd.Flags().BoolVar(asJSON, "json", false, "print JSON for machines, one list with an entry for each shop")
+}
+
+// show collects something about every selected shop and prints it: one JSON list, or page after page for people.
+func show[T any](g *globals, ctx context.Context, asJSON bool, collect func(context.Context, *shop) (T, error), page func(T) error) error {
+	all := []T{}
+	err := g.reading(ctx, func(ctx context.Context, s *shop) error {
+		one, err := collect(ctx, s)
+		if err != nil {
+			return err
+		}
+		all = append(all, one)
+		return nil
+	})
+	if asJSON && len(all) > 0 {
+		if failed := report.JSON(g.out, all); failed != nil {
+			return failed
+		}
+		return err
+	}
+	for _, one := range all {
+		if failed := page(one); failed != nil {
+			return failed
+		}
+	}
+	return err
+}
+
+// screen returns how wide the terminal is and whether it shows colours; what is not a terminal is 80 wide and plain.
+func (g *globals) screen() (width int, colour bool) {
+	if !isTerminal(g.out) {
+		return 80, false
+	}
+	if file, ok := g.out.(interface{ Fd() uintptr }); ok {
+		if w, _, err := term.GetSize(int(file.Fd())); err == nil && w > 0 {
+			return w, g.getenv("NO_COLOR") == ""
+		}
+	}
+	return 80, g.getenv("NO_COLOR") == ""
+}

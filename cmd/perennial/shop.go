@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/perennial-cvo/perennial/config"
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/all"
+	"github.com/perennial-cvo/perennial/sync/postgres"
+)
+
+// shop is one store of the configuration with its parts made.
+type shop struct {
+	app     *app
+	cfg     config.Store
+	factory connectors.Factory
+	source  connectors.Source
+	id      int64
+	epoch   int64 // 0 where this process only reads
+}
+
+// shop registers a store and makes its source. Nothing is asked of the shop itself.
+func (a *app) shop(ctx context.Context, store config.Store) (*shop, error) {
+	factory, ok := all.Find(store.Kind)
+	if !ok || factory.NewSource == nil {
+		return nil, fail(exitUsage, fmt.Sprintf("configuration: store %s: unknown kind %q", store.Name, store.Kind), "known kinds of shop: "+kinds(isSource), nil)
+	}
+	source, err := factory.NewSource(connectors.Settings(store.Settings), a.deps(store.Name))
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", store.Name, err)
+	}
+	id, err := a.db.Register(ctx, store.Name, store.Kind)
+	if err != nil {
+		return nil, databaseFailure("store "+store.Name, err)
+	}
+	return &shop{app: a, cfg: store, factory: factory, source: source, id: id}, nil
+}
+
+// deps are what a connector may use.
+func (a *app) deps(store string) connectors.Deps {
+	return connectors.Deps{Log: a.log.With("store", store), Now: a.now, Prefix: a.cfg.Prefix}
+}
+
+// store is the shop in the database, for a writer if this process has the lease.
+func (s *shop) store() *postgres.Store { return s.app.db.Store(s.id, s.epoch) }
+
+// identify asks the shop who it is, pins that, and sees to it that the rules by which orders count are the configured
+// ones. The report tells what the key may do.
+func (s *shop) identify(ctx context.Context) (connectors.Report, error) {
+	report, err := s.source.Check(ctx)
+	if err != nil {
+		return report, err
+	}
+	identity := report.Shop
+	if s.cfg.TimeZone != "" {
+		identity.TimeZone = s.cfg.TimeZone
+	}
+	if err := s.app.db.SetShop(ctx, s.id, identity); err != nil {
+		return report, err
+	}
+	if _, err := s.app.db.SavePolicy(ctx, s.id, s.policy(identity.Currency)); err != nil {
+		return report, databaseFailure("policy", err)
+	}
+	return report, nil
+}
+
+// location is the shop's time zone as far as the database knows it; UTC before the first contact.
+func (s *shop) location(ctx context.Context) (*time.Location, error) {
+	facts, err := s.store().Shop(ctx)
+	if err != nil {
+		return nil, databaseFailure("shop", err)
+	}
+	return facts.Location, nil
+}

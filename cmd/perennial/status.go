@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/perennial-cvo/perennial/analysis/report"
+	"github.com/perennial-cvo/perennial/sync/schedule"
+)
+
+func newStatus(g *globals) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say how far each shop is, what ran, what is set aside, what comes next",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return show(g, cmd.Context(), asJSON, func(ctx context.Context, s *shop) (report.StoreStatus, error) {
+				status, err := report.CollectStatus(ctx, s.store(), g.now())
+				if err != nil {
+					return status, err
+				}
+				status.Overview.NextRun, err = s.nextRun(ctx)
+				return status, err
+			}, func(status report.StoreStatus) error {
+				width, colour := g.screen()
+				return report.Status(g.out, []report.StoreStatus{status}, width, colour)
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// nextRun is when the daemon will work on the shop next.
+func (s *shop) nextRun(ctx context.Context) (time.Time, error) {
+	zone, err := s.location(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	nightly, err := s.app.db.Nightly(ctx, s.id)
+	if err != nil {
+		return time.Time{}, databaseFailure("schedule", err)
+	}
+	_, _, next, err := schedule.Due(s.cfg.Nightly(), zone, s.app.now(), nightly)
+	if err != nil {
+		return time.Time{}, fail(exitUsage, "schedule", "correct nightly_at or schedule in perennial.toml", err)
+	}
+	return next, nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/sync/activation"
+	"github.com/perennial-cvo/perennial/sync/schedule"
+)
+
+// step runs fn as one line in the ledger of runs: what it did, how it ended, and what a person should do about it.
+func (s *shop) step(ctx context.Context, kind string, fn func(context.Context) (map[string]int, error)) error {
+	began := s.app.now()
+	run, err := s.app.db.StartRun(ctx, s.id, kind, began)
+	if err != nil {
+		return databaseFailure("ledger of runs", err)
+	}
+	counts, failed := fn(ctx)
+	end := schedule.End{At: s.app.now(), State: schedule.Succeeded, Counts: counts}
+	if failed != nil {
+		_, end.Remedy = classify(failed)
+		end.State, end.Kind, end.Error = stateOf(failed), connectors.KindOf(failed).String(), failed.Error()
+	}
+	// The line is closed even where the run was interrupted.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := s.app.db.EndRun(closing, s.id, run, end); err != nil {
+		return errors.Join(failed, databaseFailure("ledger of runs", err))
+	}
+	s.app.metrics.ended(s.cfg.Name, kind, string(end.State), began, end.At)
+	return failed
+}
+
+// stateOf is how a failed run is booked.
+func stateOf(err error) schedule.State {
+	var held *activation.HeldError
+	switch {
+	case errors.As(err, &held):
+		return schedule.Held
+	case connectors.KindOf(err) == connectors.KindWait:
+		return schedule.Deferred
+	default:
+		return schedule.Failed
+	}
+}
+
+// night is the whole nightly work of one shop: sync, analysis, pushes. A push that the guard holds or a destination that is
+// not there does not stop the others.
+func (s *shop) night(ctx context.Context) error {
+	if err := s.syncStep(ctx, syncFlags{}); err != nil {
+		return err
+	}
+	if err := s.analyzeStep(ctx, false); err != nil {
+		return err
+	}
+	return s.pushStep(ctx, pushFlags{})
+}
+
+// scheduled is night in the words of the scheduler: what need not be tried again before tomorrow, and what asks for
+// patience.
+func (s *shop) scheduled(ctx context.Context) error {
+	err := s.night(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	var held *activation.HeldError
+	var e *connectors.Error
+	switch {
+	case errors.As(err, &held):
+		return &schedule.Final{Err: err}
+	case errors.As(err, &e) && e.Kind == connectors.KindWait:
+		return &schedule.Later{Until: e.Until, Err: err}
+	case errors.As(err, &e) && (e.Kind == connectors.KindCredentials || e.Kind == connectors.KindPermanent):
+		return &schedule.Final{Err: err}
+	default:
+		return err
+	}
+}
+
+// line tells on standard output what a step did, when it is a person who asked.
+func (s *shop) line(format string, args ...any) {
+	if !s.app.quiet {
+		s.app.printf("%s: %s\n", s.cfg.Name, fmt.Sprintf(format, args...))
+	}
+}
