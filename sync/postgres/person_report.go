@@ -106,7 +106,7 @@ func (s *Store) personOrders(ctx context.Context, tx *sqlx.Tx, p *report.Person)
 				WHEN o.rate IS NULL THEN 'no rate is known for ' || o.currency
 				WHEN s.policy->'statuses'->>o.status IS NULL THEN 'the status "' || o.status || '" is not known'
 				WHEN NOT o.counted THEN 'the status "' || o.status || '" is not a purchase'
-				WHEN o.total > 0 AND r.refunded >= o.total THEN 'refunded in full'
+				WHEN o.gross > 0 AND r.net >= o.gross THEN 'refunded in full'
 				ELSE '' END AS why
 		FROM orders o JOIN stores s USING (store_id)
 		LEFT JOIN LATERAL (

@@ -64,8 +64,8 @@ func wideMemory(ctx context.Context, tx *sqlx.Tx) error {
 }
 
 // aggregates returns the query that sums up people as of $2 in time zone $3, those in the table or subquery due only,
-// where it is given. An order whose refunds reach its total does not count as an order, though its amounts do, so that
-// they cancel out.
+// where it is given. An order that brought money, all of which was given back, does not count as an order, though its
+// amounts do, so that they cancel out.
 func aggregates(due string) string {
 	only := func(column string) string {
 		if due == "" {
@@ -76,10 +76,10 @@ func aggregates(due string) string {
 	return `
 	dead AS (
 		SELECT r.order_id FROM refunds r JOIN orders o ON o.store_id = r.store_id AND o.id = r.order_id
-		WHERE r.store_id = $1 AND r.counted AND r.order_id <> '' AND r.at < $2 AND o.counted AND o.total > 0` +
+		WHERE r.store_id = $1 AND r.counted AND r.order_id <> '' AND r.at < $2 AND o.counted AND o.gross > 0` +
 		only("r.person_id") + `
-		GROUP BY r.order_id, o.total, o.rate
-		HAVING sum(CASE WHEN r.currency = o.currency THEN r.amount ELSE round(r.whole / o.rate, 4) END) >= o.total
+		GROUP BY r.order_id, o.gross
+		HAVING sum(r.net) >= o.gross
 	), bought AS (
 		SELECT o.person_id, count(*) FILTER (WHERE d.order_id IS NULL)::int AS orders,
 			min(o.placed_at) FILTER (WHERE d.order_id IS NULL) AS first_at,
