@@ -1,0 +1,111 @@
+package postgres_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/sync/ingest"
+	"github.com/perennial-cvo/perennial/sync/schedule"
+)
+
+func TestLeaseChangesHands(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	epoch, ok, err := s.db.Acquire(ctx, s.id, "test", time.Hour)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, s.epoch, epoch, "renewing keeps the epoch")
+
+	_, err = s.raw.Exec(`UPDATE leases SET expires_at = now() - interval '1 second'`)
+	require.NoError(t, err)
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	winners := map[int64]string{}
+	for _, holder := range []string{"a", "b", "c", "d"} {
+		wait.Go(func() {
+			epoch, ok, err := s.db.Acquire(ctx, s.id, holder, time.Hour)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil && ok {
+				winners[epoch] = holder
+			}
+		})
+	}
+	wait.Wait()
+	require.Len(t, winners, 1, "one of many gets it")
+	require.Contains(t, winners, s.epoch+1)
+
+	require.NoError(t, s.db.Release(ctx, s.id, "test", s.epoch), "the former holder gives back nothing")
+	_, ok, err = s.db.Acquire(ctx, s.id, "late", time.Hour)
+	require.NoError(t, err)
+	require.False(t, ok)
+}
+
+// TestTwoWritersOneWins lets two writers commit the same pages as fast as they can.
+func TestTwoWritersOneWins(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	var wait sync.WaitGroup
+	results := make([]error, 8)
+	for i := range results {
+		wait.Go(func() {
+			_, results[i] = s.Commit(ctx, ingest.Commit{
+				Resource: commerce.Orders, Mode: connectors.Increment, At: noon,
+				Page: connectors.Page{Records: whole(order("1", "7", "ann@example.com")), Next: "a"},
+			})
+		})
+	}
+	wait.Wait()
+	won := 0
+	for _, err := range results {
+		if err == nil {
+			won++
+			continue
+		}
+		require.ErrorIs(t, err, ingest.ErrCursorMoved)
+	}
+	require.Equal(t, 1, won)
+	require.Equal(t, 1, one[int](s, `SELECT count(*) FROM persons`))
+}
+
+func TestNightlyBelongsToTheLease(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	none, err := s.db.Nightly(ctx, s.id)
+	require.NoError(t, err)
+	require.Equal(t, schedule.Nightly{}, none)
+	want := schedule.Nightly{Done: "2026-03-01T03:00", Attempts: 2, NextTry: noon}
+	require.NoError(t, s.db.SaveNightly(ctx, s.id, s.epoch, want))
+	got, err := s.db.Nightly(ctx, s.id)
+	require.NoError(t, err)
+	require.True(t, got.NextTry.Equal(want.NextTry))
+	require.Equal(t, want.Done, got.Done)
+	require.ErrorIs(t, s.db.SaveNightly(ctx, s.id, s.epoch-1, want), ingest.ErrFenced)
+	require.NoError(t, s.db.SaveNightly(ctx, s.id, s.epoch, schedule.Nightly{Done: "2026-03-02T03:00"}))
+	got, err = s.db.Nightly(ctx, s.id)
+	require.NoError(t, err)
+	require.True(t, got.NextTry.IsZero())
+}
+
+func TestRunsOfDeadProcessesAreClosed(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	_, err := s.db.StartRun(ctx, s.id, "sync", noon)
+	require.NoError(t, err)
+	push, err := s.db.StartRun(ctx, s.id, "push", noon)
+	require.NoError(t, err)
+	again, err := s.db.StartRun(ctx, s.id, "sync", noon.Add(time.Hour))
+	require.NoError(t, err)
+	require.NoError(t, s.db.EndRun(ctx, s.id, again, schedule.End{
+		At: noon.Add(2 * time.Hour), State: schedule.Succeeded, Counts: map[string]int{"read": 3}, Error: "odd \x00 byte",
+	}))
+	require.NoError(t, s.db.EndRun(ctx, s.id, push, schedule.End{At: noon, State: schedule.Held}))
+	require.Equal(t, []string{"sync failed", "push held", "sync succeeded"}, all[string](s, `SELECT kind || ' ' || state FROM runs ORDER BY run_id`))
+	require.Equal(t, 3, one[int](s, `SELECT (counts->>'read')::int FROM runs WHERE run_id = $1`, again))
+}
