@@ -1,4 +1,4 @@
-// Package all is the list of built-in connectors: one line each.
+// Package all lists the built-in connectors. Adding one is a folder of its own and one line here.
 package all
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/woocommerce"
 )
 
-// Factories returns every built-in connector.
+// Factories returns the factory of every built-in connector, in the order in which they are offered to people.
 func Factories() []connectors.Factory {
 	return []connectors.Factory{
 		woocommerce.New(),
@@ -17,11 +17,11 @@ func Factories() []connectors.Factory {
 	}
 }
 
-// Find returns the connector of a kind.
+// Find returns the factory of a kind as it is written in the configuration.
 func Find(kind string) (connectors.Factory, bool) {
-	for _, factory := range Factories() {
-		if factory.Kind == kind {
-			return factory, true
+	for _, f := range Factories() {
+		if f.Kind == kind {
+			return f, true
 		}
 	}
 	return connectors.Factory{}, false

@@ -243,6 +243,19 @@ func TestListsAreFoundExactly(t *testing.T) {
 	require.Equal(t, got[1].ID, ensure(t, b.open(t), gone)[0].ID)
 }
 
+func TestTagsAreLookedAtAgain(t *testing.T) {
+	b := startBench(t)
+	b.AddList("perennial: Champions", "single", "shop")
+	before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
+		query := r.URL.Query()
+		query.Del("tag")
+		r.URL.RawQuery = query.Encode()
+		return false
+	})
+	ours := ensure(t, b.open(t), champions)[0]
+	require.NotEqual(t, b.ListID("perennial: Champions"), b.listID(ours), "a list without our tag is not ours")
+}
+
 func TestBlindKeyMakesNoLists(t *testing.T) {
 	b := startBench(t)
 	b.Restrict(listmonktest.ListsGetAll)
@@ -308,7 +321,7 @@ func TestApplyWithoutEnsure(t *testing.T) {
 }
 
 func TestOddAddresses(t *testing.T) {
-	odd := []string{"o'brien@example.com", "a+b@example.com", "aab@example.com", "xann@example.com", "ann@example.com", "a|b@example.com", "zoë@example.com", `b\c@example.com`}
+	odd := []string{"o'brien@example.com", "a+b@example.com", "aab@example.com", "ann@example.com", "xann@example.com", "a|b@example.com", "zoë@example.com", `b\c@example.com`}
 	for _, sql := range []bool{true, false} {
 		b := startBench(t)
 		if !sql {
@@ -488,6 +501,11 @@ func TestErase(t *testing.T) {
 	erase(people[2])
 	require.Equal(t, "blocklisted", b.person(t, people[2].Email).Status, "the blocklist stays")
 	require.Contains(t, erase(connectors.Person{ID: 4}), "no e-mail")
+
+	apply(t, d, c)
+	require.NoError(t, b.Blocklist(made.Email))
+	erase(made)
+	require.Equal(t, "blocklisted", b.person(t, made.Email).Status, "even of those whom we created")
 }
 
 func TestMembersInPages(t *testing.T) {

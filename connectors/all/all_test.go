@@ -1,0 +1,38 @@
+package all_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perennial-cvo/perennial/connectors/all"
+)
+
+func TestFactoriesAreWhole(t *testing.T) {
+	kinds := map[string]bool{}
+	for _, f := range all.Factories() {
+		require.NotEmpty(t, f.Kind)
+		require.False(t, kinds[f.Kind], "two connectors of kind %s", f.Kind)
+		kinds[f.Kind] = true
+		require.NotEmpty(t, f.Title, f.Kind)
+		require.False(t, f.NewSource == nil && f.NewDestination == nil, "%s makes nothing", f.Kind)
+		fields := map[string]bool{}
+		for _, field := range f.Fields {
+			require.Equal(t, strings.ToLower(field.Name), field.Name, "settings keys are lower case")
+			require.False(t, fields[field.Name], "%s has the setting %s twice", f.Kind, field.Name)
+			fields[field.Name] = true
+			require.NotEmpty(t, field.Title, "%s.%s", f.Kind, field.Name)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	for _, f := range all.Factories() {
+		found, ok := all.Find(f.Kind)
+		require.True(t, ok)
+		require.Equal(t, f.Kind, found.Kind)
+	}
+	_, ok := all.Find("no such kind")
+	require.False(t, ok)
+}
