@@ -13,7 +13,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
-const refundFields = "id,parent_id,date_created_gmt,amount,reason,line_items,shipping_lines,fee_lines,cost_of_goods_sold"
+const refundFields = "id,parent_id,date_created_gmt,amount,reason,line_items,shipping_lines,fee_lines"
 
 type wcRefund struct {
 	ID       ident          `json:"id"`
@@ -24,7 +24,6 @@ type wcRefund struct {
 	Lines    list[wcLine]   `json:"line_items"` // negative
 	Shipping list[wcCharge] `json:"shipping_lines"`
 	Fees     list[wcCharge] `json:"fee_lines"`
-	Cost     object[wcCost] `json:"cost_of_goods_sold"`
 }
 
 // addRefunds replaces the refunds that the orders of the page merely mention by the whole ones. One that the shop does
@@ -126,7 +125,10 @@ func refund(mentioned commerce.Refund, w wcRefund) commerce.Refund {
 	if !w.Created.at.IsZero() {
 		r.At = w.Created.at
 	}
+	cost, known := decimal.Zero, len(w.Lines) > 0
 	for _, l := range w.Lines {
+		back := l.Cost.V.Value
+		cost, known = cost.Sub(back.Decimal), known && back.Valid && back.Decimal.IsNegative()
 		r.Goods, r.Tax = r.Goods.Sub(l.Total.Decimal), r.Tax.Sub(l.Tax.Decimal)
 		r.Lines = append(r.Lines, refundLine(l))
 	}
@@ -141,8 +143,8 @@ func refund(mentioned commerce.Refund, w wcRefund) commerce.Refund {
 			r.Fees = r.Fees.Sub(c.Total.Decimal)
 		}
 	}
-	if cost := w.Cost.V.Value; cost.Valid && cost.Decimal.IsNegative() {
-		r.Cost = decimal.NewNullDecimal(cost.Decimal.Neg())
+	if known {
+		r.Cost = decimal.NewNullDecimal(cost)
 	}
 	return r
 }
