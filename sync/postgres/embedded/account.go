@@ -106,8 +106,8 @@ func lastLines(text string, count int) string {
 	return strings.Join(lines[max(0, len(lines)-count):], "; ")
 }
 
-// prepare makes the data directory and checks that the account can enter it and run the binaries.
-func (a account) prepare(ctx context.Context, dataDir string, binaries Binaries) error {
+// prepare makes the data directory.
+func (a account) prepare(dataDir string) error {
 	mode := os.FileMode(0o700)
 	if a.other {
 		mode = 0o711 // the account passes through to what is its own
@@ -122,6 +122,15 @@ func (a account) prepare(ctx context.Context, dataDir string, binaries Binaries)
 		if err := a.own(dataDir); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// canRun checks that the account can enter the data directory and run the binaries. To join a server that runs already,
+// it need not.
+func (a account) canRun(ctx context.Context, dataDir string, binaries Binaries) error {
+	if !a.other {
+		return nil
 	}
 	probe := a.command(ctx, dataDir, binaries.Dir+"/postgres", "--version")
 	if err := probe.Run(); errors.Is(err, os.ErrPermission) {

@@ -50,7 +50,7 @@ func Join(ctx context.Context, opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := who.prepare(ctx, opts.DataDir, binaries); err != nil {
+	if err := who.prepare(opts.DataDir); err != nil {
 		return nil, err
 	}
 	c := &Cluster{dataDir: filepath.Clean(opts.DataDir), binaries: binaries, who: who, log: opts.Log}
@@ -195,6 +195,9 @@ func (c *Cluster) stopUnreachable(ctx context.Context) error {
 // start starts the server and waits until it accepts connections, whatever it has to recover first.
 func (c *Cluster) start(ctx context.Context) error {
 	cluster := clusterDir(c.dataDir)
+	if err := c.who.canRun(ctx, c.dataDir, c.binaries); err != nil {
+		return err
+	}
 	if err := clearStale(ctx, cluster, c.log); err != nil {
 		return err
 	}

@@ -429,6 +429,21 @@ func TestAnOrdinaryUser(t *testing.T) {
 	require.False(t, isRunning(t, filepath.Join(home, "state")))
 }
 
+// A service manager may keep the directory where only it and root pass; root joins what runs there.
+func TestRootJoinsBehindAClosedDoor(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("root only")
+	}
+	dir := made(t)
+	service := join(t, dir)
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o700))
+	command := join(t, dir)
+	requireKept(t, command.URL())
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
+	require.NoError(t, command.Leave(t.Context()))
+	requireKept(t, service.URL())
+}
+
 func TestJoinRefuses(t *testing.T) {
 	dir := made(t)
 	who, err := chooseAccount(dir)

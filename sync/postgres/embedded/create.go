@@ -57,6 +57,9 @@ func (c *Cluster) create(ctx context.Context) error {
 	if made, err := clusterMajor(c.dataDir); err != nil || made != 0 {
 		return err
 	}
+	if err := c.who.canRun(ctx, c.dataDir, c.binaries); err != nil {
+		return err
+	}
 	leftovers, _ := filepath.Glob(filepath.Join(c.dataDir, "new-*")) // only a malformed pattern is an error
 	for _, dir := range leftovers {
 		_ = os.RemoveAll(dir) // an earlier, killed creation may still write there; its name is never used again
