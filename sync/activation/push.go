@@ -160,13 +160,15 @@ func (p *pusher) round(ctx context.Context, first bool) (again bool, err error) 
 		}
 	}
 	p.done, p.total, p.leaving = 0, plan.Changes, 0
+	suppressed := p.sum.Suppressed
 	if err := p.send(ctx); err != nil {
 		return false, err
 	}
 	if err := p.settle(ctx, true); err != nil {
 		return false, err
 	}
-	return plan.Moved > 0 || p.leaving > 0, nil
+	// Whoever was found unsubscribed is left out by the next plan for that reason: it comes now, not next night.
+	return plan.Moved > 0 || p.leaving > 0 || p.sum.Suppressed > suppressed, nil
 }
 
 // send hands the work list to the destination, page by page. Whoever has to be tried again stays behind on the list.
