@@ -12,11 +12,11 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/csvfile"
 )
 
-// The first row of Shopify's orders export.
-const shopifyOrders = "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Accepts Marketing,Currency,Subtotal," +
+// The first row of Shopify's orders export, with those columns that are read and some that are not.
+const shopifyOrders = "Name,Email,Financial Status,Paid at,Fulfilled at,Accepts Marketing,Currency,Subtotal," +
 	"Shipping,Taxes,Total,Discount Code,Discount Amount,Shipping Method,Created at,Lineitem quantity,Lineitem name," +
 	"Lineitem price,Lineitem compare at price,Lineitem sku,Lineitem requires shipping,Lineitem taxable," +
-	"Lineitem fulfillment status,Billing Name,Billing City,Billing Zip,Billing Province,Billing Country,Cancelled at," +
+	"Billing Name,Billing City,Billing Zip,Billing Province,Billing Country,Cancelled at," +
 	"Refunded Amount,Id,Tags,Source"
 
 // shopifyRow fills some columns of that export.

@@ -70,21 +70,18 @@ func (r *rows) next() (row, error) {
 func (r *rows) record(at int, first []byte) (row, error) {
 	text := first
 	var ahead [][]byte
-	for {
+	for len(text) <= maxRow && len(ahead) <= maxLines {
 		cells, open := split(text, r.comma)
 		if !open {
 			r.line += len(ahead)
 			return row{line: at, raw: text, cells: r.clean(cells)}, nil
 		}
-		if len(text) > maxRow || len(ahead) >= maxLines {
-			break
-		}
 		more, err := r.readLine()
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, errLong) {
-			return row{}, err
+		if errors.Is(err, io.EOF) || errors.Is(err, errLong) {
+			break // no quote closes it
 		}
 		if err != nil {
-			break
+			return row{}, err
 		}
 		ahead = append(ahead, more)
 		text = append(text[:len(text):len(text)], more...)

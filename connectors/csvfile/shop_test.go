@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"database/sql"
 	"encoding/csv"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -16,9 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/rfm"
@@ -245,12 +245,14 @@ func (s *shop) compareSizes() {
 	}
 }
 
+// english writes numbers with commas between thousands.
+func english() *message.Printer { return message.NewPrinter(language.English) }
+
 // sizes writes the table of segments as docs/csv.md has it.
 func sizes(out analysis.Outcome) string {
 	text := "| segment | customers | orders | revenue |\n|---|---:|---:|---:|\n"
 	for _, g := range out.Result.Groups {
-		text += fmt.Sprintf("| %s | %s | %s | %s |\n", nameOf(g.Segment), humanize.Comma(int64(g.Customers)),
-			humanize.Comma(int64(g.Orders)), humanize.FormatFloat("#,###.##", float64(g.Net)/10_000))
+		text += english().Sprintf("| %s | %d | %d | %.2f |\n", nameOf(g.Segment), g.Customers, g.Orders, float64(g.Net)/10_000)
 	}
 	return text
 }
@@ -270,8 +272,7 @@ func movements(got map[segment.Move]int) string {
 				most, to = n, d.Name
 			}
 		}
-		text += fmt.Sprintf("| %s (%s) | %s | %s (%s) |\n", from.Name, humanize.Comma(int64(total)),
-			humanize.Comma(int64(stay)), to, humanize.Comma(int64(most)))
+		text += english().Sprintf("| %s (%d) | %d | %s (%d) |\n", from.Name, total, stay, to, most)
 	}
 	return text
 }

@@ -162,7 +162,7 @@ func (w *spoolWriter) addFile(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // reading
 	in := newRows(f, s.plan.comma)
 	first, err := in.next()
 	switch {
@@ -223,9 +223,9 @@ func (w *spoolWriter) addRow(file int, rec record) error {
 	}
 	sum := fnv.New64a()
 	if key == "" {
-		fmt.Fprintf(sum, "\x00%s", rec.place())
+		sum.Write([]byte("\x00" + rec.place()))
 	} else {
-		io.WriteString(sum, key)
+		sum.Write([]byte(key))
 	}
 	s.entries = append(s.entries, entry{group: sum.Sum64(), at: w.at})
 	return w.write(file, rec)
