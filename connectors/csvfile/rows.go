@@ -35,13 +35,19 @@ type oddities struct {
 type rows struct {
 	in      *bufio.Reader
 	comma   byte
-	line    int      // of the next line to be read
-	pending [][]byte // lines read ahead in search of a closing quote
+	line    int        // of the next line to be read
+	pending []physical // lines read ahead in search of a closing quote
 	odd     oddities
 }
 
 func newRows(in io.Reader, comma byte) *rows {
 	return &rows{in: bufio.NewReaderSize(in, 64<<10), comma: comma, line: 1}
+}
+
+// physical is one line of the file, or the beginning of one that is too long.
+type physical struct {
+	text []byte
+	err  error
 }
 
 var errLong = errors.New("the line is longer than 1 MB")
@@ -69,7 +75,7 @@ func (r *rows) next() (row, error) {
 // record splits the line at hand, reading on where a quoted cell goes over its end.
 func (r *rows) record(at int, first []byte) (row, error) {
 	text := first
-	var ahead [][]byte
+	var ahead []physical
 	for len(text) <= maxRow && len(ahead) <= maxLines {
 		cells, open := split(text, r.comma)
 		if !open {
@@ -77,13 +83,16 @@ func (r *rows) record(at int, first []byte) (row, error) {
 			return row{line: at, raw: text, cells: r.clean(cells)}, nil
 		}
 		more, err := r.readLine()
-		if errors.Is(err, io.EOF) || errors.Is(err, errLong) {
+		if errors.Is(err, io.EOF) {
 			break // no quote closes it
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errLong) {
 			return row{}, err
 		}
-		ahead = append(ahead, more)
+		ahead = append(ahead, physical{text: more, err: err})
+		if err != nil {
+			break
+		}
 		text = append(text[:len(text):len(text)], more...)
 	}
 	r.pending = append(ahead, r.pending...)
@@ -95,7 +104,7 @@ func (r *rows) readLine() ([]byte, error) {
 	if len(r.pending) > 0 {
 		line := r.pending[0]
 		r.pending = r.pending[1:]
-		return line, nil
+		return line.text, line.err
 	}
 	var line []byte
 	long := false

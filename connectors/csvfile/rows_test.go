@@ -91,6 +91,15 @@ func TestRows(t *testing.T) {
 	}
 }
 
+func TestALongLineAfterAnOpenQuoteIsNotLost(t *testing.T) {
+	got := readAll(t, "a,b\n9,\"oops\n9,"+strings.Repeat("x", maxRow)+"\n3,4\n", ',')
+	require.Len(t, got, 4)
+	require.Contains(t, got[1].reason, "never closed")
+	require.Contains(t, got[2].reason, "longer than 1 MB")
+	require.Equal(t, []int{2, 3, 4}, []int{got[1].line, got[2].line, got[3].line})
+	require.Equal(t, []string{"3", "4"}, got[3].cells)
+}
+
 // A quote that nobody closes must not swallow the rest of the file, and neither must a line without an end.
 func TestOneBadRowCostsOneRow(t *testing.T) {
 	for name, bad := range map[string]string{
