@@ -36,6 +36,9 @@ func (s *Store) commit(ctx context.Context, page ingest.Commit, careful bool) (i
 		if err != nil {
 			return err
 		}
+		if err := planSmall(ctx, tx); err != nil {
+			return err
+		}
 		c.written.Read = page.Page.Records.Len() + len(page.Page.Rejected)
 		steps := []func(context.Context) error{c.advance, c.records, c.removed, c.quarantine, c.note, c.touch}
 		if careful {
@@ -50,6 +53,15 @@ func (s *Store) commit(ctx context.Context, page ingest.Commit, careful bool) (i
 		return nil
 	})
 	return written, err
+}
+
+// planSmall tells the planner for the rest of the transaction that batches are small beside the tables: it would read
+// and hash a whole table for every page.
+func planSmall(ctx context.Context, tx *sqlx.Tx) error {
+	if _, err := tx.ExecContext(ctx, `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`); err != nil {
+		return fmt.Errorf("plan settings: %w", err)
+	}
+	return nil
 }
 
 // commit is the work on one page inside its transaction.

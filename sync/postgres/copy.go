@@ -47,9 +47,7 @@ func (t table) upsert(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
 // load copies rows to the temporary table. The table lives as long as the connection and is emptied at each commit:
 // made anew for each page, it would fill the catalogue and the log.
 func (t table) load(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
-	// With hash and merge joins the planner would read the whole target for every small batch.
-	_, err := tx.ExecContext(ctx, `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
-		CREATE TEMP TABLE IF NOT EXISTS `+t.stage()+` (LIKE `+t.name+`) ON COMMIT DELETE ROWS;
+	_, err := tx.ExecContext(ctx, `CREATE TEMP TABLE IF NOT EXISTS `+t.stage()+` (LIKE `+t.name+`) ON COMMIT DELETE ROWS;
 		TRUNCATE `+t.stage())
 	if err != nil {
 		return fmt.Errorf("stage of %s: %w", t.name, err)

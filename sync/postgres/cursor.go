@@ -65,7 +65,7 @@ func (c *commit) advance(ctx context.Context) error {
 	_, err = c.tx.ExecContext(ctx, `INSERT INTO cursors AS c (store_id, resource, mode, started_at, ended_at)
 		SELECT store_id, resource, $3, started_at, ended_at FROM cursors
 		WHERE store_id = $1 AND resource = $2 AND mode = $4 AND whole
-		ON CONFLICT (store_id, resource, mode) DO UPDATE SET ended_at = EXCLUDED.ended_at WHERE c.ended_at IS NULL AND c.done`,
+		ON CONFLICT (store_id, resource, mode) DO UPDATE SET ended_at = EXCLUDED.ended_at WHERE c.ended_at IS NULL AND NOT c.unswept`,
 		c.store, p.Resource, connectors.Sweep, connectors.Increment)
 	if err != nil {
 		return fmt.Errorf("cursor: %w", err)
@@ -90,10 +90,12 @@ func (c *commit) start(ctx context.Context) error {
 	return dropNotes(ctx, c.tx, c.store, p.Resource)
 }
 
-// Reset makes the next pull of the resource start from the beginning, in both modes; stored records stay.
+// Reset makes the next pull of the resource start from the beginning, in both modes; stored records stay, and so does the
+// moment of the last sweep.
 func (s *Store) Reset(ctx context.Context, resource commerce.Resource) error {
 	return s.write(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM cursors WHERE store_id = $1 AND resource = $2`, s.id, resource)
+		_, err := tx.ExecContext(ctx, `UPDATE cursors SET cursor = '', done = false, whole = true, unswept = false,
+			records = 0, total = 0, seen = 0, started_at = NULL WHERE store_id = $1 AND resource = $2`, s.id, resource)
 		if err != nil {
 			return fmt.Errorf("cursors of %s: %w", resource, err)
 		}

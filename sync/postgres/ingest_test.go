@@ -135,7 +135,7 @@ func TestNothingLostNothingDoubled(t *testing.T) {
 			now = now.Add(time.Minute)
 			return ingest.Options{Source: source, Records: records, Now: func() time.Time { return now }, Sweep: sweep, AcceptDeletions: true}
 		}
-		for range rapid.IntRange(1, 5).Draw(rt, "nights") {
+		for range rapid.IntRange(1, 3).Draw(rt, "nights") {
 			change(rt, source)
 			records := &mortal{Records: s.Store, left: rapid.IntRange(1, 9).Draw(rt, "life"), after: rapid.Bool().Draw(rt, "after")}
 			_, err := ingest.Run(context.Background(), options(records, rapid.Bool().Draw(rt, "sweep")))

@@ -254,7 +254,7 @@ func (c *commit) writeOrders(ctx context.Context, added, changed []*orderSet) er
 		return err
 	}
 	all := append(added[:len(added):len(added)], changed...)
-	asked := claims{}
+	asked := claims{stale: setIDs(changed)}
 	for _, set := range all {
 		asked.accounts = append(asked.accounts, had[set.order.ID].customer)
 		o := set.order

@@ -24,6 +24,7 @@ type claims struct {
 	accounts []string          // customer ids that may have appeared, changed or gone
 	living   map[string]string // the address of customer records about to be stored
 	orders   []claim           // orders about to be stored
+	stale    []string          // ids of those that are stored already: what is stored of them counts no more
 	refunds  []claim           // refunds without an order about to be stored
 	guests   []string          // addresses of stored guests to look at in any case
 }
@@ -68,7 +69,6 @@ type account struct {
 type identity struct {
 	*commit
 	claims   claims
-	incoming []string // ids of the orders about to be stored; what is stored of them counts no more
 	accounts map[string]*account
 	others   map[string][]*account // accounts by address that were not asked for
 	guests   map[string]int64      // guest persons by address
@@ -78,11 +78,11 @@ type identity struct {
 // changed. What it found is in c.people.
 func (c *commit) resolve(ctx context.Context, claims claims) error {
 	w := &identity{
-		commit: c, claims: claims, incoming: []string{}, // nil would be null, and nothing is unlike null
+		commit: c, claims: claims,
 		accounts: map[string]*account{}, others: map[string][]*account{}, guests: map[string]int64{},
 	}
-	for _, o := range claims.orders {
-		w.incoming = append(w.incoming, o.id)
+	if claims.stale == nil {
+		w.claims.stale = []string{} // nil would be null, and nothing is unlike null
 	}
 	steps := []func(context.Context) error{w.readAccounts, w.readAddresses, w.settleAccounts, w.settleGuests}
 	for _, step := range steps {
@@ -121,7 +121,7 @@ func (w *identity) readAccounts(ctx context.Context) error {
 			SELECT o.email, o.placed_at, o.id FROM orders o
 			WHERE c.id IS NULL AND o.store_id = $1 AND o.customer_id = k.id AND o.customer_id <> '' AND o.email <> '' AND o.id <> ALL($3)
 			ORDER BY o.placed_at DESC, o.id DESC LIMIT 1) o ON true`,
-		w.store, pq.Array(slices.Sorted(maps.Keys(ids))), pq.Array(w.incoming))
+		w.store, pq.Array(slices.Sorted(maps.Keys(ids))), pq.Array(w.claims.stale))
 	if err != nil {
 		return err
 	}
@@ -394,7 +394,7 @@ func (w *identity) movable(ctx context.Context) ([]string, error) {
 	err := w.tx.SelectContext(ctx, &used, `SELECT email FROM unnest($2::text[]) AS k(email)
 		WHERE EXISTS (SELECT FROM orders o WHERE o.store_id = $1 AND o.email = k.email AND o.email <> '' AND o.customer_id = '' AND o.id <> ALL($3))
 		OR EXISTS (SELECT FROM refunds r WHERE r.store_id = $1 AND r.order_id = '' AND r.email = k.email AND r.customer_id = '')`,
-		w.store, pq.Array(slices.Sorted(maps.Keys(emails))), pq.Array(w.incoming))
+		w.store, pq.Array(slices.Sorted(maps.Keys(emails))), pq.Array(w.claims.stale))
 	return used, err
 }
 

@@ -183,7 +183,7 @@ func TestPeopleAreAFunctionOfTheData(t *testing.T) {
 		w := world{customers: map[string]string{}, deleted: map[string]bool{}, orders: map[string]commerce.Order{}, shared: map[string]bool{}}
 		address := rapid.SampledFrom([]string{"", "a@example.com", "b@example.com", "c@example.com", "desk@example.com"})
 		account := rapid.SampledFrom([]string{"", "1", "2", "3"})
-		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
+		for range rapid.IntRange(1, 8).Draw(rt, "steps") {
 			switch rapid.IntRange(0, 5).Draw(rt, "what") {
 			case 0:
 				var b commerce.Batch

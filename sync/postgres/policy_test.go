@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -155,4 +156,45 @@ func TestSweepFindsWhatIsGone(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = s.Unseen(ctx, commerce.Orders)
 	require.ErrorIs(t, err, ingest.ErrSweepLost)
+}
+
+func TestResetStartsFromTheBeginning(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	s.put(commerce.Orders, whole(order("1", "7", "")))
+	s.page(commerce.Orders, connectors.Increment, connectors.Page{Done: true})
+	swept, err := s.Cursor(ctx, commerce.Orders, connectors.Sweep)
+	require.NoError(t, err)
+	require.NoError(t, s.Reset(ctx, commerce.Orders))
+	stand, err := s.Cursor(ctx, commerce.Orders, connectors.Increment)
+	require.NoError(t, err)
+	require.Empty(t, stand.Cursor)
+	require.False(t, stand.Done)
+	require.True(t, stand.StartedAt.IsZero(), "the next page is the first of its pull")
+	after, err := s.Cursor(ctx, commerce.Orders, connectors.Sweep)
+	require.NoError(t, err)
+	require.Equal(t, swept.EndedAt, after.EndedAt, "reading again is no sweep")
+	require.Equal(t, 1, one[int](s, `SELECT count(*) FROM orders`))
+}
+
+// TestQuietNightWritesNextToNoLog reads the same pages again: the write-ahead log must hardly grow.
+func TestQuietNightWritesNextToNoLog(t *testing.T) {
+	s := newShop(t)
+	var orders []commerce.Order
+	for i := range 1000 {
+		orders = append(orders, order(fmt.Sprint(i), "", fmt.Sprintf("p%d@example.com", i)))
+	}
+	b := whole(orders...)
+	s.put(commerce.Orders, b)
+	s.put(commerce.Orders, b)
+	_, err := s.raw.Exec(`CHECKPOINT`)
+	require.NoError(t, err)
+	log := func() int64 { return one[int64](s, `SELECT pg_current_wal_insert_lsn() - '0/0'`) }
+	least := int64(1 << 60)
+	for range 3 { // the server's own housekeeping writes to the same log now and then
+		was := log()
+		require.Equal(t, ingest.Written{Read: 1000}, s.put(commerce.Orders, b))
+		least = min(least, log()-was)
+	}
+	require.Less(t, least, int64(16_384), "bytes of log for a thousand unchanged orders")
 }

@@ -99,6 +99,9 @@ func (s *Store) EndSweep(ctx context.Context, resource commerce.Resource, delete
 		if err != nil {
 			return err
 		}
+		if err := planSmall(ctx, tx); err != nil {
+			return err
+		}
 		if err := c.remove(ctx, deleted); err != nil {
 			return err
 		}
