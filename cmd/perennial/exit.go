@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
 // Exit codes, by what the caller should do. They are documented in docs/commands.md and do not change.
@@ -73,6 +74,10 @@ func classify(err error) (code int, remedy string) {
 	}
 	if errors.Is(err, context.Canceled) {
 		return exitInterrupted, ""
+	}
+	var held *activation.HeldError
+	if errors.As(err, &held) {
+		return exitHeld, "look at perennial push --dry-run; then confirm each audience by name, or leave it: the next night asks again"
 	}
 	var e *connectors.Error
 	if !errors.As(err, &e) {

@@ -158,7 +158,7 @@ func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
 				return counts, ctx.Err()
 			}
 			if err != nil {
-				failures = append(failures, fmt.Errorf("destination %s: %w", r.target.Destination, err))
+				failures = append(failures, err)
 			}
 		}
 		return counts, errors.Join(failures...)
@@ -199,7 +199,7 @@ func (s *shop) dryPush(ctx context.Context, receivers []receiver) error {
 		options.DryRun = true
 		summary, err := activation.Push(ctx, options)
 		if err != nil {
-			return fmt.Errorf("destination %s: %w", r.target.Destination, err)
+			return err
 		}
 		s.printPlan(r.target.Destination, summary.Plan)
 	}

@@ -26,12 +26,12 @@ type HeldError struct {
 	Held        []Hold
 }
 
-// Error names the audiences, and the command that lets them pass.
+// Error names the audiences, a line each, and the command that lets them pass.
 func (e *HeldError) Error() string {
 	lines := make([]string, len(e.Held))
 	for i, h := range e.Held {
-		lines[i] = fmt.Sprintf("audience %q would go from %d to %d members (if that is right: perennial push --confirm %s)",
+		lines[i] = fmt.Sprintf("%s would go from %d to %d members (if that is right: perennial push --confirm %s)",
 			h.Audience.Name, h.Before, h.After, h.Audience.Key)
 	}
-	return fmt.Sprintf("push to %s held, nothing was sent: %s", e.Destination, strings.Join(lines, "; "))
+	return "held, nothing was sent:\n  " + strings.Join(lines, "\n  ")
 }

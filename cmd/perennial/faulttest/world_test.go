@@ -141,7 +141,9 @@ func (w *world) run(args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
 	cmd := w.command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	began := time.Now()
 	err := cmd.Run()
+	w.t.Logf("perennial %s: %s", strings.Join(args, " "), time.Since(began).Round(time.Millisecond))
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
 		require.NoError(w.t, err)
 	}
