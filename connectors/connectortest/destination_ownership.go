@@ -11,13 +11,27 @@ import (
 func destinationOwnershipTests() []test[*destinationRun] {
 	return []test[*destinationRun]{
 		{name: "what is not ours is untouched", run: (*destinationRun).leavesForeignAlone},
-		{name: "erase", run: (*destinationRun).erases},
-		{name: "remove", run: (*destinationRun).removes},
+		{
+			name: "erase", run: (*destinationRun).erases,
+			needs: need("a destination that is an Eraser", can[connectors.Eraser]),
+		},
+		{
+			name: "remove", run: (*destinationRun).removes,
+			needs: need("a destination that is a Remover", can[connectors.Remover]),
+		},
 		{
 			name: "remove spares what is not ours", run: (*destinationRun).sparesForeignAudience,
-			needs: need("ForeignAudience", func(r *destinationRun) bool { return r.ForeignAudience != nil }),
+			needs: need("ForeignAudience and a destination that is a Remover", func(r *destinationRun) bool {
+				return r.ForeignAudience != nil && can[connectors.Remover](r)
+			}),
 		},
 	}
+}
+
+// can reports whether the destination has an optional ability.
+func can[Ability any](r *destinationRun) bool {
+	_, ok := r.open().(Ability)
+	return ok
 }
 
 func (r *destinationRun) leavesForeignAlone() {
@@ -35,10 +49,7 @@ func (r *destinationRun) leavesForeignAlone() {
 
 func (r *destinationRun) erases() {
 	d, people := r.open(), r.Reachable(2)
-	eraser, ok := d.(connectors.Eraser)
-	if !ok {
-		return // an optional ability, found by its type
-	}
+	eraser := d.(connectors.Eraser)
 	audience := r.ensure(d, champions)[0]
 	r.deliver(d, joinAll(people, champions.Key)...)
 	before := r.State()
@@ -67,10 +78,7 @@ func (r *destinationRun) erases() {
 
 func (r *destinationRun) removes() {
 	d := r.open()
-	remover, ok := d.(connectors.Remover)
-	if !ok {
-		return // an optional ability, found by its type
-	}
+	remover := d.(connectors.Remover)
 	before := r.State()
 	audiences := r.ensure(d, champions, atRisk)
 	r.deliver(d, joinAll(r.Reachable(2), champions.Key)...)
@@ -88,10 +96,7 @@ func (r *destinationRun) removes() {
 }
 
 func (r *destinationRun) sparesForeignAudience() {
-	remover, ok := r.open().(connectors.Remover)
-	if !ok {
-		return // an optional ability, found by its type
-	}
+	remover := r.open().(connectors.Remover)
 	before := r.State()
 	foreign := r.ForeignAudience()
 	ctx, cancel := patient(r.Patience)

@@ -18,13 +18,20 @@ func sourcePagingTests() []test[*sourceRun] {
 		{name: "same cursor twice", run: (*sourceRun).sameCursorTwice},
 		{name: "second pull repeats no history", run: (*sourceRun).secondPullIsShort},
 		{name: "cursor from the future", needs: needFutureCursor, run: (*sourceRun).cursorFromFuture},
-		{name: "fetch tells living from gone", run: (*sourceRun).fetchSingles},
+		{name: "fetch tells living from gone", needs: needFetcher, run: (*sourceRun).fetchSingles},
 	}
 }
 
 func needFutureCursor(r *sourceRun) string {
 	if r.FutureCursor == nil {
 		return "FutureCursor"
+	}
+	return ""
+}
+
+func needFetcher(r *sourceRun) string {
+	if _, ok := r.open().(connectors.Fetcher); !ok {
+		return "a source that is a Fetcher"
 	}
 	return ""
 }
@@ -124,10 +131,7 @@ func (r *sourceRun) cursorFromFuture() {
 }
 
 func (r *sourceRun) fetchSingles() {
-	fetcher, ok := r.open().(connectors.Fetcher)
-	if !ok {
-		return // an optional ability, found by its type
-	}
+	fetcher := r.open().(connectors.Fetcher)
 	ctx, cancel := patient(r.Patience)
 	defer cancel()
 	living := r.Truth(commerce.Orders)[:2]

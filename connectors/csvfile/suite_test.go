@@ -27,6 +27,7 @@ func TestSource(t *testing.T) {
 		"cursor from the future":       "a cursor holds a fingerprint and no time",
 		"no secret in errors and logs": "the settings hold no secret",
 		"cancelled during the call":    noNetwork,
+		"fetch tells living from gone": "a file is read whole: there are no single records to ask for",
 	}
 	for _, name := range connectortest.SourceTests() {
 		if strings.HasPrefix(name, "429") || strings.HasSuffix(name, "loses nothing") || name == "shop that stays down" {

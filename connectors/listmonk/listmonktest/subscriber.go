@@ -353,11 +353,11 @@ func (s *Server) change(p *subscriber, email string, in subscriberInput) {
 }
 
 func (s *Server) blocklist(c call) answer {
-	if p, no := s.byPath(c); p == nil {
+	p, no := s.byPath(c)
+	if p == nil {
 		return no
-	} else {
-		s.block(p)
 	}
+	s.block(p)
 	return done(true)
 }
 
