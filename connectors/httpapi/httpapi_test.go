@@ -146,8 +146,11 @@ func TestAbsurdRetryAfter(t *testing.T) {
 func TestServerErrorsAreRetriedWithBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{replies: []reply{
-			{status: 500, kind: "text/html", body: "<h1>Fatal</h1>"}, {status: 502, kind: "text/html"},
-			{err: io.ErrUnexpectedEOF}, {status: 200, body: `[{"id":1`}, {status: 200, body: `{"ok":true}`},
+			{status: 500, kind: "text/html", body: "<h1>Fatal</h1>"},
+			{status: 502, kind: "text/html"},
+			{err: io.ErrUnexpectedEOF},
+			{status: 200, body: `[{"id":1`},
+			{status: 200, body: `{"ok":true}`},
 		}}
 		answer, err := client(t, s).Do(t.Context(), get("orders page"))
 		require.NoError(t, err)
@@ -300,7 +303,7 @@ func TestWritesAreRepeatedOnlyWhenSafe(t *testing.T) {
 
 func TestPostExecutedThenCutIsSeenOnce(t *testing.T) {
 	var seen atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		seen.Add(1)
 		conn, _, _ := w.(http.Hijacker).Hijack()
 		_ = conn.Close()
@@ -406,9 +409,15 @@ func TestRedirects(t *testing.T) {
 	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, strings.Replace(stranger.URL, "127.0.0.1", "localhost", 1)+"/there?consumer_secret="+canary, http.StatusFound)
 	})
-	mux.HandleFunc("/port", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, stranger.URL+"/there", 301) })
-	mux.HandleFunc("/scheme", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://"+r.Host+"/there", 301) })
-	mux.HandleFunc("/here", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/there", 301) })
+	mux.HandleFunc("/port", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, stranger.URL+"/there", http.StatusMovedPermanently)
+	})
+	mux.HandleFunc("/scheme", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://"+r.Host+"/there", http.StatusMovedPermanently)
+	})
+	mux.HandleFunc("/here", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/there", http.StatusMovedPermanently)
+	})
 	mux.HandleFunc("/there", func(w http.ResponseWriter, r *http.Request) {
 		last = r
 		w.Header().Set("Content-Type", "application/json")
@@ -444,7 +453,7 @@ func TestGzip(t *testing.T) {
 	bomb := pack(append([]byte("["), bytes.Repeat([]byte(" "), 10<<20)...))
 	good := pack([]byte(`[1]`))
 	serve := func(header string, body []byte) *httptest.Server {
-		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			if header != "" {
 				w.Header().Set("Content-Encoding", header)

@@ -142,7 +142,7 @@ func (a *api) classify(r httpapi.Response) *connectors.Error {
 	e := &connectors.Error{Kind: connectors.KindPermanent, Err: cause}
 	switch s := r.Status; {
 	case s == http.StatusUnauthorized:
-		a.unauthorized(e, cause, r)
+		a.judge401(e, cause, r)
 	case s == http.StatusForbidden:
 		e.Kind, e.Permission = connectors.KindCredentials, "read"
 		if !strings.HasSuffix(cause.Code, "cannot_view") {
@@ -180,8 +180,8 @@ func (a *api) classifyPage(r httpapi.Response) *connectors.Error {
 
 const permalinks = "there is no REST API at this address: check url, and in WordPress set Settings > Permalinks to anything but Plain"
 
-// unauthorized tells the causes of 401 apart, as far as WooCommerce lets them be told apart.
-func (a *api) unauthorized(e *connectors.Error, cause *apiError, r httpapi.Response) {
+// judge401 tells the causes of 401 apart, as far as WooCommerce lets them be told apart.
+func (a *api) judge401(e *connectors.Error, cause *apiError, r httpapi.Response) {
 	e.Kind = connectors.KindCredentials
 	words := strings.ToLower(cause.Message)
 	skewed := !r.Date.IsZero() && r.Date.Sub(a.now()).Abs() > 14*time.Minute

@@ -33,11 +33,20 @@ func TestSettings(t *testing.T) {
 		value any
 		names string
 	}{
-		{"url", "", "url"}, {"url", "shop.example", "url"}, {"url", "ftp://shop.example", "url"},
-		{"url", "https://ann:" + testSecret + "@shop.example", "url"}, {"consumer_key", "", "consumer_key"},
-		{"consumer_key", testSecret, "swapped"}, {"page_size", 0, "page_size"}, {"page_size", 101, "page_size"},
-		{"page_size", "many", "page_size"}, {"interval", "-1s", "interval"}, {"timeout", "1ms", "timeout"},
-		{"consent_meta_key", "a b", "consent_meta_key"}, {"oauth_url", "here", "oauth_url"}, {"no_such", 1, "no_such"},
+		{"url", "", "url"},
+		{"url", "shop.example", "url"},
+		{"url", "ftp://shop.example", "url"},
+		{"url", "https://ann:" + testSecret + "@shop.example", "url"},
+		{"consumer_key", "", "consumer_key"},
+		{"consumer_key", testSecret, "swapped"},
+		{"page_size", 0, "page_size"},
+		{"page_size", 101, "page_size"},
+		{"page_size", "many", "page_size"},
+		{"interval", "-1s", "interval"},
+		{"timeout", "1ms", "timeout"},
+		{"consent_meta_key", "a b", "consent_meta_key"},
+		{"oauth_url", "here", "oauth_url"},
+		{"no_such", 1, "no_such"},
 	}
 	for _, tt := range bad {
 		s := good()
@@ -204,7 +213,7 @@ func TestCheckNamesWhatIsOdd(t *testing.T) {
 		}
 	}
 	t.Run("clock", func(t *testing.T) {
-		report, err := check(t, func(w http.ResponseWriter, r *http.Request) bool {
+		report, err := check(t, func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Date", time.Now().Add(-90*time.Second).UTC().Format(http.TimeFormat))
 			return false
 		})
@@ -240,7 +249,7 @@ func TestCheckNamesWhatIsOdd(t *testing.T) {
 		require.Contains(t, connectors.Remedy(err), "activate WooCommerce")
 	})
 	t.Run("plain permalinks", func(t *testing.T) {
-		_, err := check(t, func(w http.ResponseWriter, r *http.Request) bool {
+		_, err := check(t, func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Content-Type", "text/html")
 			w.WriteHeader(404)
 			return true
@@ -279,7 +288,7 @@ func TestRecordedErrors(t *testing.T) {
 		permission string
 		remedy     string
 	}{
-		{"err_unauthorized", connectors.KindCredentials, "", "strips the Authorization header"},
+		{"err_no_key", connectors.KindCredentials, "", "strips the Authorization header"},
 		{"err_bad_secret", connectors.KindCredentials, "", "consumer_secret"},
 		{"err_oauth_bad_signature", connectors.KindCredentials, "", "oauth_url"},
 		{"err_readonly_write", connectors.KindCredentials, "write", "Read/Write"},
@@ -297,7 +306,7 @@ func TestRecordedErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := setUp(t, func(w http.ResponseWriter, r *http.Request) { answerError(t, w, tt.name) })
+				a := setUp(t, func(w http.ResponseWriter, _ *http.Request) { answerError(t, w, tt.name) })
 				_, err := a.list(t.Context(), "orders page", "orders", nil)
 				var e *connectors.Error
 				require.ErrorAs(t, err, &e)
@@ -310,7 +319,7 @@ func TestRecordedErrors(t *testing.T) {
 		})
 	}
 	for _, name := range []string{"err_flag_bom", "err_flag_notice"} {
-		a := setUp(t, func(w http.ResponseWriter, r *http.Request) { answerError(t, w, name) })
+		a := setUp(t, func(w http.ResponseWriter, _ *http.Request) { answerError(t, w, name) })
 		l, err := a.list(t.Context(), "orders page", "orders", nil)
 		require.NoError(t, err)
 		require.Len(t, l.rows, 2)
@@ -320,7 +329,7 @@ func TestRecordedErrors(t *testing.T) {
 
 func TestFatalErrorHidesServerPaths(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := setUp(t, func(w http.ResponseWriter, r *http.Request) {
+		a := setUp(t, func(w http.ResponseWriter, _ *http.Request) {
 			answerJSON(w, 500, string(recorded(t, "err_fatal_accept_json.json")))
 		})
 		_, err := a.list(t.Context(), "orders page", "orders", nil)
@@ -400,7 +409,7 @@ func wooSignature(method, address string, q url.Values) string {
 func TestDamagedErrorIsTransient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, body := range []string{"", noRouteBody[:40]} {
-			a := setUp(t, func(w http.ResponseWriter, r *http.Request) { answerJSON(w, 404, body) })
+			a := setUp(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 404, body) })
 			_, err := a.list(t.Context(), "order statuses", "orders/statuses", nil)
 			require.Equal(t, connectors.KindRetry, connectors.KindOf(err))
 		}

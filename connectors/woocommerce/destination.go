@@ -124,8 +124,8 @@ func (d *destination) itemFor(c connectors.Change) (item, *connectors.Outcome) {
 	if c.Person.CustomerID == "" {
 		return said(connectors.Withheld, connectors.ReasonNoAccount)
 	}
-	id, err := strconv.ParseInt(c.Person.CustomerID, 10, 64)
-	if err != nil || id <= 0 {
+	id, isID := accountID(c.Person)
+	if !isID {
 		return said(connectors.Refused, "the account's id is not one of WooCommerce")
 	}
 	fields := map[string]*string{}
@@ -140,6 +140,12 @@ func (d *destination) itemFor(c connectors.Change) (item, *connectors.Outcome) {
 		it.Meta = append(it.Meta, written{Key: key, Value: fields[key]})
 	}
 	return it, nil
+}
+
+// accountID returns the person's account as WooCommerce counts accounts.
+func accountID(p connectors.Person) (int64, bool) {
+	id, err := strconv.ParseInt(p.CustomerID, 10, 64)
+	return id, err == nil && id > 0
 }
 
 // fields collects the meta fields of a change, each checked: WooCommerce checks nothing in a batch, and one malformed
@@ -232,12 +238,12 @@ func (d *destination) ours(m metas) map[string]string {
 
 // Erase deletes every meta field of ours from the person's account. The account itself belongs to the shop and stays.
 func (d *destination) Erase(ctx context.Context, person connectors.Person) (string, error) {
-	id, err := strconv.ParseInt(person.CustomerID, 10, 64)
-	if err != nil || id <= 0 {
+	id, isID := accountID(person)
+	if !isID {
 		return "WooCommerce: the person has no account, nothing of ours was there", nil
 	}
 	var w wcCustomer
-	_, err = d.get(ctx, "customer", "customers/"+person.CustomerID, url.Values{"_fields": {customerFields}}, &w)
+	_, err := d.get(ctx, "customer", "customers/"+person.CustomerID, url.Values{"_fields": {customerFields}}, &w)
 	if gone(err) {
 		return "WooCommerce: the account is gone already", nil
 	}

@@ -2,7 +2,6 @@ package woocommerce
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -64,13 +63,12 @@ func (s *source) fetchListed(ctx context.Context, resource commerce.Resource, l 
 		}
 		page.Warnings = append(page.Warnings, answer.warnings...)
 		for _, raw := range answer.rows {
-			var r row
-			if json.Unmarshal(raw, &r) != nil || !wanted[r.ID.String()] {
+			id := idOf(raw)
+			if !wanted[id] {
 				continue // unreadable, or a shop that ignores include
 			}
-			r.raw = raw
-			delete(wanted, r.ID.String())
-			s.read(resource, l, r, page)
+			delete(wanted, id)
+			s.read(resource, l, row{raw: raw}, page)
 		}
 	}
 	return nil
@@ -80,23 +78,30 @@ func (s *source) fetchListed(ctx context.Context, resource commerce.Resource, l 
 func (s *source) fetchOne(ctx context.Context, resource commerce.Resource, l leg, id string, page *connectors.Page) error {
 	var raw json.RawMessage
 	_, err := s.get(ctx, strings.TrimSuffix(l.op, " page")+" by id", l.path+"/"+id, url.Values{"_fields": l.query["_fields"]}, &raw)
-	switch {
+	switch kind := connectors.KindOf(err); {
 	case gone(err):
 		page.Deleted = append(page.Deleted, id)
 		return nil
-	case err != nil && ctx.Err() == nil && connectors.KindOf(err) == connectors.KindRetry:
-		page.Warnings = append(page.Warnings, fmt.Sprintf("%s %s: undecided: %v", resource, id, err))
-		return nil
-	case err != nil && connectors.KindOf(err) == connectors.KindRecord:
-		return nil
-	case err != nil:
+	case err != nil && (ctx.Err() != nil || kind != connectors.KindRetry && kind != connectors.KindRecord):
 		return err
+	case err != nil:
+		page.Warnings = append(page.Warnings, fmt.Sprintf("%s %s: undecided: %v", resource, id, err))
+		return nil //nolint:nilerr // the one record stays undecided, and the warning says so
 	}
 	r := row{raw: raw}
-	if json.Unmarshal(raw, &r) != nil || r.ID.String() != id {
-		page.Rejected = append(page.Rejected, connectors.Rejected{ID: id, Reason: errors.New("field id cannot be read").Error(), Raw: raw})
+	if idOf(raw) != id {
+		page.Rejected = append(page.Rejected, connectors.Rejected{ID: id, Reason: "field id cannot be read", Raw: withoutKeys(raw)})
 		return nil
 	}
 	s.read(resource, l, r, page)
 	return nil
+}
+
+// idOf reads the id of a record, and nothing where it cannot be read.
+func idOf(raw []byte) string {
+	var r row
+	if json.Unmarshal(raw, &r) != nil {
+		return ""
+	}
+	return r.ID.String()
 }

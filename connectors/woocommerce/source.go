@@ -129,7 +129,7 @@ func (s *source) read(resource commerce.Resource, l leg, r row, page *connectors
 }
 
 func reject(r row, op string, err error) connectors.Rejected {
-	id := r.ID.String()
+	id := idOf(r.raw)
 	if id == "" {
 		id = fmt.Sprintf("%s, unreadable id, %s", op, fingerprintBytes(r.raw))
 	}

@@ -26,6 +26,7 @@ type coupon struct {
 // shelf is a list as WooCommerce serves it, with faults. Coupons are the simplest list there is.
 type shelf struct {
 	rows         []coupon
+	made         int
 	ignoreWindow bool
 	ignoreOffset bool
 	cap          int // the shop gives no more rows than this, whatever it is asked
@@ -83,11 +84,8 @@ func (s *shelf) window(after string) []coupon {
 
 func (s *shelf) add(n int, modified time.Time) {
 	for range n {
-		id := 1
-		if len(s.rows) > 0 {
-			id = s.rows[len(s.rows)-1].id + 1
-		}
-		s.rows = append(s.rows, coupon{id: id, modified: modified})
+		s.made++ // no id is given twice
+		s.rows = append(s.rows, coupon{id: s.made, modified: modified})
 	}
 }
 
@@ -254,7 +252,7 @@ func TestShopThatGivesFewerRowsThanAsked(t *testing.T) {
 }
 
 func TestAnnouncedButNotGiven(t *testing.T) {
-	src := newSource(setUp(t, func(w http.ResponseWriter, r *http.Request) {
+	src := newSource(setUp(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-WP-Total", "12")
 		answerJSON(w, 200, `[]`)
 	}).api)
@@ -291,7 +289,7 @@ func TestPageThatAlwaysFailsIsNeverSkipped(t *testing.T) {
 }
 
 func TestBadRowDoesNotStopThePage(t *testing.T) {
-	src := newSource(setUp(t, func(w http.ResponseWriter, r *http.Request) {
+	src := newSource(setUp(t, func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, 200, `[{"id":1,"code":"a"},{"id":2,"code":"b","amount":"ten"},{"id":"x"},null,{"id":4,"code":"d"}]`)
 	}).api)
 	page, err := src.Pull(t.Context(), commerce.Coupons, connectors.Increment, "")
@@ -315,7 +313,7 @@ func TestBrokenCursor(t *testing.T) {
 }
 
 func TestUnsortedListIsAnError(t *testing.T) {
-	src := newSource(setUp(t, func(w http.ResponseWriter, r *http.Request) {
+	src := newSource(setUp(t, func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, 200, `[{"id":3},{"id":1}]`)
 	}).api)
 	_, err := src.Pull(t.Context(), commerce.Coupons, connectors.Increment, "")
