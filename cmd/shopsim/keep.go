@@ -59,7 +59,7 @@ func (k *keeper) load(clock func() time.Time) error {
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	if k.shop, err = simulator.Load(bufio.NewReader(file), clock); err != nil {
 		return fmt.Errorf("state: %w; remove %s to start with a new shop", err, k.path)
 	}

@@ -79,7 +79,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("shopsim", flag.ContinueOnError)
 	f.SetOutput(out)
-	f.Usage = func() { fmt.Fprint(out, help); f.PrintDefaults() }
+	f.Usage = func() { _, _ = fmt.Fprint(out, help); f.PrintDefaults() }
 	f.StringVar(&s.addr, "addr", "127.0.0.1:0", "address of the shop")
 	f.StringVar(&s.mailAddr, "mail-addr", "127.0.0.1:0", "address of the e-mail platform")
 	f.Uint64Var(&s.seed, "seed", 1, "the same seed invents the same shop")
@@ -101,7 +101,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 		return s, err
 	}
 	if f.NArg() > 0 {
-		fmt.Fprintf(out, "shopsim takes no arguments, only flags: %q\n", f.Args())
+		_, _ = fmt.Fprintf(out, "shopsim takes no arguments, only flags: %q\n", f.Args())
 		return s, errors.New("arguments")
 	}
 	return s, nil

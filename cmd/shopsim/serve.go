@@ -23,16 +23,17 @@ func serve(ctx context.Context, s settings, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	shopAt, err := net.Listen("tcp", s.addr)
+	var listen net.ListenConfig
+	shopAt, err := listen.Listen(ctx, "tcp", s.addr)
 	if err != nil {
 		return fmt.Errorf("address of the shop: %w", err)
 	}
-	defer shopAt.Close()
-	mailAt, err := net.Listen("tcp", s.mailAddr)
+	defer func() { _ = shopAt.Close() }() // the server has closed it unless we never got so far
+	mailAt, err := listen.Listen(ctx, "tcp", s.mailAddr)
 	if err != nil {
 		return fmt.Errorf("address of the e-mail platform: %w", err)
 	}
-	defer mailAt.Close()
+	defer func() { _ = mailAt.Close() }() // the same
 
 	scheme := "http"
 	shopServer := &http.Server{ReadHeaderTimeout: time.Minute}
@@ -104,7 +105,9 @@ func announce(s settings, out io.Writer, pairs []pair) error {
 		}
 	}
 	if s.printEnv || s.json {
-		fmt.Fprint(out, text.String())
+		if _, err := fmt.Fprint(out, text.String()); err != nil {
+			return err
+		}
 	}
 	if s.readyFile == "" {
 		return nil

@@ -61,9 +61,9 @@ var categories = []struct {
 }
 
 var (
-	adjectives = []string{"Morning", "Night Owl", "Harbor", "Copper", "Slow", "Field", "Bright", "Café"}
+	adjectives = []string{"Morning", "Night Owl", "Harbour", "Copper", "Slow", "Field", "Bright", "Café"}
 	brands     = []string{"Finch Roasters", "Alder Works", "Northlight", "Copperleaf", "Tea & Tide"}
-	colors     = []string{"Black", "Red", "Blue"}
+	colours    = []string{"Black", "Red", "Blue"}
 	sizes      = []string{"S", "M", "L"}
 )
 
@@ -82,8 +82,12 @@ func (s *Shop) stock() {
 		}
 	}
 	for _, c := range []Coupon{
-		{Code: "welcome10", Kind: "percent", Amount: 1000}, {Code: "spring15", Kind: "percent", Amount: 1500}, {Code: "fiveoff", Kind: "fixed_cart", Amount: s.price(5)},
-		{Code: "vip20", Kind: "percent", Amount: 2000}, {Code: "freeship", Kind: "fixed_cart", FreeShip: true}, {Code: "thankyou100", Kind: "percent", Amount: 10000, FreeShip: true},
+		{Code: "welcome10", Kind: "percent", Amount: 1000},
+		{Code: "spring15", Kind: "percent", Amount: 1500},
+		{Code: "fiveoff", Kind: "fixed_cart", Amount: s.price(5)},
+		{Code: "vip20", Kind: "percent", Amount: 2000},
+		{Code: "freeship", Kind: "fixed_cart", FreeShip: true},
+		{Code: "thankyou100", Kind: "percent", Amount: 10000, FreeShip: true},
 		{Code: "summer-2025", Kind: "percent", Amount: 1000, ExpiresAt: s.opts.Start.AddDate(1, 0, 0)},
 	} {
 		s.lastPost++
@@ -111,7 +115,7 @@ func (s *Shop) shelve(r *rand.Rand, p *Product, at time.Time) {
 	}
 	if p.Category == "Apparel" {
 		p.Variable, p.Status = true, "publish"
-		p.Attributes = []Property{{Name: "Color", Options: colors, Varies: true}, {Name: "Size", Options: sizes, Varies: true}}
+		p.Attributes = []Property{{Name: "Colour", Options: colours, Varies: true}, {Name: "Size", Options: sizes, Varies: true}}
 	}
 	s.products.put(p)
 	if p.Variable {
@@ -120,13 +124,13 @@ func (s *Shop) shelve(r *rand.Rand, p *Product, at time.Time) {
 }
 
 func (s *Shop) shelveVariations(p *Product) {
-	for i, color := range colors {
+	for i, colour := range colours {
 		for j, size := range sizes {
 			s.lastPost++
 			v := &Product{
-				ID: s.lastPost, ParentID: p.ID, Name: p.Name, SKU: fmt.Sprintf("%s-%s%s", p.SKU, color[:3], size), Status: "publish",
+				ID: s.lastPost, ParentID: p.ID, Name: p.Name, SKU: fmt.Sprintf("%s-%s%s", p.SKU, colour[:3], size), Status: "publish",
 				Price: p.Price + s.price(float64(i+2*j)/2) - 1, Cost: p.Cost, HasCost: p.HasCost, CreatedAt: p.CreatedAt, ModifiedAt: p.ModifiedAt,
-				Options: []Option{{"Color", color}, {"Size", size}},
+				Options: []Option{{"Colour", colour}, {"Size", size}},
 			}
 			s.products.put(v)
 		}

@@ -69,7 +69,7 @@ type Line struct {
 	HasCost     bool
 }
 
-// Option is one chosen attribute of a variation, such as Color: Black.
+// Option is one chosen attribute of a variation, such as Colour: Black.
 type Option struct{ Name, Value string }
 
 // Fee is an extra charge, or a discount where it is negative.

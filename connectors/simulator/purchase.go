@@ -16,7 +16,7 @@ func (s *Shop) purchase(e event, p *person) {
 		s.attempt(e, p, r, value)
 	}
 	s.purchases++
-	o := s.draft(e, p, r, value)
+	o := s.draft(p, r, value)
 	s.oddities(o, p, r)
 	s.pay(o, r)
 	s.place(o, e.At)
@@ -25,7 +25,7 @@ func (s *Shop) purchase(e event, p *person) {
 
 // attempt is an order that comes to nothing.
 func (s *Shop) attempt(e event, p *person, r *rand.Rand, value float64) {
-	o := s.draft(e, p, r, value)
+	o := s.draft(p, r, value)
 	o.Status = []string{Cancelled, Failed, Pending, Draft}[pick(r, []int{45, 35, 14, 6})]
 	s.place(o, e.At)
 	if o.Status == Cancelled && r.IntN(4) == 0 {
@@ -34,7 +34,7 @@ func (s *Shop) attempt(e event, p *person, r *rand.Rand, value float64) {
 }
 
 // draft puts a basket of about the value together, with tax, shipping and source.
-func (s *Shop) draft(e event, p *person, r *rand.Rand, value float64) *Order {
+func (s *Shop) draft(p *person, r *rand.Rand, value float64) *Order {
 	o := &Order{
 		CustomerID: p.Account, Email: p.Email, Billing: p.Billing, Currency: s.opts.Currency, Status: Processing,
 		Via: []string{"checkout", "store-api", "admin"}[pick(r, []int{45, 45, 10})], Payment: []string{"stripe", "paypal", "cod", "bacs"}[pick(r, []int{50, 30, 10, 10})],

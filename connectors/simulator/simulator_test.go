@@ -301,7 +301,7 @@ func TestWhatWasHandedOutNeverChanges(t *testing.T) {
 	}
 }
 
-func TestConcurrentUse(t *testing.T) {
+func TestConcurrentUse(*testing.T) {
 	shop := simulator.New(simulator.Options{Customers: 40})
 	var wait sync.WaitGroup
 	for i := range 4 {

@@ -26,7 +26,7 @@ const (
 	Forbidden       FaultKind = "403"           // HTML of a firewall
 	Captcha202      FaultKind = "captcha202"    // 202 HTML with SG-Captcha
 	Captcha200      FaultKind = "captcha200"    // 200 HTML
-	Unauthorized    FaultKind = "401"           // as if the key had never been
+	BadKey          FaultKind = "401"           // as if the key had never been
 	Redirect        FaultKind = "redirect"      // to another host
 	Empty           FaultKind = "empty"         // 200 JSON without a body
 	Broken          FaultKind = "broken"        // 200 JSON that ends in the middle
@@ -177,7 +177,7 @@ func (s *Server) instead(r *http.Request, f *Fault) *answer {
 		return htmlAnswer(http.StatusServiceUnavailable, maintenancePage, "600").known()
 	case Fatal, DatabaseDown:
 		return s.rest(brokenPHP(r, f.Kind))
-	case Unauthorized:
+	case BadKey:
 		return s.rest(cannotView(http.StatusUnauthorized, "list resources").strangers())
 	case Redirect:
 		a := hostPage(http.StatusMovedPermanently, "301 Moved Permanently", "")

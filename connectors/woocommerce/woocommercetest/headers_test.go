@@ -74,7 +74,7 @@ func TestRefusalsAreTheRecordedOnes(t *testing.T) {
 		"no_route":        {woocommercetest.MainKey, "GET", v3 + "/nothing", ""},
 		"not_found_order": {woocommercetest.MainKey, "GET", v3 + "/orders/99999999", ""},
 		"readonly_write":  {woocommercetest.ReadKey, "PUT", v3 + "/customers/1", "{}"},
-		"unauthorized":    {stranger, "GET", v3 + "/orders", ""},
+		"unauthorized":    {stranger, "GET", v3 + "/orders", ""}, //nolint:misspell // the name of a recording
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := *c

@@ -115,7 +115,7 @@ func paged[T any](s *Server, c *call, l listing, rows []T, write func(*writer, T
 	}
 	from = min(max(from, 0), len(rows))
 	part := rows[from:min(from+win.size, len(rows))]
-	w := s.writer(c, 256+len(part)*2048)
+	w := s.writer(c, 256+len(part)*4352)
 	w.b = append(w.b, '[')
 	for _, row := range part {
 		write(w, row)

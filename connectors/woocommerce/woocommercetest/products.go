@@ -236,7 +236,7 @@ func (s *Server) listTags(c *call) *answer {
 func (s *Server) listAttributes(c *call) *answer {
 	w := s.writer(c, 1024)
 	w.open('[')
-	for i, name := range []string{"Color", "Size"} {
+	for i, name := range []string{"Colour", "Size"} {
 		id := int64(i + 1)
 		w.open('{')
 		w.integer(nil, "id", id)

@@ -11,7 +11,7 @@ import (
 
 func slug(name string) string {
 	return strings.Trim(strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r > 127)
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r <= 127
 	}), "-"), "-")
 }
 
@@ -139,7 +139,7 @@ func (w *writer) terms(all []term, name string) {
 
 // attributeID is the id of a shop-wide attribute; 0 is one of the product's own.
 func attributeID(name string) int64 {
-	return int64(slices.Index([]string{"Color", "Size"}, name) + 1)
+	return int64(slices.Index([]string{"Colour", "Size"}, name) + 1)
 }
 
 func (s *Server) productAttributes(w *writer, p *simulator.Product, f fields) {
