@@ -42,13 +42,19 @@ func TestMain(m *testing.M) {
 }
 
 func beJoiner(dir string) error {
-	cluster, err := Join(context.Background(), Options{DataDir: dir})
+	cluster, err := Join(context.Background(), options(dir))
 	if err != nil {
 		return err
 	}
 	fmt.Println(cluster.URL())
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	return cluster.Leave(context.Background())
+}
+
+// options name the PostgreSQL that PERENNIAL_TEST_POSTGRES holds, so that the tests can be run on another version than this
+// machine's newest.
+func options(dir string) Options {
+	return Options{DataDir: dir, Binaries: os.Getenv("PERENNIAL_TEST_POSTGRES")}
 }
 
 // joiner is another process that has joined.
@@ -120,7 +126,7 @@ func place(t *testing.T) string {
 
 func requireBinaries(t *testing.T) {
 	t.Helper()
-	if len(Find(t.Context(), "/nonexistent")) == 0 {
+	if os.Getenv("PERENNIAL_TEST_POSTGRES") == "" && len(Find(t.Context(), "/nonexistent")) == 0 {
 		t.Skip("no PostgreSQL server on this machine")
 	}
 }
@@ -149,7 +155,7 @@ func made(t *testing.T) string {
 
 func join(t *testing.T, dir string) *Cluster {
 	t.Helper()
-	c, err := Join(t.Context(), Options{DataDir: dir})
+	c, err := Join(t.Context(), options(dir))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Leave(context.Background()) })
 	return c
@@ -418,7 +424,7 @@ func TestAnOrdinaryUser(t *testing.T) {
 	require.NoError(t, exec.Command("cp", self, program).Run())
 	require.NoError(t, os.Chmod(program, 0o755))
 	cmd := who.command(t.Context(), home, program)
-	cmd.Env = append(cmd.Env, joinerDir+"="+filepath.Join(home, "state"))
+	cmd.Env = append(cmd.Env, joinerDir+"="+filepath.Join(home, "state"), "PERENNIAL_TEST_POSTGRES="+os.Getenv("PERENNIAL_TEST_POSTGRES"))
 	user := start(t, cmd)
 	require.Equal(t, "1", query(t, user.url(t), "SELECT 1"))
 
@@ -488,7 +494,7 @@ func TestJoinRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Join(t.Context(), Options{DataDir: tt.dir(t)})
+			_, err := Join(t.Context(), options(tt.dir(t)))
 			for _, want := range tt.want {
 				require.ErrorContains(t, err, want)
 			}
@@ -501,7 +507,7 @@ func TestJoinRefuses(t *testing.T) {
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := Join(ctx, Options{DataDir: dir})
+		_, err := Join(ctx, options(dir))
 		require.ErrorIs(t, err, context.Canceled)
 		require.False(t, isRunning(t, dir))
 	})
@@ -513,7 +519,7 @@ func TestJoinRefuses(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		began := time.Now()
-		_, err = Join(ctx, Options{DataDir: dir})
+		_, err = Join(ctx, options(dir))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Less(t, time.Since(began), 3*time.Second)
 	})

@@ -110,9 +110,17 @@ func mirror(t *testing.T, archive []byte, kind string) *httptest.Server {
 	return server
 }
 
-func TestAClusterOnDownloadedBinaries(t *testing.T) {
+// machine returns the PostgreSQL that the tests run on.
+func machine(t *testing.T) Binaries {
+	t.Helper()
 	requireBinaries(t)
-	real := Find(t.Context(), "/nonexistent")[0]
+	binaries, err := choose(t.Context(), options("/nonexistent"))
+	require.NoError(t, err)
+	return binaries
+}
+
+func TestAClusterOnDownloadedBinaries(t *testing.T) {
+	real := machine(t)
 	server := mirror(t, jar(t, wrappers(real)...), ".sha256")
 	dir := filepath.Join(place(t), "data")
 	before := places
@@ -135,12 +143,14 @@ func TestAClusterOnDownloadedBinaries(t *testing.T) {
 	again, err := Ensure(t.Context(), opts)
 	require.NoError(t, err, "a second call needs no network")
 	require.Equal(t, got, again)
-	require.Equal(t, "1", query(t, join(t, dir).URL(), "SELECT 1"))
+	c, err := Join(t.Context(), Options{DataDir: dir})
+	require.NoError(t, err)
+	require.Equal(t, "1", query(t, c.URL(), "SELECT 1"))
+	require.NoError(t, c.Leave(t.Context()))
 }
 
 func TestDownloadUnderAStrictUmask(t *testing.T) {
-	requireBinaries(t)
-	archive := jar(t, wrappers(Find(t.Context(), "/nonexistent")[0])...)
+	archive := jar(t, wrappers(machine(t))...)
 	dir := filepath.Join(place(t), "data")
 	before := syscall.Umask(0o077)
 	defer syscall.Umask(before)
