@@ -55,9 +55,10 @@ func (s *Store) localZone(ctx context.Context, tx *sqlx.Tx) (string, error) {
 	}
 }
 
-// wideMemory gives one transaction the memory that joins and sorts of a million people need.
+// wideMemory gives one transaction the memory that joins and sorts of a million people need, and saves it the compiling
+// of queries that run once.
 func wideMemory(ctx context.Context, tx *sqlx.Tx) error {
-	if _, err := tx.ExecContext(ctx, `SET LOCAL work_mem = '256MB'`); err != nil {
+	if _, err := tx.ExecContext(ctx, `SET LOCAL work_mem = '256MB'; SET LOCAL jit = off`); err != nil {
 		return fmt.Errorf("work memory: %w", err)
 	}
 	return nil
@@ -74,19 +75,17 @@ func aggregates(due string) string {
 		return ` AND ` + column + ` IN (SELECT person_id FROM ` + due + `)`
 	}
 	return `
-	dead AS (
-		SELECT r.order_id FROM refunds r JOIN orders o ON o.store_id = r.store_id AND o.id = r.order_id
-		WHERE r.store_id = $1 AND r.counted AND r.order_id <> '' AND r.at < $2 AND o.counted AND o.gross > 0` +
-		only("r.person_id") + `
-		GROUP BY r.order_id, o.gross
-		HAVING sum(r.net) >= o.gross
+	back AS (
+		SELECT order_id, sum(net) AS net FROM refunds
+		WHERE store_id = $1 AND counted AND order_id <> '' AND at < $2` + only("person_id") + `
+		GROUP BY order_id
 	), bought AS (
-		SELECT o.person_id, count(*) FILTER (WHERE d.order_id IS NULL)::int AS orders,
-			min(o.placed_at) FILTER (WHERE d.order_id IS NULL) AS first_at,
-			max(o.placed_at) FILTER (WHERE d.order_id IS NULL) AS last_at, sum(o.gross) AS gross
-		FROM orders o LEFT JOIN dead d ON d.order_id = o.id
-		WHERE o.store_id = $1 AND o.counted AND o.person_id IS NOT NULL AND o.placed_at < $2` + only("o.person_id") + `
-		GROUP BY o.person_id
+		SELECT person_id, count(live)::int AS orders, min(live) AS first_at, max(live) AS last_at, sum(gross) AS gross
+		FROM (
+			SELECT o.person_id, o.gross, CASE WHEN o.gross > 0 AND k.net >= o.gross THEN NULL ELSE o.placed_at END AS live
+			FROM orders o LEFT JOIN back k ON k.order_id = o.id
+			WHERE o.store_id = $1 AND o.counted AND o.person_id IS NOT NULL AND o.placed_at < $2` + only("o.person_id") + `
+		) AS o GROUP BY person_id
 	), returned AS (
 		SELECT person_id, sum(net) AS net FROM refunds
 		WHERE store_id = $1 AND counted AND person_id IS NOT NULL AND at < $2` + only("person_id") + `
