@@ -106,9 +106,9 @@ func copyIn(ctx context.Context, tx *sqlx.Tx, name string, columns []string, row
 
 // The states of SQL that decide what happens next.
 const (
-	lockNotAvailable     = "55P03"
-	serializationFailure = "40001"
-	deadlockDetected     = "40P01"
+	lockNotAvailable = "55P03"
+	notInSequence    = "40001"
+	deadlockDetected = "40P01"
 )
 
 // sqlState returns the server's code of an error, empty where it is not the server's.

@@ -28,8 +28,10 @@ func TestErasedPersonStaysAway(t *testing.T) {
 	b := whole(order("1", "77", "ann.canary@example.com"), order("2", "", "ann.canary@example.com"),
 		order("3", "77", "work.canary@example.com"), order("4", "", "ben@example.com"))
 	b.Orders[0].FirstName, b.Orders[0].City = "Anncanary", "Canarytown"
-	b.Refunds = []commerce.Refund{{OrderID: "1", ID: "r", CustomerID: "77", Email: "ann.canary@example.com",
-		At: noon, Currency: "EUR", Amount: money("1"), Reason: "canary"}}
+	b.Refunds = []commerce.Refund{{
+		OrderID: "1", ID: "r", CustomerID: "77", Email: "ann.canary@example.com",
+		At: noon, Currency: "EUR", Amount: money("1"), Reason: "canary",
+	}}
 	reviews := commerce.Batch{Reviews: []commerce.Review{{ID: "9", Email: "ann.canary@example.com", Reviewer: "Anncanary", Body: "canary", Rating: 5}}}
 	rejected := connectors.Page{Rejected: []connectors.Rejected{{ID: "5", Reason: "currency: is missing", Raw: []byte(`{"email":"Ann.Canary@Example.com"}`)}}}
 	read := func() {

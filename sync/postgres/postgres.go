@@ -67,12 +67,12 @@ func (s *Store) read(ctx context.Context, fn func(*sqlx.Tx) error) error {
 const attempts = 5
 
 // inTx commits if fn succeeds and rolls back otherwise, also on panic. A transaction that the server gave up for a
-// deadlock or a serialization failure is run again from the start, so fn must set what it returns, not add to it.
+// deadlock or because it could not be put in sequence is run again from the start, so fn must set what it returns, not add to it.
 func inTx(ctx context.Context, db *sqlx.DB, fn func(*sqlx.Tx) error) error {
 	var err error
 	for range attempts {
 		err = onceInTx(ctx, db, fn)
-		if state := sqlState(err); state != deadlockDetected && state != serializationFailure {
+		if state := sqlState(err); state != deadlockDetected && state != notInSequence {
 			break
 		}
 	}

@@ -2,6 +2,7 @@ package postgrestest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -97,7 +98,7 @@ func (c *cluster) start() (string, error) {
 // watch starts the process that waits for the end of this one: it reads a pipe that only this process can write to.
 func (c *cluster) watch() error {
 	script := `cat >/dev/null; "$0/pg_ctl" -D "$1/data" -m immediate -w stop; rm -rf "$1"`
-	watchdog := exec.Command("/bin/sh", "-c", script, c.bin, c.dir)
+	watchdog := exec.CommandContext(context.Background(), "/bin/sh", "-c", script, c.bin, c.dir)
 	watchdog.Dir = "/"
 	watchdog.SysProcAttr = &syscall.SysProcAttr{Credential: c.owner, Setsid: true}
 	pipe, err := watchdog.StdinPipe()
@@ -116,7 +117,7 @@ func (c *cluster) run(program string, arguments ...string) error {
 		return err
 	}
 	defer func() { _ = out.Close(); _ = os.Remove(out.Name()) }()
-	command := exec.Command(filepath.Join(c.bin, program), arguments...)
+	command := exec.CommandContext(context.Background(), filepath.Join(c.bin, program), arguments...)
 	command.Dir = c.dir
 	command.Stdout, command.Stderr = out, out
 	command.Env = append(os.Environ(), "LC_ALL=C")
@@ -173,7 +174,7 @@ func unprivileged() (*syscall.Credential, error) {
 }
 
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}

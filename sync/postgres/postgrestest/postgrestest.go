@@ -167,7 +167,10 @@ func templateName() (string, error) {
 			return err
 		}
 		text, err := fs.ReadFile(postgres.Migrations(), path)
-		fmt.Fprintf(sum, "%s %d %s", path, len(text), text)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(sum, "%s %d %s", path, len(text), text)
 		return err
 	})
 	return "perennial_template_" + hex.EncodeToString(sum.Sum(nil)[:8]), err
@@ -178,10 +181,10 @@ var databases atomic.Int64
 func (s *server) clone(t testing.TB, template string) string {
 	t.Helper()
 	name := fmt.Sprintf("perennial_test_%d_%d", os.Getpid(), databases.Add(1))
-	_, err := s.admin.Exec(`CREATE DATABASE ` + pq.QuoteIdentifier(name) + ` TEMPLATE ` + pq.QuoteIdentifier(template))
+	_, err := s.admin.ExecContext(context.Background(), `CREATE DATABASE `+pq.QuoteIdentifier(name)+` TEMPLATE `+pq.QuoteIdentifier(template))
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_, err := s.admin.Exec(`DROP DATABASE IF EXISTS ` + pq.QuoteIdentifier(name) + ` WITH (FORCE)`)
+		_, err := s.admin.ExecContext(context.Background(), `DROP DATABASE IF EXISTS `+pq.QuoteIdentifier(name)+` WITH (FORCE)`)
 		if err != nil {
 			t.Logf("test database %s stays: %v", name, err)
 		}
