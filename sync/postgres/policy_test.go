@@ -158,6 +158,23 @@ func TestSweepFindsWhatIsGone(t *testing.T) {
 	require.ErrorIs(t, err, ingest.ErrSweepLost)
 }
 
+func TestSweepDropsLooseRefunds(t *testing.T) {
+	s := newShop(t)
+	refund := func(id string) commerce.Refund {
+		return commerce.Refund{ID: id, CustomerID: "7", At: noon, Currency: "EUR", Amount: money("1")}
+	}
+	s.put(commerce.Orders, commerce.Batch{Refunds: []commerce.Refund{refund("kept"), refund("gone")}})
+	s.page(commerce.Orders, connectors.Sweep, connectors.Page{
+		Records: commerce.Batch{Refunds: []commerce.Refund{refund("kept")}}, Done: true,
+	})
+	_, err := s.raw.Exec(`DELETE FROM touched`)
+	require.NoError(t, err)
+	_, err = s.EndSweep(context.Background(), commerce.Orders, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"kept"}, all[string](s, `SELECT id FROM refunds`))
+	require.Equal(t, 1, one[int](s, `SELECT count(*) FROM touched`))
+}
+
 func TestResetStartsFromTheBeginning(t *testing.T) {
 	s := newShop(t)
 	ctx := context.Background()

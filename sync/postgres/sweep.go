@@ -14,6 +14,9 @@ import (
 	"github.com/perennial-cvo/perennial/sync/ingest"
 )
 
+// loosePrefix marks refunds without an order in the notes of a sweep of orders.
+const loosePrefix = "refund without order "
+
 // note writes down which records a sweep has met; those that could not be read are met too.
 func (c *commit) note(ctx context.Context) error {
 	if c.page.Mode != connectors.Sweep {
@@ -25,6 +28,11 @@ func (c *commit) note(ctx context.Context) error {
 	}
 	for _, r := range c.page.Page.Rejected {
 		ids = append(ids, storable(r.ID))
+	}
+	for i := range c.page.Page.Records.Refunds {
+		if r := &c.page.Page.Records.Refunds[i]; r.OrderID == "" {
+			ids = append(ids, loosePrefix+storable(r.ID))
+		}
 	}
 	if len(ids) == 0 {
 		return nil
@@ -105,6 +113,9 @@ func (s *Store) EndSweep(ctx context.Context, resource commerce.Resource, delete
 		if err := c.remove(ctx, deleted); err != nil {
 			return err
 		}
+		if err := c.dropLoose(ctx); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM quarantine WHERE store_id = $1 AND resource = $2 AND last_seen < $3`,
 			s.id, resource, started)
 		if err != nil {
@@ -120,6 +131,32 @@ func (s *Store) EndSweep(ctx context.Context, resource commerce.Resource, delete
 		return ingest.Written{}, err
 	}
 	return written, nil
+}
+
+// dropLoose deletes refunds without an order that a sweep of orders has not met, unless more than a twentieth of them
+// vanished at once: nobody can be asked for them one by one.
+func (c *commit) dropLoose(ctx context.Context) error {
+	if c.page.Resource != commerce.Orders {
+		return nil
+	}
+	var people []int64
+	err := c.tx.SelectContext(ctx, &people, `WITH missing AS (
+			SELECT id FROM refunds r WHERE store_id = $1 AND order_id = '' AND NOT EXISTS (
+				SELECT FROM sweep_seen s WHERE s.store_id = $1 AND s.resource = $2 AND s.id = $3 || r.id)),
+		gone AS (
+			DELETE FROM refunds r USING missing m WHERE r.store_id = $1 AND r.order_id = '' AND r.id = m.id
+			AND ((SELECT count(*) FROM missing) <= 10
+				OR (SELECT count(*) FROM missing) * 20 <= (SELECT count(*) FROM refunds WHERE store_id = $1 AND order_id = ''))
+			RETURNING r.person_id)
+		SELECT DISTINCT coalesce(person_id, 0) FROM gone`, c.store, c.page.Resource, loosePrefix)
+	if err != nil {
+		return fmt.Errorf("refunds that are gone: %w", err)
+	}
+	for _, person := range people {
+		c.touched[person] = true
+	}
+	delete(c.touched, 0)
+	return nil
 }
 
 // tableOf returns the table of a resource.
