@@ -235,3 +235,15 @@ func TestPushIsNoChangeOfTheShop(t *testing.T) {
 	require.Equal(t, before.Customers, after.Customers)
 	same(t, before.Orders, after.Orders, func(o commerce.Order) string { return o.ID })
 }
+
+// A status whose plugin is removed in the middle of a walk would have every further page refused.
+func TestStatusThatGoesAwayDuringAWalk(t *testing.T) {
+	shop := simulator.New(simulator.Options{Customers: 20, Orders: 60, Seed: 9})
+	with := woocommercetest.New(shop, woocommercetest.Options{Statuses: []string{"awaiting-pickup"}})
+	without := woocommercetest.New(shop, woocommercetest.Options{})
+	first, err := openFake(t, with, tlsOnly{direct{with}}).Pull(t.Context(), commerce.Orders, connectors.Increment, "")
+	require.NoError(t, err)
+	rest, _, err := orderIDs(t, openFake(t, without, tlsOnly{direct{without}}), first.Next)
+	require.NoError(t, err)
+	require.Len(t, rest, len(shop.Orders())-len(first.Records.Orders))
+}

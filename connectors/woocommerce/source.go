@@ -45,17 +45,26 @@ func (s *source) Pull(ctx context.Context, resource commerce.Resource, mode conn
 	if mode == connectors.Sweep {
 		p.Since = time.Time{}
 	}
+	known := p.Statuses
+	page, err := s.pull(ctx, resource, mode, p)
+	if status, _ := codeOf(err); status == http.StatusBadRequest && known != "" {
+		p.Statuses = "" // one of them went away with its plugin since the walk began: ask the shop again
+		return s.pull(ctx, resource, mode, p)
+	}
+	return page, err
+}
+
+func (s *source) pull(ctx context.Context, resource commerce.Resource, mode connectors.Mode, p position) (connectors.Page, error) {
 	legs, err := s.legs(ctx, resource, &p)
 	if err != nil {
 		return connectors.Page{}, err
 	}
 	if p.Leg >= len(legs) {
-		return connectors.Page{}, &connectors.Error{Kind: connectors.KindPermanent, Op: string(resource) + " page", Err: errors.New("the cursor is of another kind of walk"), Remedy: "run resync for this shop"}
+		return connectors.Page{}, &connectors.Error{
+			Kind: connectors.KindPermanent, Op: string(resource) + " page", Err: errors.New("the cursor is of another kind of walk"),
+			Remedy: "run resync for this shop",
+		}
 	}
-	return s.pull(ctx, resource, mode, legs, p)
-}
-
-func (s *source) pull(ctx context.Context, resource commerce.Resource, mode connectors.Mode, legs []leg, p position) (connectors.Page, error) {
 	l := legs[p.Leg]
 	c, err := s.step(ctx, l, &p)
 	if status, _ := codeOf(err); l.optional && (noRoute(err) || status == http.StatusBadRequest) {
