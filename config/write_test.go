@@ -38,17 +38,21 @@ func drawConfig(t *rapid.T) Config {
 	for i := range rapid.IntRange(1, 3).Draw(t, "stores") {
 		store := Store{
 			Name: fmt.Sprintf("s%d", i), Kind: "csvfile",
-			Settings: map[string]any{"url": text.Draw(t, "setting"), "api_key": secret.New(text.Draw(t, "key")), "limit": int64(i),
+			Settings: map[string]any{
+				"url": text.Draw(t, "setting"), "api_key": secret.New(text.Draw(t, "key")), "limit": int64(i),
 				"ratio": rapid.Float64Range(-5, 5).Draw(t, "ratio"), "on": true, "list": []any{text.Draw(t, "item"), int64(2)},
-				"map": map[string]any{text.Draw(t, "column"): text.Draw(t, "field")}},
+				"map": map[string]any{text.Draw(t, "column"): text.Draw(t, "field")},
+			},
 			TimeZone: rapid.SampledFrom([]string{"", "Asia/Tokyo"}).Draw(t, "zone"),
 			Revenue:  "gross", Consent: "owner", Tags: rapid.Bool().Draw(t, "tags"),
 			PurchaseStatuses: rapid.SliceOfN(rapid.StringMatching(`["\\a-z]{1,5}`), 0, 3).Draw(t, "statuses"),
 			RFM:              RFM{Convention: "thresholds", Bins: 4, Recency: []int{30, 90}, Frequency: []int{2}, Monetary: []string{"-1.50", "20"}, Segments: map[string]string{"5*4": "champions"}},
 			Guard:            Guard{Shrink: rapid.Float64Range(0, 1).Draw(t, "shrink"), MinSize: rapid.IntRange(0, 99).Draw(t, "size")},
 			Rates:            []Rate{{Currency: "USD", From: "2026-01-01", Rate: "0.92"}},
-			Destinations: []Destination{{Name: "mail", Kind: "listmonk", Settings: map[string]any{"token": secret.New(text.Draw(t, "token"))},
-				Exclude: []string{"office@example.com"}}},
+			Destinations: []Destination{{
+				Name: "mail", Kind: "listmonk", Settings: map[string]any{"token": secret.New(text.Draw(t, "token"))},
+				Exclude: []string{"office@example.com"},
+			}},
 		}
 		if rapid.Bool().Draw(t, "cron") {
 			store.Schedule = "30 4 * * 1"

@@ -31,47 +31,75 @@ func TestDue(t *testing.T) {
 		due        bool
 		next       string
 	}{
-		{name: "never ran: at once", zone: "Europe/Berlin", spec: nightly, now: "2026-11-22T14:00:00+01:00",
-			occurrence: "2026-11-22T03:00", due: true, next: "2026-11-22T14:00:00+01:00"},
-		{name: "done", zone: "Europe/Berlin", spec: nightly, now: "2026-11-22T14:00:00+01:00",
+		{
+			name: "never ran: at once", zone: "Europe/Berlin", spec: nightly, now: "2026-11-22T14:00:00+01:00",
+			occurrence: "2026-11-22T03:00", due: true, next: "2026-11-22T14:00:00+01:00",
+		},
+		{
+			name: "done", zone: "Europe/Berlin", spec: nightly, now: "2026-11-22T14:00:00+01:00",
 			nightly:    Nightly{Done: "2026-11-22T03:00"},
-			occurrence: "2026-11-22T03:00", next: "2026-11-23T03:00:00+01:00"},
-		{name: "the minute has come", zone: "Europe/Berlin", spec: nightly, now: "2026-11-23T03:00:00+01:00",
+			occurrence: "2026-11-22T03:00", next: "2026-11-23T03:00:00+01:00",
+		},
+		{
+			name: "the minute has come", zone: "Europe/Berlin", spec: nightly, now: "2026-11-23T03:00:00+01:00",
 			nightly:    Nightly{Done: "2026-11-22T03:00"},
-			occurrence: "2026-11-23T03:00", due: true, next: "2026-11-23T03:00:00+01:00"},
-		{name: "a week of downtime is caught up once", zone: "Europe/Berlin", spec: nightly, now: "2026-11-29T14:00:00+01:00",
+			occurrence: "2026-11-23T03:00", due: true, next: "2026-11-23T03:00:00+01:00",
+		},
+		{
+			name: "a week of downtime is caught up once", zone: "Europe/Berlin", spec: nightly, now: "2026-11-29T14:00:00+01:00",
 			nightly:    Nightly{Done: "2026-11-22T03:00"},
-			occurrence: "2026-11-29T03:00", due: true, next: "2026-11-29T14:00:00+01:00"},
-		{name: "waiting for the next try", zone: "Europe/Berlin", spec: nightly, now: "2026-11-23T03:10:00+01:00",
+			occurrence: "2026-11-29T03:00", due: true, next: "2026-11-29T14:00:00+01:00",
+		},
+		{
+			name: "waiting for the next try", zone: "Europe/Berlin", spec: nightly, now: "2026-11-23T03:10:00+01:00",
 			nightly:    Nightly{Done: "2026-11-22T03:00", Attempts: 1, NextTry: at("2026-11-23T03:20:00+01:00")},
-			occurrence: "2026-11-23T03:00", next: "2026-11-23T03:20:00+01:00"},
-		{name: "the next try has come", zone: "Europe/Berlin", spec: nightly, now: "2026-11-23T03:20:00+01:00",
+			occurrence: "2026-11-23T03:00", next: "2026-11-23T03:20:00+01:00",
+		},
+		{
+			name: "the next try has come", zone: "Europe/Berlin", spec: nightly, now: "2026-11-23T03:20:00+01:00",
 			nightly:    Nightly{Done: "2026-11-22T03:00", Attempts: 1, NextTry: at("2026-11-23T03:20:00+01:00")},
-			occurrence: "2026-11-23T03:00", due: true, next: "2026-11-23T03:20:00+01:00"},
-		{name: "spring gap: after the gap", zone: "America/New_York", spec: "30 2 * * *", now: "2026-03-08T03:00:00-04:00",
+			occurrence: "2026-11-23T03:00", due: true, next: "2026-11-23T03:20:00+01:00",
+		},
+		{
+			name: "spring gap: after the gap", zone: "America/New_York", spec: "30 2 * * *", now: "2026-03-08T03:00:00-04:00",
 			nightly:    Nightly{Done: "2026-03-07T02:30"},
-			occurrence: "2026-03-08T02:30", due: true, next: "2026-03-08T03:00:00-04:00"},
-		{name: "spring gap: not before", zone: "America/New_York", spec: "30 2 * * *", now: "2026-03-08T01:59:59-05:00",
+			occurrence: "2026-03-08T02:30", due: true, next: "2026-03-08T03:00:00-04:00",
+		},
+		{
+			name: "spring gap: not before", zone: "America/New_York", spec: "30 2 * * *", now: "2026-03-08T01:59:59-05:00",
 			nightly:    Nightly{Done: "2026-03-07T02:30"},
-			occurrence: "2026-03-07T02:30", next: "2026-03-08T03:00:00-04:00"},
-		{name: "gap at midnight", zone: "Asia/Beirut", spec: "0 0 * * *", now: "2026-03-28T23:30:00+02:00",
+			occurrence: "2026-03-07T02:30", next: "2026-03-08T03:00:00-04:00",
+		},
+		{
+			name: "gap at midnight", zone: "Asia/Beirut", spec: "0 0 * * *", now: "2026-03-28T23:30:00+02:00",
 			nightly:    Nightly{Done: "2026-03-28T00:00"},
-			occurrence: "2026-03-28T00:00", next: "2026-03-29T01:00:00+03:00"},
-		{name: "repeated hour: second pass is nothing new", zone: "America/New_York", spec: "30 1 * * *", now: "2026-11-01T01:30:00-05:00",
+			occurrence: "2026-03-28T00:00", next: "2026-03-29T01:00:00+03:00",
+		},
+		{
+			name: "repeated hour: second pass is nothing new", zone: "America/New_York", spec: "30 1 * * *", now: "2026-11-01T01:30:00-05:00",
 			nightly:    Nightly{Done: "2026-11-01T01:30"},
-			occurrence: "2026-11-01T01:30", next: "2026-11-02T01:30:00-05:00"},
-		{name: "repeated hour: before it comes again", zone: "America/New_York", spec: "30 1 * * *", now: "2026-11-01T01:10:00-05:00",
+			occurrence: "2026-11-01T01:30", next: "2026-11-02T01:30:00-05:00",
+		},
+		{
+			name: "repeated hour: before it comes again", zone: "America/New_York", spec: "30 1 * * *", now: "2026-11-01T01:10:00-05:00",
 			nightly:    Nightly{Done: "2026-11-01T01:30"},
-			occurrence: "2026-10-31T01:30", next: "2026-11-02T01:30:00-05:00"},
-		{name: "a day that was left out", zone: "Pacific/Apia", spec: nightly, now: "2011-12-31T00:30:00+14:00",
+			occurrence: "2026-10-31T01:30", next: "2026-11-02T01:30:00-05:00",
+		},
+		{
+			name: "a day that was left out", zone: "Pacific/Apia", spec: nightly, now: "2011-12-31T00:30:00+14:00",
 			nightly:    Nightly{Done: "2011-12-29T03:00"},
-			occurrence: "2011-12-29T03:00", next: "2011-12-31T03:00:00+14:00"},
-		{name: "stored under a clock of the year 2999", zone: "UTC", spec: nightly, now: "2026-11-22T14:00:00Z",
+			occurrence: "2011-12-29T03:00", next: "2011-12-31T03:00:00+14:00",
+		},
+		{
+			name: "stored under a clock of the year 2999", zone: "UTC", spec: nightly, now: "2026-11-22T14:00:00Z",
 			nightly:    Nightly{Done: "2999-01-01T03:00", NextTry: at("2999-01-01T03:00:00Z")},
-			occurrence: "2026-11-22T03:00", due: true, next: "2026-11-22T14:00:00Z"},
-		{name: "leap days only", zone: "UTC", spec: "0 3 29 2 *", now: "2026-11-22T14:00:00Z",
+			occurrence: "2026-11-22T03:00", due: true, next: "2026-11-22T14:00:00Z",
+		},
+		{
+			name: "leap days only", zone: "UTC", spec: "0 3 29 2 *", now: "2026-11-22T14:00:00Z",
 			nightly:    Nightly{Done: "2024-02-29T03:00"},
-			occurrence: "2024-02-29T03:00", next: "2028-02-29T03:00:00Z"},
+			occurrence: "2024-02-29T03:00", next: "2028-02-29T03:00:00Z",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

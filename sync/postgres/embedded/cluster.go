@@ -163,10 +163,10 @@ func (c *Cluster) adopt(ctx context.Context) (bool, error) {
 			return false, err
 		}
 		switch {
-		case found.ready() && reachable(found.socketDir):
+		case found.ready() && reachable(ctx, found.socketDir):
 			c.socketDir = found.socketDir
 			return true, nil
-		case !found.runsIn(clusterDir(c.dataDir)):
+		case !found.runsIn(ctx, clusterDir(c.dataDir)):
 			return false, nil
 		case found.ready():
 			unreachable++ // its directory was moved, or its socket removed
@@ -236,7 +236,7 @@ func (c *Cluster) start(ctx context.Context) error {
 func (c *Cluster) stop(ctx context.Context) error {
 	cluster := clusterDir(c.dataDir)
 	found, err := readPidFile(cluster)
-	if err != nil || !found.runsIn(cluster) {
+	if err != nil || !found.runsIn(context.WithoutCancel(ctx), cluster) {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, stopLimit)
@@ -249,7 +249,7 @@ func (c *Cluster) stop(ctx context.Context) error {
 	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
 	again := run(c.tool(hard, "pg_ctl", "stop", "-D", cluster, "-m", "immediate", "-w", "-t", "20"), "immediate server stop")
-	if after, _ := readPidFile(cluster); again != nil && after.runsIn(cluster) {
+	if after, _ := readPidFile(cluster); again != nil && after.runsIn(context.WithoutCancel(ctx), cluster) {
 		return errors.Join(err, again)
 	}
 	c.log.Warn("private database stopped at once, it recovers at the next start", "dir", c.dataDir)

@@ -188,7 +188,7 @@ func isRunning(t *testing.T, dir string) bool {
 	t.Helper()
 	found, err := readPidFile(clusterDir(dir))
 	require.NoError(t, err)
-	return found.runsIn(clusterDir(dir))
+	return found.runsIn(t.Context(), clusterDir(dir))
 }
 
 func requireKept(t *testing.T, url string) {
@@ -357,7 +357,7 @@ func TestAPidFileCutShort(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(cluster, "postmaster.pid"), []byte(text), 0o600))
 		found, err := readPidFile(cluster)
 		require.NoError(t, err)
-		require.False(t, found.runsIn(cluster), text)
+		require.False(t, found.runsIn(t.Context(), cluster), text)
 	}
 }
 

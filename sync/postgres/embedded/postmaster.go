@@ -41,8 +41,8 @@ func readPidFile(cluster string) (postmaster, error) {
 		return postmaster{}, fmt.Errorf("postmaster.pid: %w", err)
 	}
 	lines := strings.Split(string(text), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
-	if err != nil || pid <= 0 {
+	pid, _ := strconv.Atoi(strings.TrimSpace(lines[0])) // 0 where it is none
+	if pid <= 0 {
 		return postmaster{}, nil
 	}
 	found := postmaster{pid: pid}
@@ -58,8 +58,8 @@ func readPidFile(cluster string) (postmaster, error) {
 func (p postmaster) ready() bool { return p.status == "ready" }
 
 // runsIn reports whether the process is alive and a server of this cluster, not a stranger who was given the same number.
-func (p postmaster) runsIn(cluster string) bool {
-	return p.pid != 0 && isAlive(p.pid) && (serves(p.pid, cluster) || !canInspect() && reachable(p.socketDir))
+func (p postmaster) runsIn(ctx context.Context, cluster string) bool {
+	return p.pid != 0 && isAlive(p.pid) && (serves(p.pid, cluster) || !canInspect() && reachable(ctx, p.socketDir))
 }
 
 func isAlive(pid int) bool {
@@ -90,11 +90,12 @@ func serves(pid int, cluster string) bool {
 
 // reachable reports whether a server answers in a socket directory. Only an answer counts: the system accepts connections
 // for a server that is dying.
-func reachable(socketDir string) bool {
+func reachable(ctx context.Context, socketDir string) bool {
 	if socketDir == "" {
 		return false
 	}
-	conn, err := net.DialTimeout("unix", socketPath(socketDir), time.Second)
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(ctx, "unix", socketPath(socketDir))
 	if err != nil {
 		return false
 	}
