@@ -117,7 +117,7 @@ func mayImport(pkg, imported string, test bool) bool {
 }
 
 func composes(pkg string) bool {
-	return strings.HasPrefix(pkg, "cmd/") || pkg == "connectors/csvfile" || strings.HasPrefix(pkg, "sync/")
+	return strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "sync/") || pkg == "connectors/csvfile" || pkg == "deploy"
 }
 
 func matchesAny(patterns []string, name string) bool {
