@@ -258,7 +258,7 @@ func TestItemErrors(t *testing.T) {
 }
 
 func TestRecordedPartialError(t *testing.T) {
-	d, err := newDestination(setUp(t, func(w http.ResponseWriter, r *http.Request) {
+	d, err := newDestination(setUp(t, func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, 200, string(recorded(t, "customers_batch_partial_error.json")))
 	}).api, "perennial")
 	require.NoError(t, err)
