@@ -19,7 +19,7 @@ func (r *runner) finish(ctx context.Context, resource commerce.Resource) error {
 	pull.Missing = len(missing)
 	if len(missing) > vanishFloor && float64(len(missing)) > vanishShare*float64(living) && !r.AcceptDeletions {
 		r.warn(fmt.Sprintf("%s: %d of %d vanished from the shop at once; that looks like a fault, so nothing was deleted. "+
-			"If it is right, confirm the deletions with the next sync", resource, len(missing), living))
+			"If it is right: perennial sync --sweep --accept-deletions", resource, len(missing), living))
 		missing = nil
 	}
 	confirmed, err := r.confirm(ctx, resource, missing)

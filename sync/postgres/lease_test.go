@@ -2,15 +2,19 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 	"github.com/perennial-cvo/perennial/sync/ingest"
+	"github.com/perennial-cvo/perennial/sync/postgres"
 	"github.com/perennial-cvo/perennial/sync/schedule"
 )
 
@@ -72,6 +76,42 @@ func TestTwoWritersOneWins(t *testing.T) {
 	}
 	require.Equal(t, 1, won)
 	require.Equal(t, 1, one[int](s, `SELECT count(*) FROM persons`))
+}
+
+// TestDeadlockIsTriedAgain lets two transactions lock the same two rows in opposite order.
+func TestDeadlockIsTriedAgain(t *testing.T) {
+	s := newShop(t)
+	s.put(commerce.Orders, whole(order("1", "7", ""), order("2", "7", "")))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var first sync.WaitGroup
+	first.Add(2)
+	var tries atomic.Int64
+	lock := func(ids ...string) error {
+		met := false
+		return postgres.InTx(ctx, s.db, func(tx *sqlx.Tx) error {
+			tries.Add(1)
+			for i, id := range ids {
+				if _, err := tx.ExecContext(ctx, `UPDATE orders SET number = number || 'x' WHERE id = $1`, id); err != nil {
+					return err
+				}
+				if i == 0 && !met { // both hold their first row before either asks for the other's
+					met = true
+					first.Done()
+					first.Wait()
+				}
+			}
+			return nil
+		})
+	}
+	errs := make([]error, 2)
+	var wait sync.WaitGroup
+	wait.Go(func() { errs[0] = lock("1", "2") })
+	wait.Go(func() { errs[1] = lock("2", "1") })
+	wait.Wait()
+	require.NoError(t, errors.Join(errs...))
+	require.GreaterOrEqual(t, tries.Load(), int64(3), "the one that lost was run again")
+	require.Equal(t, []string{"1xx", "2xx"}, all[string](s, `SELECT number FROM orders ORDER BY id`))
 }
 
 func TestNightlyBelongsToTheLease(t *testing.T) {
