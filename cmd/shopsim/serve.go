@@ -59,8 +59,12 @@ func serve(ctx context.Context, s settings, out io.Writer) error {
 	}()
 	go func() { failed <- mailServer.Serve(mailAt) }()
 	err = announce(s, out, []pair{
-		{"WOOCOMMERCE_URL", home}, {"WOOCOMMERCE_KEY", woocommercetest.MainKey.ConsumerKey}, {"WOOCOMMERCE_SECRET", woocommercetest.MainKey.ConsumerSecret},
-		{"LISTMONK_URL", "http://" + mailAt.Addr().String()}, {"LISTMONK_USER", mail.Username()}, {"LISTMONK_TOKEN", mail.Token()},
+		{"WOOCOMMERCE_URL", home},
+		{"WOOCOMMERCE_KEY", woocommercetest.MainKey.ConsumerKey},
+		{"WOOCOMMERCE_SECRET", woocommercetest.MainKey.ConsumerSecret},
+		{"LISTMONK_URL", "http://" + mailAt.Addr().String()},
+		{"LISTMONK_USER", mail.Username()},
+		{"LISTMONK_TOKEN", mail.Token()},
 		{"SHOPSIM_CONTROL", home + "/_sim"},
 	})
 	if err == nil {

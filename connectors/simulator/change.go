@@ -217,8 +217,9 @@ func (s *Shop) RegisterGuest(email string, link bool) (id int64) {
 
 func (s *Shop) registerGuest(p *person, now time.Time, link bool) int64 {
 	c := s.register(p, now)
-	for _, o := range slices.Clone(s.orders.rows) {
-		if link && o.CustomerID == 0 && commerce.Email(o.Email) == c.Email {
+	for _, id := range s.mails[c.Email] {
+		o := s.orders.get(id)
+		if link && o != nil && o.CustomerID == 0 && commerce.Email(o.Email) == c.Email {
 			s.editOrder(o.ID, now, true, func(o *Order) { o.CustomerID = c.ID })
 		}
 	}
@@ -226,10 +227,9 @@ func (s *Shop) registerGuest(p *person, now time.Time, link bool) int64 {
 }
 
 func (s *Shop) accountOf(email string) *Customer {
-	for _, c := range s.customers.rows {
-		if c.Email == commerce.Email(email) {
-			return c
-		}
+	email = commerce.Email(email)
+	if c := s.customers.get(s.accounts[email]); c != nil && c.Email == email {
+		return c
 	}
 	return nil
 }
@@ -237,11 +237,14 @@ func (s *Shop) accountOf(email string) *Customer {
 // EditCustomer changes an account; it counts as modified. It reports whether the account is there.
 func (s *Shop) EditCustomer(customer int64, f func(*Customer)) (found bool) {
 	s.changeAfter(0, func(now time.Time) {
-		found = s.customers.edit(customer, func(c *Customer) {
+		edited := s.customers.edit(customer, func(c *Customer) {
 			c.Meta = slices.Clone(c.Meta)
 			f(c)
 			c.ModifiedAt = s.stamp(now)
-		}) != nil
+		})
+		if found = edited != nil; found {
+			s.accounts[edited.Email] = edited.ID
+		}
 	})
 	return found
 }

@@ -257,10 +257,23 @@ func (s *Shop) stamp(t time.Time) time.Time {
 
 // editOrder changes a copy of an order and, where touch is set, its modification time.
 func (s *Shop) editOrder(id int64, now time.Time, touch bool, f func(*Order)) *Order {
-	return s.orders.edit(id, func(o *Order) {
+	mail := ""
+	edited := s.orders.edit(id, func(o *Order) {
+		mail = o.Email
 		f(o)
 		if touch {
 			o.ModifiedAt = s.stamp(now)
 		}
 	})
+	if edited != nil && edited.Email != mail {
+		s.indexMail(edited)
+	}
+	return edited
+}
+
+// indexMail notes that an order names its address, so that a new account finds its old orders in a large shop too.
+func (s *Shop) indexMail(o *Order) {
+	if mail := commerce.Email(o.Email); mail != "" {
+		s.mails[mail] = append(s.mails[mail], o.ID)
+	}
 }

@@ -115,22 +115,41 @@ const (
 
 type name struct{ first, last, mail string }
 
-var firstNames = []string{"Amelia", "Omar", "Hannah", "Liam", "Sofia", "Jürgen", "Priya", "Mason", "Chloe", "Theo", "Zoë", "José", "Ivan",
-	"Siobhán", "Łukasz", "Mei", "Noah", "Aisha", "Lucas", "Emma", "Nora", "Mia", "Ava", "Olivia", "Björn", "Inês", "Kwame", "Leila"}
+var firstNames = []string{
+	"Amelia", "Omar", "Hannah", "Liam", "Sofia", "Jürgen", "Priya", "Mason", "Chloe", "Theo", "Zoë", "José", "Ivan",
+	"Siobhán", "Łukasz", "Mei", "Noah", "Aisha", "Lucas", "Emma", "Nora", "Mia", "Ava", "Olivia", "Björn", "Inês", "Kwame", "Leila",
+}
 
-var lastNames = []string{"Davis", "Kim", "Nowak", "Patel", "Rossi", "Müller", "Moreau", "O'Brien", "García", "van den Berg", "Li", "Silva",
-	"Haddad", "Lee-Jones", "Anders", "Dubois", "Khan", "Brown", "Smith", "Johnson", "Østergård", "Çelik", "Mensah", "Farah"}
+var lastNames = []string{
+	"Davis", "Kim", "Nowak", "Patel", "Rossi", "Müller", "Moreau", "O'Brien", "García", "van den Berg", "Li", "Silva",
+	"Haddad", "Lee-Jones", "Anders", "Dubois", "Khan", "Brown", "Smith", "Johnson", "Østergård", "Çelik", "Mensah", "Farah",
+}
 
-var scriptNames = []name{{"さくら", "田中", "sakura.tanaka"}, {"Мария", "Иванова", "maria.ivanova"}, {"عمر", "حداد", "omar.haddad"},
-	{"Ζωή", "Παπαδοπούλου", "zoi.papadopoulou"}, {"민준", "김", "minjun.kim"}, {"小明", "王", "xiaoming.wang"}, {"שרה", "לוי", "sara.levi"}}
+var scriptNames = []name{
+	{"さくら", "田中", "sakura.tanaka"},
+	{"Мария", "Иванова", "maria.ivanova"},
+	{"عمر", "حداد", "omar.haddad"},
+	{"Ζωή", "Παπαδοπούλου", "zoi.papadopoulou"},
+	{"민준", "김", "minjun.kim"},
+	{"小明", "王", "xiaoming.wang"},
+	{"שרה", "לוי", "sara.levi"},
+}
 
 var mailDomains = []string{"mail.example", "inbox.example", "post.example", "work.example.com", "example.org"}
 
-var places = []Address{{City: "New York", Region: "NY", Postcode: "10001", Country: "US"}, {City: "Brooklyn", Region: "NY", Postcode: "11201", Country: "US"},
-	{City: "Los Angeles", Region: "CA", Postcode: "90001", Country: "US"}, {City: "San Francisco", Region: "CA", Postcode: "94103", Country: "US"},
-	{City: "Portland", Region: "ME", Postcode: "04101", Country: "US"}, {City: "Chicago", Region: "IL", Postcode: "60601", Country: "US"},
-	{City: "Austin", Region: "TX", Postcode: "78701", Country: "US"}, {City: "London", Postcode: "SW1A 1AA", Country: "GB"},
-	{City: "Paris", Postcode: "75001", Country: "FR"}, {City: "Berlin", Region: "DE-BE", Postcode: "10115", Country: "DE"}, {City: "東京", Region: "JP13", Postcode: "100-0001", Country: "JP"}}
+var places = []Address{
+	{City: "New York", Region: "NY", Postcode: "10001", Country: "US"},
+	{City: "Brooklyn", Region: "NY", Postcode: "11201", Country: "US"},
+	{City: "Los Angeles", Region: "CA", Postcode: "90001", Country: "US"},
+	{City: "San Francisco", Region: "CA", Postcode: "94103", Country: "US"},
+	{City: "Portland", Region: "ME", Postcode: "04101", Country: "US"},
+	{City: "Chicago", Region: "IL", Postcode: "60601", Country: "US"},
+	{City: "Austin", Region: "TX", Postcode: "78701", Country: "US"},
+	{City: "London", Postcode: "SW1A 1AA", Country: "GB"},
+	{City: "Paris", Postcode: "75001", Country: "FR"},
+	{City: "Berlin", Region: "DE-BE", Postcode: "10115", Country: "DE"},
+	{City: "東京", Region: "JP13", Postcode: "100-0001", Country: "JP"},
+}
 
 // newPerson draws the i-th person; the same for the same seed.
 func (s *Shop) newPerson(i int64, at time.Time) *person {
@@ -205,6 +224,7 @@ func (s *Shop) register(p *person, now time.Time) *Customer {
 		c.Role = "subscriber"
 	}
 	p.Account = c.ID
+	s.accounts[c.Email] = c.ID
 	s.customers.put(c)
 	return c
 }

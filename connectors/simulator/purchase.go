@@ -297,6 +297,7 @@ func (s *Shop) place(o *Order, at time.Time) {
 		o.CompletedAt = at
 	}
 	s.orders.put(o)
+	s.indexMail(o)
 	s.countCoupons(o)
 	if c := s.customers.get(o.CustomerID); c != nil && !c.Paying && (o.Status == Processing || o.Status == Completed) {
 		s.customers.edit(c.ID, func(c *Customer) { c.Paying = true })

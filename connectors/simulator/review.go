@@ -23,8 +23,10 @@ type Review struct {
 	CreatedAt time.Time
 }
 
-var opinions = []string{"It is fine.", "Love it! ☕", "Arrived late, but good.", "Not for me.", "Exactly what I was looking for & well packed.",
-	"Sehr gut, gerne wieder.", "とても美味しい。", "Broke after a week."}
+var opinions = []string{
+	"It is fine.", "Love it! ☕", "Arrived late, but good.", "Not for me.", "Exactly what I was looking for & well packed.",
+	"Sehr gut, gerne wieder.", "とても美味しい。", "Broke after a week.",
+}
 
 // Reviews lists every review, whatever its status, by ascending id.
 func (s *Shop) Reviews() []*Review {

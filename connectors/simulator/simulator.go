@@ -63,6 +63,10 @@ type Shop struct {
 	orders    table[Order]
 	reviews   table[Review]
 
+	// Found by address, in large shops too; what is found is checked, for it may have changed.
+	mails    map[string][]int64 // orders
+	accounts map[string]int64
+
 	people    []*person
 	queue     queue
 	purchases int64 // made so far; every so many of them are odd in some way
@@ -88,7 +92,7 @@ func blank(opts Options) *Shop {
 	if err != nil {
 		panic("simulator: time zone " + opts.TimeZone + ": " + err.Error())
 	}
-	s := &Shop{opts: opts, loc: loc, at: opts.Start, lastPost: 9, lastReview: 2900}
+	s := &Shop{opts: opts, loc: loc, at: opts.Start, lastPost: 9, lastReview: 2900, mails: map[string][]int64{}, accounts: map[string]int64{}}
 	s.customers.id = func(c *Customer) int64 { return c.ID }
 	s.products.id = func(p *Product) int64 { return p.ID }
 	s.coupons.id = func(c *Coupon) int64 { return c.ID }

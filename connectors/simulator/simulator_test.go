@@ -80,9 +80,11 @@ func TestSmallShopsHaveEveryOddity(t *testing.T) {
 	for _, p := range shop.Subscribers() {
 		found["subscriber "+string(p.State)] = true
 	}
-	for _, oddity := range []string{"no e-mail", "capitals", "spaces", "other currency", "zero total", "guest with an account", "foreign script", "variation", "tax", "coupon",
+	for _, oddity := range []string{
+		"no e-mail", "capitals", "spaces", "other currency", "zero total", "guest with an account", "foreign script", "variation", "tax", "coupon",
 		"several refunds", "negative fee", "fee", "amount-only refund", "full refund", "partial refund", "review approved", "review hold", "review spam",
-		"role administrator", "role shop_manager", "role subscriber", "subscriber subscribed", "subscriber unsubscribed", "subscriber blocklisted", "subscriber unknown"} {
+		"role administrator", "role shop_manager", "role subscriber", "subscriber subscribed", "subscriber unsubscribed", "subscriber blocklisted", "subscriber unknown",
+	} {
 		require.True(t, found[oddity], oddity)
 	}
 }

@@ -54,5 +54,11 @@ func Load(r io.Reader, clock func() time.Time) (*Shop, error) {
 	s.purchases, s.people, s.queue = had.Purchases, had.People, had.Queue
 	s.customers.rows, s.products.rows, s.coupons.rows = had.Customers, had.Products, had.Coupons
 	s.orders.rows, s.reviews.rows = had.Orders, had.Reviews
+	for _, o := range s.orders.rows {
+		s.indexMail(o)
+	}
+	for _, c := range s.customers.rows {
+		s.accounts[c.Email] = c.ID
+	}
 	return s, nil
 }

@@ -40,9 +40,11 @@ func TestHeadersAreTheRecordedOnes(t *testing.T) {
 			variable = fmt.Sprint(p.ID)
 		}
 	}
-	for _, name := range []string{"coupons", "customers_page1", "data_currencies_current", "orders_page1", "orders_trash", "product_attributes", "product_brands",
+	for _, name := range []string{
+		"coupons", "customers_page1", "data_currencies_current", "orders_page1", "orders_trash", "product_attributes", "product_brands",
 		"product_categories", "product_tags", "product_variations", "products_page1", "refunds_page1", "reports_orders_totals", "reports_reviews_totals",
-		"reviews_page1", "reviews_spam", "system_status", "variations_all", "wc_v3_index", "wp_json_index", "order_tax", "order_refunds_full"} {
+		"reviews_page1", "reviews_spam", "system_status", "variations_all", "wc_v3_index", "wp_json_index", "order_tax", "order_refunds_full",
+	} {
 		t.Run(name, func(t *testing.T) {
 			want := headersOf(t, name+".headers.json")
 			at, err := url.Parse(want.Request.URL)

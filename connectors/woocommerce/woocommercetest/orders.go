@@ -17,8 +17,14 @@ import (
 var postOrder = []string{"date", "id", "include", "title", "slug", "modified"}
 
 var knownStatuses = []term{
-	{1, "Pending payment", simulator.Pending}, {2, "Processing", simulator.Processing}, {3, "On hold", simulator.OnHold}, {4, "Completed", simulator.Completed},
-	{5, "Cancelled", simulator.Cancelled}, {6, "Refunded", simulator.Refunded}, {7, "Failed", simulator.Failed}, {8, "Draft", simulator.Draft},
+	{1, "Pending payment", simulator.Pending},
+	{2, "Processing", simulator.Processing},
+	{3, "On hold", simulator.OnHold},
+	{4, "Completed", simulator.Completed},
+	{5, "Cancelled", simulator.Cancelled},
+	{6, "Refunded", simulator.Refunded},
+	{7, "Failed", simulator.Failed},
+	{8, "Draft", simulator.Draft},
 }
 
 // statuses lists the slugs that the shop knows, custom ones included.

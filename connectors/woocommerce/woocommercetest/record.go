@@ -114,6 +114,8 @@ func (s *Server) controlFault(w http.ResponseWriter, r *http.Request) {
 
 // FaultKinds lists every kind of fault.
 func FaultKinds() []FaultKind {
-	return []FaultKind{TooManyRequests, Error500, Error502, Error503, Fatal, DatabaseDown, Maintenance, Forbidden, Captcha202, Captcha200, BadKey,
-		Redirect, Empty, Broken, BOM, PHPNotice, Cut, Lost, Dropped, Hang, Slow, Drip, Stall, GzipBomb, Deep, PlainText}
+	return []FaultKind{
+		TooManyRequests, Error500, Error502, Error503, Fatal, DatabaseDown, Maintenance, Forbidden, Captcha202, Captcha200, BadKey,
+		Redirect, Empty, Broken, BOM, PHPNotice, Cut, Lost, Dropped, Hang, Slow, Drip, Stall, GzipBomb, Deep, PlainText,
+	}
 }

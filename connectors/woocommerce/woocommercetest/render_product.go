@@ -66,21 +66,56 @@ func (w *writer) constants(f fields, pairs []pair) {
 var (
 	productHead = []pair{{"featured", "false"}, {"catalog_visibility", `"visible"`}}
 	productBody = []pair{
-		{"virtual", "false"}, {"downloadable", "false"}, {"downloads", "[]"}, {"download_limit", "-1"}, {"download_expiry", "-1"},
-		{"external_url", `""`}, {"button_text", `""`}, {"tax_status", `"taxable"`}, {"tax_class", `""`}, {"manage_stock", "false"},
-		{"stock_quantity", "null"}, {"backorders", `"no"`}, {"backorders_allowed", "false"}, {"backordered", "false"}, {"low_stock_amount", "null"},
-		{"sold_individually", "false"}, {"weight", `""`}, {"dimensions", `{"length":"","width":"","height":""}`}, {"shipping_required", "true"},
-		{"shipping_taxable", "true"}, {"shipping_class", `""`}, {"shipping_class_id", "0"}, {"reviews_allowed", "true"},
+		{"virtual", "false"},
+		{"downloadable", "false"},
+		{"downloads", "[]"},
+		{"download_limit", "-1"},
+		{"download_expiry", "-1"},
+		{"external_url", `""`},
+		{"button_text", `""`},
+		{"tax_status", `"taxable"`},
+		{"tax_class", `""`},
+		{"manage_stock", "false"},
+		{"stock_quantity", "null"},
+		{"backorders", `"no"`},
+		{"backorders_allowed", "false"},
+		{"backordered", "false"},
+		{"low_stock_amount", "null"},
+		{"sold_individually", "false"},
+		{"weight", `""`},
+		{"dimensions", `{"length":"","width":"","height":""}`},
+		{"shipping_required", "true"},
+		{"shipping_taxable", "true"},
+		{"shipping_class", `""`},
+		{"shipping_class_id", "0"},
+		{"reviews_allowed", "true"},
 	}
 	productLists = []pair{{"upsell_ids", "[]"}, {"cross_sell_ids", "[]"}, {"parent_id", "0"}, {"purchase_note", `""`}}
 	productTail  = []pair{{"related_ids", "[]"}, {"meta_data", "[]"}, {"stock_status", `"instock"`}}
 	productEnd   = []pair{{"post_password", `""`}, {"global_unique_id", `""`}}
 	saleDates    = []pair{{"date_on_sale_from", "null"}, {"date_on_sale_from_gmt", "null"}, {"date_on_sale_to", "null"}, {"date_on_sale_to_gmt", "null"}, {"on_sale", "false"}}
 	variantBody  = []pair{
-		{"purchasable", "true"}, {"virtual", "false"}, {"downloadable", "false"}, {"downloads", "[]"}, {"download_limit", "-1"}, {"download_expiry", "-1"},
-		{"tax_status", `"taxable"`}, {"tax_class", `""`}, {"manage_stock", "false"}, {"stock_quantity", "null"}, {"stock_status", `"instock"`},
-		{"backorders", `"no"`}, {"backorders_allowed", "false"}, {"backordered", "false"}, {"low_stock_amount", "null"}, {"weight", `""`},
-		{"dimensions", `{"length":"","width":"","height":""}`}, {"shipping_class", `""`}, {"shipping_class_id", "0"}, {"image", "null"}, {"gallery_image_ids", "[]"},
+		{"purchasable", "true"},
+		{"virtual", "false"},
+		{"downloadable", "false"},
+		{"downloads", "[]"},
+		{"download_limit", "-1"},
+		{"download_expiry", "-1"},
+		{"tax_status", `"taxable"`},
+		{"tax_class", `""`},
+		{"manage_stock", "false"},
+		{"stock_quantity", "null"},
+		{"stock_status", `"instock"`},
+		{"backorders", `"no"`},
+		{"backorders_allowed", "false"},
+		{"backordered", "false"},
+		{"low_stock_amount", "null"},
+		{"weight", `""`},
+		{"dimensions", `{"length":"","width":"","height":""}`},
+		{"shipping_class", `""`},
+		{"shipping_class_id", "0"},
+		{"image", "null"},
+		{"gallery_image_ids", "[]"},
 	}
 )
 
@@ -280,7 +315,11 @@ func (s *Server) coupon(w *writer, c *simulator.Coupon, f fields, single bool) {
 	w.moment(f, "date_expires", c.ExpiresAt)
 	w.integer(f, "usage_count", int64(c.Uses))
 	w.constants(f, []pair{
-		{"individual_use", "false"}, {"product_ids", "[]"}, {"excluded_product_ids", "[]"}, {"usage_limit", "null"}, {"usage_limit_per_user", "null"},
+		{"individual_use", "false"},
+		{"product_ids", "[]"},
+		{"excluded_product_ids", "[]"},
+		{"usage_limit", "null"},
+		{"usage_limit_per_user", "null"},
 		{"limit_usage_to_x_items", "null"},
 	})
 	w.flag(f, "free_shipping", c.FreeShip)
