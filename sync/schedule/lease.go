@@ -18,7 +18,7 @@ type Holder struct {
 	Ledger Ledger
 	Name   string           // unique to the process
 	TTL    time.Duration    // how long a lease outlives a holder that died
-	Now    func() time.Time // the clock; nil: time.Now
+	Now    func() time.Time // decides what is due; nil: time.Now
 }
 
 // Hold takes the lease of a shop, runs work while a heartbeat keeps it, and gives it back. It returns ErrBusy where the
@@ -50,18 +50,19 @@ func (h Holder) Hold(ctx context.Context, store int64, work func(ctx context.Con
 	return err
 }
 
-// beat renews the lease three times in its life until ctx ends.
+// beat renews the lease three times in its life until ctx ends. It measures real time, as the database does, whatever clock
+// decides what is due.
 func (h Holder) beat(ctx context.Context, store, epoch int64, cancel context.CancelCauseFunc) {
 	ticker := time.NewTicker(h.TTL / 3)
 	defer ticker.Stop()
-	renewed := h.now()
+	renewed := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		asked := h.now()
+		asked := time.Now()
 		call, done := context.WithTimeout(ctx, h.TTL/3)
 		got, ok, err := h.Ledger.Acquire(call, store, h.Name, h.TTL)
 		done()
@@ -70,7 +71,7 @@ func (h Holder) beat(ctx context.Context, store, epoch int64, cancel context.Can
 			return
 		case err == nil && ok && got == epoch:
 			renewed = asked
-		case err == nil || h.now().Sub(renewed) >= h.TTL:
+		case err == nil || time.Since(renewed) >= h.TTL:
 			cancel(ErrLeaseLost)
 			return
 		}
