@@ -186,4 +186,3 @@ func (w *writer) couponLine(c *simulator.CouponUse) {
 	w.flag(nil, "free_shipping", false)
 	w.close('}')
 }
-

@@ -84,4 +84,3 @@ func (s *Server) refundItems(w *writer, o *simulator.Order, r *simulator.Refund,
 		w.close(']')
 	}
 }
-
