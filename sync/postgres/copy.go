@@ -48,7 +48,7 @@ func (t table) upsert(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
 // made anew for each page, it would fill the catalogue and the log.
 func (t table) load(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
 	_, err := tx.ExecContext(ctx, `CREATE TEMP TABLE IF NOT EXISTS `+t.stage()+` (LIKE `+t.name+`) ON COMMIT DELETE ROWS;
-		TRUNCATE `+t.stage())
+		DELETE FROM `+t.stage()) // a TRUNCATE would write to the catalogue each time
 	if err != nil {
 		return fmt.Errorf("stage of %s: %w", t.name, err)
 	}
