@@ -139,9 +139,10 @@ func (c *checklist) shop(ctx context.Context, s *shop) {
 	}
 	for _, r := range receivers {
 		if r.target.Destination == ownTags {
-			continue // the shop has answered for its own tags already
+			c.part(fmt.Sprintf("tags of store %s", s.cfg.Name))
+		} else {
+			c.part(fmt.Sprintf("destination %s of store %s", r.target.Destination, s.cfg.Name))
 		}
-		c.part(fmt.Sprintf("destination %s of store %s", r.target.Destination, s.cfg.Name))
 		report, err := r.destination.Check(ctx)
 		c.answer(report, err)
 	}

@@ -47,7 +47,7 @@ func stateOf(err error) schedule.State {
 	}
 }
 
-// night is the whole nightly work of one shop: sync, analysis, pushes. A push that the guard holds or a destination that is
+// night is the whole nightly work of one shop: sync, analysis, weekly a look at what stands remotely, pushes. A push that the guard holds or a destination that is
 // not there does not stop the others.
 func (s *shop) night(ctx context.Context) error {
 	if err := s.syncStep(ctx, syncFlags{}); err != nil {
@@ -56,7 +56,11 @@ func (s *shop) night(ctx context.Context) error {
 	if err := s.analyzeStep(ctx, false); err != nil {
 		return err
 	}
-	return s.pushStep(ctx, pushFlags{})
+	drift := s.readBackStep(ctx)
+	if drift != nil && ctx.Err() != nil {
+		return drift
+	}
+	return errors.Join(s.pushStep(ctx, pushFlags{}), drift)
 }
 
 // scheduled is night in the words of the scheduler: what need not be tried again before tomorrow, and what asks for

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -44,4 +45,15 @@ func (d *DB) EndRun(ctx context.Context, store int64, run int64, end schedule.En
 		return fmt.Errorf("run end: %w", err)
 	}
 	return nil
+}
+
+// RunTimes returns when the first and the last run of a kind started that succeeded; zero where there is none.
+func (d *DB) RunTimes(ctx context.Context, store int64, kind string) (first, last time.Time, err error) {
+	var from, to sql.NullTime
+	err = d.db.QueryRowxContext(ctx, `SELECT min(started_at), max(started_at) FROM runs
+		WHERE store_id = $1 AND kind = $2 AND state = $3`, store, kind, schedule.Succeeded).Scan(&from, &to)
+	if err != nil {
+		return time.Time{}, time.Time{}, fmt.Errorf("run times: %w", err)
+	}
+	return from.Time, to.Time, nil
 }
