@@ -22,6 +22,7 @@ import (
 // claims is what a batch says about who is who, before it is stored.
 type claims struct {
 	accounts []string          // customer ids that may have appeared, changed or gone
+	gone     bool              // their customer records were deleted just now
 	living   map[string]string // the address of customer records about to be stored
 	orders   []claim           // orders about to be stored
 	stale    []string          // ids of those that are stored already: what is stored of them counts no more
@@ -60,6 +61,7 @@ type account struct {
 	had     string
 	email   string // "" where unknown or shared
 	living  bool   // its customer record is there
+	lived   bool   // it was there before
 	exists  bool
 	promote bool // it takes over a guest's person
 	changed bool // in a way that may move guests' orders
@@ -134,6 +136,7 @@ func (w *identity) readAccounts(ctx context.Context) error {
 			return err
 		}
 		order.at = placed.Time
+		a.lived = a.living || w.claims.gone
 		latest[a.id] = order
 		w.accounts[a.id] = a
 	}
@@ -267,7 +270,7 @@ func (w *identity) settleAccounts(ctx context.Context) error {
 			a.changed = true
 			fresh = append(fresh, a)
 		default:
-			a.changed = a.had != a.email
+			a.changed = a.had != a.email || a.lived != a.living // a living account goes before others
 		}
 	}
 	if err := w.makePersons(ctx, fresh); err != nil {

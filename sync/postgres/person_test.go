@@ -62,6 +62,17 @@ func TestChangedAddressMovesGuests(t *testing.T) {
 	require.Equal(t, 3, one[int](s, `SELECT count(*) FROM touched`), "the account, the guest before and the guest after")
 }
 
+func TestLivingAccountOwnsTheAddress(t *testing.T) {
+	s := newShop(t)
+	s.put(commerce.Customers, customers(commerce.Customer{ID: "2", Email: "ann@example.com"}))
+	s.put(commerce.Orders, whole(order("a", "1", "ann@example.com"), order("b", "2", ""), order("guest", "", "ann@example.com")))
+	require.Equal(t, s.personOf("b"), s.personOf("guest"), "account 1 has no customer record")
+	s.put(commerce.Customers, customers(commerce.Customer{ID: "1", Email: "ann@example.com"}))
+	require.Equal(t, s.personOf("a"), s.personOf("guest"), "both have, the lower goes first")
+	s.page(commerce.Customers, connectors.Increment, connectors.Page{Deleted: []string{"1"}})
+	require.Equal(t, s.personOf("b"), s.personOf("guest"))
+}
+
 func TestSharedAddressIdentifiesNobody(t *testing.T) {
 	s := newShop(t)
 	ctx := context.Background()

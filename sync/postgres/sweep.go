@@ -187,7 +187,7 @@ func (c *commit) remove(ctx context.Context, ids []string) error {
 	c.written.Deleted += len(gone)
 	switch c.page.Resource {
 	case commerce.Customers:
-		return c.resolve(ctx, claims{accounts: gone})
+		return c.resolve(ctx, claims{accounts: gone, gone: true})
 	case commerce.Orders:
 		return recount(ctx, c.tx, c.store, c.rules, gone)
 	default:
