@@ -37,22 +37,17 @@ func (s *Store) Shop(ctx context.Context) (analysis.Shop, error) {
 	return analysis.Shop{Name: row.Name, Currency: row.Currency, Location: location, Loaded: row.Loaded}, nil
 }
 
-// localZone returns the time zone of the shop as AT TIME ZONE understands it: there, a fixed offset counts westwards.
-func (s *Store) localZone(ctx context.Context, tx *sqlx.Tx) (string, error) {
-	var name string
-	if err := tx.GetContext(ctx, &name, `SELECT time_zone FROM stores WHERE store_id = $1`, s.id); err != nil {
-		return "", fmt.Errorf("time zone: %w", err)
+// localDays makes the days of one transaction those of the shop: a moment turned into a date is its local day. In the
+// server's names of zones a fixed offset counts westwards.
+func (s *Store) localDays(ctx context.Context, tx *sqlx.Tx) error {
+	_, err := tx.ExecContext(ctx, `
+		SELECT set_config('timezone', CASE left(time_zone, 1) WHEN '' THEN 'UTC' WHEN '+' THEN '-' || substr(time_zone, 2)
+			WHEN '-' THEN '+' || substr(time_zone, 2) ELSE time_zone END, true)
+		FROM stores WHERE store_id = $1`, s.id)
+	if err != nil {
+		return fmt.Errorf("time zone: %w", err)
 	}
-	switch {
-	case name == "":
-		return "UTC", nil
-	case name[0] == '+':
-		return "-" + name[1:], nil
-	case name[0] == '-':
-		return "+" + name[1:], nil
-	default:
-		return name, nil
-	}
+	return nil
 }
 
 // wideMemory gives one transaction the memory that joins and sorts of a million people need, and saves it the compiling
@@ -64,7 +59,7 @@ func wideMemory(ctx context.Context, tx *sqlx.Tx) error {
 	return nil
 }
 
-// aggregates returns the query that sums up people as of $2 in time zone $3, those in the table or subquery due only,
+// aggregates returns the query that sums up people as of $2 in a transaction with local days, those in the table due only,
 // where it is given. An order that brought money, all of which was given back, does not count as an order, though its
 // amounts do, so that they cancel out.
 func aggregates(due string) string {
@@ -91,8 +86,8 @@ func aggregates(due string) string {
 		WHERE store_id = $1 AND counted AND person_id IS NOT NULL AND at < $2` + only("person_id") + `
 		GROUP BY person_id
 	), fresh AS MATERIALIZED (
-		SELECT person_id, coalesce(b.orders, 0) AS orders, (b.first_at AT TIME ZONE $3)::date AS first_day,
-			(b.last_at AT TIME ZONE $3)::date AS last_day, coalesce(b.gross, 0) AS gross,
+		SELECT person_id, coalesce(b.orders, 0) AS orders, b.first_at::date AS first_day,
+			b.last_at::date AS last_day, coalesce(b.gross, 0) AS gross,
 			coalesce(b.gross, 0) - coalesce(r.net, 0) AS net
 		FROM bought b FULL JOIN returned r USING (person_id)
 	)`
@@ -126,15 +121,24 @@ func (s *Store) Refresh(ctx context.Context, asOf time.Time, full bool) (int, er
 		if err := wideMemory(ctx, tx); err != nil {
 			return err
 		}
-		zone, err := s.localZone(ctx, tx)
-		if err != nil {
+		if err := s.localDays(ctx, tx); err != nil {
 			return err
 		}
 		if full {
-			if err := tx.GetContext(ctx, &people, refresh(""), s.id, asOf, zone); err != nil {
+			// Where person_stats looks empty to the planner, it would compare everybody with everybody.
+			if _, err := tx.ExecContext(ctx, `SET LOCAL enable_nestloop = off`); err != nil {
 				return fmt.Errorf("aggregates: %w", err)
 			}
-		} else if people, err = s.refreshTouched(ctx, tx, asOf, zone); err != nil {
+			if err := tx.GetContext(ctx, &people, refresh(""), s.id, asOf); err != nil {
+				return fmt.Errorf("aggregates: %w", err)
+			}
+			if _, err := tx.ExecContext(ctx, `SET LOCAL enable_nestloop = on`); err != nil {
+				return fmt.Errorf("aggregates: %w", err)
+			}
+			return s.untouch(ctx, tx, asOf)
+		}
+		var err error
+		if people, err = s.refreshTouched(ctx, tx, asOf); err != nil {
 			return err
 		}
 		return s.untouch(ctx, tx, asOf)
@@ -142,7 +146,7 @@ func (s *Store) Refresh(ctx context.Context, asOf time.Time, full bool) (int, er
 	return people, err
 }
 
-func (s *Store) refreshTouched(ctx context.Context, tx *sqlx.Tx, asOf time.Time, zone string) (int, error) {
+func (s *Store) refreshTouched(ctx context.Context, tx *sqlx.Tx, asOf time.Time) (int, error) {
 	var people, found int
 	steps := []string{
 		`CREATE TEMP TABLE due (person_id bigint PRIMARY KEY) ON COMMIT DROP`,
@@ -160,7 +164,7 @@ func (s *Store) refreshTouched(ctx context.Context, tx *sqlx.Tx, asOf time.Time,
 	if people == 0 {
 		return 0, nil
 	}
-	if err := tx.GetContext(ctx, &found, refresh("due"), s.id, asOf, zone); err != nil {
+	if err := tx.GetContext(ctx, &found, refresh("due"), s.id, asOf); err != nil {
 		return 0, fmt.Errorf("aggregates: %w", err)
 	}
 	return people, nil
@@ -201,7 +205,7 @@ func (s *Store) CustomersAsOf(ctx context.Context, asOf time.Time) ([]analysis.C
 		WHERE f.orders > 0 ORDER BY person_id`, &asOf)
 }
 
-// customers reads the rows of a query over customerText. With asOf, the query takes that and the time zone too.
+// customers reads the rows of a query over customerText. With asOf, the query takes that too.
 func (s *Store) customers(ctx context.Context, query string, asOf *time.Time) ([]analysis.Customer, error) {
 	var all []analysis.Customer
 	err := s.read(ctx, func(tx *sqlx.Tx) error {
@@ -210,11 +214,10 @@ func (s *Store) customers(ctx context.Context, query string, asOf *time.Time) ([
 		}
 		args := []any{s.id}
 		if asOf != nil {
-			zone, err := s.localZone(ctx, tx)
-			if err != nil {
+			if err := s.localDays(ctx, tx); err != nil {
 				return err
 			}
-			args = append(args, *asOf, zone)
+			args = append(args, *asOf)
 		}
 		rows, err := tx.QueryContext(ctx, query, args...)
 		if err != nil {
