@@ -14,7 +14,7 @@ import (
 // EnsureOptions say how missing binaries may be had.
 type EnsureOptions struct {
 	DataDir    string
-	BaseURL    string       // of the downloads; empty: DefaultBaseURL
+	BaseURL    string       // of a mirror of the downloads; empty: where they are published
 	NoPackages bool         // leave the system's package manager alone
 	Out        io.Writer    // what the package manager says; nil: nowhere
 	Log        *slog.Logger // nil: silent
