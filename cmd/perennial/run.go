@@ -107,6 +107,7 @@ func (a *app) daemon(ctx context.Context) error {
 	a.log.Info("daemon runs", "stores", len(a.selected()), "version", version)
 	notify(daemon.SdNotifyReady)
 	go watchdog(ctx, a.db.Ping)
+	go a.revive(work)
 	var failed error
 	select {
 	case <-ctx.Done():
