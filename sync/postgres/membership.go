@@ -100,6 +100,11 @@ func (w memberWriter) saveMembers(ctx context.Context) (analysis.Saved, error) {
 	if err := w.stage(ctx); err != nil {
 		return saved, err
 	}
+	if len(w.result.Members)+len(w.result.Left) > crowd {
+		if err := nestedLoops(ctx, w.tx, false); err != nil {
+			return saved, err
+		}
+	}
 	err := w.tx.QueryRowContext(ctx, `
 		SELECT count(*) FILTER (WHERE s.person_id IS NULL AND n.segment IS NOT NULL),
 			count(*) FILTER (WHERE s.segment <> n.segment),

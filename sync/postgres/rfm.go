@@ -59,6 +59,18 @@ func wideMemory(ctx context.Context, tx *sqlx.Tx) error {
 	return nil
 }
 
+// crowd is from how many people on whole tables are joined rather than single rows looked up.
+const crowd = 50_000
+
+// nestedLoops lets the planner look up single rows, or keeps it from that in one transaction: where a table that is about
+// to be filled looks empty to it, it would compare everybody with everybody.
+func nestedLoops(ctx context.Context, tx *sqlx.Tx, on bool) error {
+	if _, err := tx.ExecContext(ctx, `SELECT set_config('enable_nestloop', $1::boolean::text, true)`, on); err != nil {
+		return fmt.Errorf("planner setting: %w", err)
+	}
+	return nil
+}
+
 // aggregates returns the query that sums up people as of $2 in a transaction with local days, those in the table due only,
 // where it is given. An order that brought money, all of which was given back, does not count as an order, though its
 // amounts do, so that they cancel out.
@@ -125,20 +137,22 @@ func (s *Store) Refresh(ctx context.Context, asOf time.Time, full bool) (int, er
 			return err
 		}
 		if full {
-			// Where person_stats looks empty to the planner, it would compare everybody with everybody.
-			if _, err := tx.ExecContext(ctx, `SET LOCAL enable_nestloop = off`); err != nil {
-				return fmt.Errorf("aggregates: %w", err)
+			if err := nestedLoops(ctx, tx, false); err != nil {
+				return err
 			}
 			if err := tx.GetContext(ctx, &people, refresh(""), s.id, asOf); err != nil {
 				return fmt.Errorf("aggregates: %w", err)
 			}
-			if _, err := tx.ExecContext(ctx, `SET LOCAL enable_nestloop = on`); err != nil {
-				return fmt.Errorf("aggregates: %w", err)
+			if err := nestedLoops(ctx, tx, true); err != nil {
+				return err
 			}
 			return s.untouch(ctx, tx, asOf)
 		}
 		var err error
 		if people, err = s.refreshTouched(ctx, tx, asOf); err != nil {
+			return err
+		}
+		if err := nestedLoops(ctx, tx, true); err != nil {
 			return err
 		}
 		return s.untouch(ctx, tx, asOf)
@@ -163,6 +177,11 @@ func (s *Store) refreshTouched(ctx context.Context, tx *sqlx.Tx, asOf time.Time)
 	}
 	if people == 0 {
 		return 0, nil
+	}
+	if people > crowd {
+		if err := nestedLoops(ctx, tx, false); err != nil {
+			return 0, err
+		}
 	}
 	if err := tx.GetContext(ctx, &found, refresh("due"), s.id, asOf); err != nil {
 		return 0, fmt.Errorf("aggregates: %w", err)
