@@ -1,71 +1,133 @@
 #!/usr/bin/env bash
 # make demo: an invented shop and e-mail platform, and the unchanged daemon against them with a private PostgreSQL.
-# DEMO_EXIT=1 stops after the report, with its status.
+#
+# DEMO_EXIT=1           stop after the report, with its status
+# DEMO_CUSTOMERS=2000   people in the invented shop
+# PERENNIAL_DEMO_DIR    where everything is kept while the demo runs, instead of a temporary directory
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-base="${PERENNIAL_DEMO_DIR:-${TMPDIR:-/var/tmp}/perennial-demo-$(id -u)}"
-mkdir -p "$base"
-chmod 755 "$base" # as root the database runs under another account, which must get here
+# Everybody may pass through a directory and those above it. As root the database runs under another account, which has to.
+open_to_all() {
+  local dir="$1"
+  while [ "$dir" != / ]; do
+    case "$(ls -ld "$dir")" in d????????[xt]*) ;; *) return 1 ;; esac
+    dir="$(dirname "$dir")"
+  done
+}
 
-# What an earlier demo left behind (it may have been killed) is taken away; one that still runs is left alone.
-for old in "$base"/*/; do
-  [ -f "$old/pid" ] || continue
-  kill -0 "$(cat "$old/pid")" 2>/dev/null && continue
-  bin/perennial postgres stop --data-dir "$old/data" >/dev/null 2>&1 || true
-  [ -f "$old/shopsim.pid" ] && kill "$(cat "$old/shopsim.pid")" 2>/dev/null || true
-  rm -rf "$old"
+# Prints the directory of all demos of this user.
+find_base() {
+  local dir
+  if [ -n "${PERENNIAL_DEMO_DIR:-}" ]; then
+    mkdir -p "$PERENNIAL_DEMO_DIR" && (cd "$PERENNIAL_DEMO_DIR" && pwd)
+    return
+  fi
+  for dir in "${TMPDIR:-/var/tmp}" /var/tmp /tmp; do
+    dir="$(cd "$dir" 2>/dev/null && pwd -P)" && [ -w "$dir" ] || continue
+    [ "$(id -u)" != 0 ] || open_to_all "$dir" || continue
+    dir="$dir/perennial-demo-$(id -u)"
+    mkdir -p "$dir" && [ -O "$dir" ] || continue
+    chmod 755 "$dir"
+    echo "$dir"
+    return
+  done
+  echo "demo: no temporary directory is writable; name one with PERENNIAL_DEMO_DIR" >&2
+  return 1
+}
+
+# Whether process $1 runs and has $2 in its command line. The number alone may have gone to somebody else's process.
+runs() {
+  case "$(ps -o args= -ww -p "$1" 2>/dev/null || tr '\0' ' ' < "/proc/$1/cmdline" 2>/dev/null)" in
+    *"$2"*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# Ends what runs in a demo's directory and takes the directory away.
+clear_away() {
+  local dir="$1" name pid
+  for name in daemon shopsim; do
+    pid="$(cat "$dir/$name.pid" 2>/dev/null)" || continue
+    runs "$pid" "$dir/" || continue
+    kill "$pid" 2>/dev/null || continue
+    for _ in $(seq 1 200); do
+      runs "$pid" "$dir/" || break
+      sleep 0.1
+    done
+  done
+  [ ! -d "$dir/data" ] || bin/perennial postgres stop --data-dir "$dir/data" >/dev/null 2>&1 || true
+  rm -rf "$dir"
+}
+
+# Runs a command under a pid file, in the foreground, so that Ctrl-C reaches it.
+# shellcheck disable=SC2016
+with_pid() { sh -c 'echo $$ > "$1"; shift; exec "$@"' sh "$@"; }
+
+base="$(find_base)"
+for old in "$base"/*/; do # an earlier demo may have been killed; one that still runs is left alone
+  old="${old%/}"
+  [ -f "$old/lock" ] || continue
+  runs "$(cat "$old/lock")" demo.sh && continue
+  clear_away "$old"
 done
 
 work="$base/$$"
-mkdir -p "$work"
+rm -rf "$work"
+mkdir "$work"
 chmod 755 "$work"
-echo $$ > "$work/pid"
-shopsim=""
-cleanup() {
-  [ -n "$shopsim" ] && kill "$shopsim" 2>/dev/null || true
-  bin/perennial postgres stop --data-dir "$work/data" >/dev/null 2>&1 || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
+echo $$ > "$work/lock"
+trap 'trap "" INT TERM HUP; clear_away "$work"' EXIT
+trap 'exit 130' INT TERM HUP
 
-bin/perennial postgres ensure
+found="$(bin/perennial postgres ensure)" # "PostgreSQL 17 in /some/where/bin"
+echo "$found"
+export PATH="${found#* in }:$PATH" # a downloaded copy is in the user's own data directory, not in the demo's
 
-echo "Starting an invented shop: about 2,000 customers and 6,000 orders over two years."
-bin/shopsim --ready-file "$work/ready" > "$work/shopsim.log" 2>&1 &
+customers="${DEMO_CUSTOMERS:-2000}"
+echo "Starting an invented shop: $customers people and about three purchases each, over two years."
+bin/shopsim --customers "$customers" --ready-file "$work/ready" > "$work/shopsim.log" 2>&1 &
 shopsim=$!
 echo "$shopsim" > "$work/shopsim.pid"
 for _ in $(seq 1 300); do
-  [ -s "$work/ready" ] && break
+  [ ! -s "$work/ready" ] || break
   kill -0 "$shopsim" 2>/dev/null || { cat "$work/shopsim.log" >&2; exit 1; }
   sleep 0.1
 done
-[ -s "$work/ready" ] || { echo "the invented shop did not start within 30 seconds; see $work/shopsim.log" >&2; exit 1; }
+[ -s "$work/ready" ] || { echo "demo: the invented shop did not start within 30 seconds" >&2; cat "$work/shopsim.log" >&2; exit 1; }
 # shellcheck disable=SC1091
 . "$work/ready"
 
-export DEMO_CONSUMER_KEY="$WOOCOMMERCE_KEY" DEMO_CONSUMER_SECRET="$WOOCOMMERCE_SECRET" DEMO_LISTMONK_TOKEN="$LISTMONK_TOKEN"
-bin/perennial --config "$work/perennial.toml" init --yes \
+# The keys go to files, so that the commands named below work in any terminal.
+(umask 077 && printf '%s' "$WOOCOMMERCE_KEY" > "$work/key" && printf '%s' "$WOOCOMMERCE_SECRET" > "$work/secret" &&
+  printf '%s' "$LISTMONK_TOKEN" > "$work/token")
+config="$work/perennial.toml"
+echo
+echo "perennial init: what it asks, answered by flags."
+bin/perennial --config "$config" init --yes \
   --kind woocommerce --name demo --set url="$WOOCOMMERCE_URL" \
-  --set consumer_key_env=DEMO_CONSUMER_KEY --set consumer_secret_env=DEMO_CONSUMER_SECRET \
+  --set consumer_key_file="$work/key" --set consumer_secret_file="$work/secret" \
   --consent platform --tags --data-dir "$work/data" --health "" \
   --destination listmonk --destination-set url="$LISTMONK_URL" \
-  --destination-set username="$LISTMONK_USER" --destination-set token_env=DEMO_LISTMONK_TOKEN
+  --destination-set username="$LISTMONK_USER" --destination-set token_file="$work/token"
 
 echo
-echo "The daemon's first night: read the shop, work out the segments, push tags and audiences."
-bin/perennial --config "$work/perennial.toml" run --once
+echo "perennial run --once: the first night. Read the shop, work out the segments, push tags and audiences."
+with_pid "$work/daemon.pid" bin/perennial --config "$config" run --once
 echo
 status=0
-bin/perennial --config "$work/perennial.toml" report || status=$?
+bin/perennial --config "$config" report || status=$?
 if [ -n "${DEMO_EXIT:-}" ]; then
   exit "$status"
 fi
 
+person="$(bin/perennial --config "$config" export | awk -F, '$12 == "champions" { print $3; exit }')"
+command="bin/perennial --config $(printf '%q' "$config")"
 echo
-echo "The daemon stays and runs every night at 03:00 of the shop's time. In another terminal, try:"
-echo "  bin/perennial --config $work/perennial.toml status"
-echo "  bin/perennial --config $work/perennial.toml segments"
+echo "The daemon stays and runs every night at 03:00 of the shop's time. In another terminal, in $PWD, try:"
+echo "  $command status"
+echo "  $command segments"
+[ -z "$person" ] || echo "  $command explain $person"
 echo "Ctrl-C ends the demo and takes everything away."
-bin/perennial --config "$work/perennial.toml" run
+trap 'exit 0' INT TERM HUP
+with_pid "$work/daemon.pid" bin/perennial --config "$config" run

@@ -84,7 +84,8 @@ func dayOf(day sql.NullTime) time.Time {
 	return day.Time.UTC()
 }
 
-// personOrders reads every order of the person and why it does or does not count. Total and Refunded are in the order's
+// personOrders reads every order of the person and why it does or does not count, in few words: they share a line of a
+// terminal with the status itself. Total and Refunded are in the order's
 // own currency, Net is in that of the store.
 func (s *Store) personOrders(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
 	var rows []struct {
@@ -103,9 +104,9 @@ func (s *Store) personOrders(ctx context.Context, tx *sqlx.Tx, p *report.Person)
 			CASE WHEN o.deleted_at IS NOT NULL THEN 'gone from the shop'
 				WHEN o.test THEN 'a test order'
 				WHEN NOT o.complete THEN 'not read to the end yet'
-				WHEN o.rate IS NULL THEN 'no rate is known for ' || o.currency
-				WHEN s.policy->'statuses'->>o.status IS NULL THEN 'the status "' || o.status || '" is not known'
-				WHEN NOT o.counted THEN 'the status "' || o.status || '" is not a purchase'
+				WHEN o.rate IS NULL THEN 'no rate for ' || o.currency
+				WHEN s.policy->'statuses'->>o.status IS NULL THEN 'unknown status'
+				WHEN NOT o.counted THEN 'its status'
 				WHEN o.gross > 0 AND r.net >= o.gross THEN 'refunded in full'
 				ELSE '' END AS why
 		FROM orders o JOIN stores s USING (store_id)

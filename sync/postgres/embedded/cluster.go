@@ -228,7 +228,7 @@ func (c *Cluster) start(ctx context.Context) error {
 		}
 	}
 	c.socketDir = socketDir
-	c.log.Info("private database started", "dir", c.dataDir, "version", c.binaries.Major)
+	c.log.Debug("private database started", "dir", c.dataDir, "version", c.binaries.Major)
 	return nil
 }
 
@@ -243,7 +243,7 @@ func (c *Cluster) stop(ctx context.Context) error {
 	defer cancel()
 	err = run(c.tool(limited, "pg_ctl", "stop", "-D", cluster, "-m", "fast", "-w", "-t", "60"), "server stop")
 	if err == nil {
-		c.log.Info("private database stopped", "dir", c.dataDir)
+		c.log.Debug("private database stopped", "dir", c.dataDir)
 		return nil
 	}
 	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
