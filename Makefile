@@ -19,13 +19,13 @@ demo: build ## Try it: an invented shop, an e-mail platform and the daemon again
 	@CGO_ENABLED=0 go build -trimpath -o bin/shopsim ./cmd/shopsim
 	@deploy/demo.sh
 
+# Tests run on the PostgreSQL whose folder PERENNIAL_TEST_POSTGRES names; by default on this machine's, installed where it is
+# missing.
 test: build ## Run every test
-	@$(BIN) postgres ensure --quiet
-	go test ./...
+	@dir="$${PERENNIAL_TEST_POSTGRES:-$$($(BIN) postgres ensure --dir)}" && PERENNIAL_TEST_POSTGRES="$$dir" go test ./...
 
-race: build ## Run every test with the race detector
-	@$(BIN) postgres ensure --quiet
-	go test -race ./...
+race: build ## Run the tests with the race detector, the long ones shortened
+	@dir="$${PERENNIAL_TEST_POSTGRES:-$$($(BIN) postgres ensure --dir)}" && PERENNIAL_TEST_POSTGRES="$$dir" go test -race -short ./...
 
 check: format vet lint test ## What has to pass before a change lands
 

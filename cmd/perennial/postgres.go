@@ -12,14 +12,14 @@ import (
 
 // newPostgres is for scripts: it sees to the binaries and the private cluster.
 func newPostgres(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "postgres", Short: "See to the private database", Hidden: true}
+	cmd := &cobra.Command{Use: "postgres", Short: "See to the private database", Hidden: true, Args: subcommand, RunE: help}
 	cmd.AddCommand(newPostgresEnsure(g), newPostgresStop(g))
 	return cmd
 }
 
 func newPostgresEnsure(g *globals) *cobra.Command {
 	var dataDir string
-	var noPackages bool
+	var noPackages, onlyDir bool
 	cmd := &cobra.Command{
 		Use:   "ensure",
 		Short: "Find the PostgreSQL binaries, or install them",
@@ -38,13 +38,17 @@ func newPostgresEnsure(g *globals) *cobra.Command {
 			if err != nil {
 				return databaseFailure("PostgreSQL binaries", err)
 			}
-			if !g.quiet {
+			switch {
+			case onlyDir:
+				g.printf("%s\n", found.Dir)
+			case !g.quiet:
 				g.printf("PostgreSQL %d in %s\n", found.Major, found.Dir)
 			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&dataDir, "data-dir", "", "the data `directory` that holds a downloaded copy")
+	cmd.Flags().BoolVar(&onlyDir, "dir", false, "print the folder alone, for scripts")
 	cmd.Flags().BoolVar(&noPackages, "no-packages", false, "leave the system's package manager alone")
 	return cmd
 }

@@ -132,6 +132,9 @@ func (c *cluster) run(program string, arguments ...string) error {
 
 // findBinaries returns the folder with PostgreSQL's programs: the one in PATH, else the newest installed.
 func findBinaries() (string, error) {
+	if dir := os.Getenv(binariesDir); dir != "" {
+		return dir, nil
+	}
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			return filepath.Dir(path), nil

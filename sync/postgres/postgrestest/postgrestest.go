@@ -27,6 +27,10 @@ import (
 // databaseURL names the environment variable with the URL of a server on which databases may be made.
 const databaseURL = "PERENNIAL_TEST_DATABASE_URL"
 
+// binariesDir names the environment variable with the folder of initdb and pg_ctl, so that the tests can be run on another
+// version than this machine's own.
+const binariesDir = "PERENNIAL_TEST_POSTGRES"
+
 // New opens a fresh database with the whole schema; it is closed and dropped when the test ends.
 func New(t testing.TB) *postgres.DB {
 	t.Helper()
