@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/pelletier/go-toml/v2"
@@ -37,7 +38,7 @@ func Find(getenv func(string) string) (string, error) {
 			return "", fmt.Errorf("configuration: %w", err)
 		}
 	}
-	return "", fmt.Errorf("configuration: none of %q is there; `perennial init` writes one, --config names another place", places)
+	return "", fmt.Errorf("configuration: there is none (looked for %s); `perennial init` writes one, --config names another place", strings.Join(places, ", "))
 }
 
 // Load reads and checks a configuration file. Values come from the file, from PERENNIAL_... for the settings that belong

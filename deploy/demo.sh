@@ -38,7 +38,7 @@ find_base() {
 
 # Whether process $1 runs and has $2 in its command line. The number alone may have gone to somebody else's process.
 runs() {
-  case "$(ps -o args= -ww -p "$1" 2>/dev/null || tr '\0' ' ' < "/proc/$1/cmdline" 2>/dev/null)" in
+  case "$({ ps -o args= -ww -p "$1" || tr '\0' ' ' < "/proc/$1/cmdline"; } 2>/dev/null)" in
     *"$2"*) return 0 ;;
     *) return 1 ;;
   esac
@@ -121,7 +121,7 @@ if [ -n "${DEMO_EXIT:-}" ]; then
   exit "$status"
 fi
 
-person="$(bin/perennial --config "$config" export | awk -F, '$12 == "champions" { print $3; exit }')"
+person="$(bin/perennial --config "$config" export | awk -F, '$12 == "champions" && !seen { print $3; seen = 1 }')"
 command="bin/perennial --config $(printf '%q' "$config")"
 echo
 echo "The daemon stays and runs every night at 03:00 of the shop's time. In another terminal, in $PWD, try:"

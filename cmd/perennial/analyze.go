@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,9 @@ func newAnalyze(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asOf == "" {
 				return g.writing(cmd.Context(), func(ctx context.Context, s *shop) error { return s.analyzeStep(ctx, full) })
+			}
+			if _, err := time.Parse(time.DateOnly, asOf); err != nil {
+				return fail(exitUsage, fmt.Sprintf("flag --as-of: %q is no day", asOf), "give a day such as 2026-11-22", nil)
 			}
 			return g.reading(cmd.Context(), func(ctx context.Context, s *shop) error { return s.analyzePast(ctx, asOf) })
 		},
@@ -62,7 +66,7 @@ func (s *shop) analyzePast(ctx context.Context, asOf string) error {
 	}
 	at, err := time.ParseInLocation(time.DateOnly, asOf, loc)
 	if err != nil {
-		return fail(exitUsage, "flag --as-of", "give a day such as 2026-11-22", err)
+		return fmt.Errorf("flag --as-of: %w", err)
 	}
 	if at.After(s.app.now()) {
 		return fail(exitUsage, "flag --as-of: "+asOf+" lies in the future", "give a past day", nil)

@@ -37,16 +37,16 @@ func (g *globals) load() (config.Config, error) {
 	if path == "" {
 		found, err := config.Find(g.getenv)
 		if err != nil {
-			return config.Config{}, fail(exitUsage, "configuration", "run perennial init, or name the file with --config", err)
+			return config.Config{}, fail(exitUsage, err.Error(), "", nil)
 		}
 		path = found
 	}
 	cfg, err := config.Load(path, g.getenv)
 	if errors.Is(err, fs.ErrNotExist) {
-		return config.Config{}, fail(exitUsage, "configuration", "run perennial init, or name the file with --config", err)
+		return config.Config{}, fail(exitUsage, "configuration: "+path+" is not there", "perennial init writes one; --config names another place", nil)
 	}
 	if err != nil {
-		return config.Config{}, fail(exitUsage, "configuration", "", err)
+		return config.Config{}, fail(exitUsage, "the configuration cannot be used", "", err)
 	}
 	for _, name := range g.stores {
 		if !slices.ContainsFunc(cfg.Stores, func(s config.Store) bool { return s.Name == name }) {

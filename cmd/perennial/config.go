@@ -7,7 +7,7 @@ import (
 )
 
 func newConfig(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Show the configuration"}
+	cmd := &cobra.Command{Use: "config", Short: "Show the configuration", Args: subcommand, RunE: help}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "show",
 		Short: "Print the configuration as it is understood, secrets masked",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +42,7 @@ func newExplain(g *globals) *cobra.Command {
 func (g *globals) people(ctx context.Context, address string) ([]report.Explanation, error) {
 	email := commerce.Email(address)
 	if email == "" {
-		return nil, fail(exitUsage, "command line: not an e-mail address", "give an address such as ann@shop.example", nil)
+		return nil, fail(exitUsage, fmt.Sprintf("command line: %q is not an e-mail address", address), "give an address such as ann@shop.example", nil)
 	}
 	var found []report.Explanation
 	err := g.reading(ctx, func(ctx context.Context, s *shop) error {

@@ -18,7 +18,7 @@ func newExport(g *globals) *cobra.Command {
 		Short: "Print every customer's figures as CSV, or all that is known of one person as JSON",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return oneArg("EMAIL")(cmd, args)
+				return fail(exitUsage, "command line: export takes one EMAIL, or none for everybody", cmd.CommandPath()+" --help", nil)
 			}
 			return nil
 		},

@@ -22,7 +22,7 @@ func newForget(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			email := commerce.Email(args[0])
 			if email == "" {
-				return fail(exitUsage, "command line: not an e-mail address", "perennial forget EMAIL", nil)
+				return fail(exitUsage, fmt.Sprintf("command line: %q is not an e-mail address", args[0]), "perennial forget EMAIL", nil)
 			}
 			return g.writing(cmd.Context(), func(ctx context.Context, s *shop) error { return s.forget(ctx, email) })
 		},

@@ -114,7 +114,7 @@ func pairs(flag string, list []string) (map[string]string, error) {
 	for _, item := range list {
 		key, value, ok := strings.Cut(item, "=")
 		if !ok || key == "" {
-			return nil, fail(exitUsage, "flag "+flag, "write it as "+flag+" key=value", nil)
+			return nil, fail(exitUsage, "flag "+flag+": it holds no key and value", "write it as "+flag+" key=value", nil)
 		}
 		settings[strings.ToLower(key)] = value
 	}
@@ -126,7 +126,7 @@ func pairs(flag string, list []string) (map[string]string, error) {
 func draft(a answers) (config.Config, error) {
 	factory, ok := all.Find(a.kind)
 	if !ok || !isSource(factory) {
-		return config.Config{}, fail(exitUsage, fmt.Sprintf("flag --kind: %q", a.kind), "known kinds of shop: "+kinds(isSource), nil)
+		return config.Config{}, fail(exitUsage, unknownKind("--kind", a.kind), "known kinds of shop: "+kinds(isSource), nil)
 	}
 	if a.name == "" {
 		a.name = a.kind
@@ -139,7 +139,7 @@ func draft(a answers) (config.Config, error) {
 	if a.destination != "" {
 		mailer, ok := all.Find(a.destination)
 		if !ok || !isMailer(mailer) {
-			return config.Config{}, fail(exitUsage, fmt.Sprintf("flag --destination: %q", a.destination), "known kinds: "+kinds(isMailer), nil)
+			return config.Config{}, fail(exitUsage, unknownKind("--destination", a.destination), "known kinds of e-mail platform: "+kinds(isMailer), nil)
 		}
 		store.Destinations = []config.Destination{{Name: a.destination, Kind: a.destination, Settings: asSettings(a.destSet)}}
 	}
@@ -150,6 +150,14 @@ func draft(a answers) (config.Config, error) {
 		Log:      config.Log{Level: "info", Format: "text"},
 		Stores:   []config.Store{store},
 	}, nil
+}
+
+// unknownKind says what is wrong with the kind that a flag gives.
+func unknownKind(flag, kind string) string {
+	if kind == "" {
+		return "flag " + flag + " is missing"
+	}
+	return fmt.Sprintf("flag %s: nothing is called %q", flag, kind)
 }
 
 // asSettings types what was given as text, so that a number or a yes is one in the file too.

@@ -25,7 +25,7 @@ func (g *globals) tryOut(ctx context.Context, drafted config.Config) error {
 	}
 	cfg, err := config.Load(path, g.getenv)
 	if err != nil {
-		return fail(exitUsage, "configuration", "", err)
+		return fail(exitUsage, "nothing was written", "", err)
 	}
 	c := &checklist{g: g}
 	for _, store := range cfg.Stores {

@@ -40,10 +40,14 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 	return explainFailure(s.err, err)
 }
 
-// signalContext is cancelled by the first SIGINT or SIGTERM, so that work in hand is finished or rolled back. The second
-// signal ends the process at once: everything is safe against kill -9 anyway.
+// signalContext is cancelled by the first SIGINT or SIGTERM, or by a terminal that is closed, so that work in hand is
+// finished or rolled back. The second signal ends the process at once: everything is safe against kill -9 anyway.
 func signalContext() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it, and means that
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	go func() {
 		<-ctx.Done()
 		stop() // from here on a signal has its default effect

@@ -80,7 +80,6 @@ func (p *progress) draw(name string, done, total int) {
 			progressbar.OptionShowCount(),
 			progressbar.OptionSetPredictTime(true),
 			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionShowTotalBytes(false),
 		)
 	}
 	if total > 0 && p.bar.GetMax64() != int64(total) {

@@ -20,7 +20,7 @@ func newPurge(g *globals) *cobra.Command {
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !yes {
-				return fail(exitUsage, "purge takes back every tag and audience that Perennial added", "perennial purge --yes", nil)
+				return fail(exitUsage, "purge takes back every tag and audience that Perennial added; nothing was done yet", "if that is wanted: perennial purge --yes", nil)
 			}
 			return g.writing(cmd.Context(), func(ctx context.Context, s *shop) error { return s.purge(ctx, only) })
 		},

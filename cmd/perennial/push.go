@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -138,6 +139,9 @@ func (s *shop) target(cfg config.Destination, factory connectors.Factory, flags 
 
 // pushStep pushes to every destination of the shop; trouble at one leaves the others alone.
 func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
+	if err := known(flags.confirm); err != nil {
+		return err
+	}
 	receivers, err := s.receivers(flags)
 	if err != nil {
 		return err
@@ -163,6 +167,18 @@ func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
 		}
 		return counts, errors.Join(failures...)
 	})
+}
+
+// known refuses to confirm what is no audience: the push would go on without a word and be held again.
+func known(audiences []string) error {
+	for _, name := range audiences {
+		if !slices.ContainsFunc(segment.Definitions(), func(d segment.Definition) bool {
+			return name == d.ID || strings.EqualFold(name, d.Name)
+		}) {
+			return fail(exitUsage, fmt.Sprintf("flag --confirm: no audience is called %q", name), "perennial segments lists them", nil)
+		}
+	}
+	return nil
 }
 
 // push brings one destination to the desired state and adds up what it did.

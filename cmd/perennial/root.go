@@ -29,7 +29,10 @@ func newRoot(s streams, now func() time.Time) *cobra.Command {
 		Use:   "perennial",
 		Short: "Know what every customer is worth, and nurture the right ones",
 		Long: "Perennial reads your shop every night, works out what each customer is worth and where each is heading,\n" +
-			"and writes that back as tags in the shop and audiences in your e-mail platform.",
+			"and writes that back as tags in the shop and audiences in your e-mail platform.\n\n" +
+			"Begin with perennial init, which asks for the shop and its keys. Then perennial check, and perennial run.",
+		Args:          subcommand,
+		RunE:          help,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -46,15 +49,41 @@ func newRoot(s streams, now func() time.Time) *cobra.Command {
 	flags.BoolVarP(&g.quiet, "quiet", "q", false, "no progress, log warnings only")
 	flags.StringVar(&moment, "now", "", "pretend that the clock shows this `moment` (RFC 3339)")
 	_ = flags.MarkHidden("now") // the flag exists: it was made two lines above
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return fail(exitUsage, "command line", "perennial --help lists the commands and their flags", err)
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fail(exitUsage, "command line", cmd.CommandPath()+" --help lists the flags", err)
 	})
-	root.AddCommand(
-		newInit(g), newCheck(g), newRun(g), newSync(g), newResync(g), newAnalyze(g), newPush(g), newSegments(g),
-		newExplain(g), newReport(g), newExport(g), newForget(g), newPurge(g), newStatus(g), newConfig(g), newMigrate(g),
-		newVersion(g), newPostgres(g),
-	)
+	addGroup(root, "Begin:", newInit(g), newCheck(g), newRun(g))
+	addGroup(root, "Look:", newReport(g), newStatus(g), newSegments(g), newExplain(g), newExport(g), newConfig(g))
+	addGroup(root, "Single steps of a night:", newSync(g), newAnalyze(g), newPush(g), newResync(g))
+	addGroup(root, "Take back:", newForget(g), newPurge(g))
+	root.AddCommand(newMigrate(g), newVersion(g), newPostgres(g))
 	return root
+}
+
+// addGroup adds commands under a heading of the help page.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	group := &cobra.Group{ID: title, Title: title}
+	root.AddGroup(group)
+	for _, command := range commands {
+		command.GroupID = group.ID
+		root.AddCommand(command)
+	}
+}
+
+// help is what a command does that has nothing but subcommands.
+func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// subcommand refuses what is no command, and names those that were perhaps meant.
+func subcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	remedy := cmd.CommandPath() + " --help lists the commands"
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		remedy = "perhaps " + strings.Join(near, " or ") + "; " + remedy
+	}
+	return fail(exitUsage, fmt.Sprintf("command line: %s has no command %q", cmd.CommandPath(), args[0]), remedy, nil)
 }
 
 // setNow replaces the clock by one that starts at the given moment and runs on, for tests that live through several
@@ -65,7 +94,7 @@ func (g *globals) setNow(moment string) error {
 	}
 	start, err := time.Parse(time.RFC3339, moment)
 	if err != nil {
-		return fail(exitUsage, "flag --now", "give a moment such as 2026-11-22T03:00:00Z", err)
+		return fail(exitUsage, fmt.Sprintf("flag --now: %q is no moment", moment), "give a moment such as 2026-11-22T03:00:00Z", nil)
 	}
 	wall, began := g.now, g.now()
 	g.now = func() time.Time { return start.Add(wall().Sub(began)) }
@@ -99,7 +128,7 @@ func (g *globals) printf(format string, args ...any) {
 // noArgs refuses arguments with words instead of cobra's.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fail(exitUsage, fmt.Sprintf("command line: %s takes no argument, got %q", cmd.Name(), args[0]), "perennial "+cmd.Name()+" --help", nil)
+		return fail(exitUsage, fmt.Sprintf("command line: %s takes no argument, got %q", cmd.Name(), args[0]), cmd.CommandPath()+" --help says what it takes", nil)
 	}
 	return nil
 }
