@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -61,14 +60,18 @@ type world struct {
 	shop    *simulator.Shop
 	woo     *woocommercetest.Server
 	mail    *listmonktest.Server
+	gate    *gate // before both of them
 	wooURL  string
 	mailURL string
 	dbURL   string
 	db      *sql.DB
+	tables  []string // of the database
 	dir     string
 	bin     string
+	env     []string     // beside the usual, for the binary
 	output  bytes.Buffer // everything the binary ever printed
 	before  *memory      // what stood when the invariants were last checked
+	erased  erased       // who was forgotten
 }
 
 // newWorld makes a shop with this many customers and about three times as many orders.
@@ -76,16 +79,18 @@ func newWorld(t *testing.T, customers int, seed uint64) *world {
 	t.Helper()
 	bin, err := binary()
 	require.NoError(t, err)
-	w := &world{t: t, bin: bin, dir: t.TempDir(), dbURL: postgrestest.URL(t)}
+	w := &world{t: t, bin: bin, dir: t.TempDir(), dbURL: postgrestest.URL(t), gate: &gate{}}
 	w.db = postgrestest.SQL(t, w.dbURL)
+	w.tables = w.query(`SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1`)
 	w.shop = simulator.New(simulator.Options{Seed: seed, Customers: customers})
 	w.woo = woocommercetest.New(w.shop, woocommercetest.Options{Keys: []woocommercetest.Key{
 		{ConsumerKey: canaryKey, ConsumerSecret: canarySecret, Permissions: "read_write"},
 	}})
 	w.mail = listmonktest.New(w.shop, listmonktest.Options{Token: canaryToken})
-	woo, mail := w.woo.Start(), httptest.NewServer(w.mail)
+	woo, mail := httptest.NewServer(w.gate.before(w.woo)), httptest.NewServer(w.gate.before(w.mail))
 	t.Cleanup(woo.Close)
 	t.Cleanup(mail.Close)
+	w.woo.SetHome(woo.URL)
 	w.wooURL, w.mailURL = woo.URL, mail.URL
 	w.configure("")
 	w.before = w.remember()
@@ -130,6 +135,7 @@ func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.bin, append([]string{"--config", w.config(), "--now", w.shop.Now().Format(time.RFC3339)}, args...)...)
 	cmd.Env = append(os.Environ(), "FAULTTEST_DATABASE_URL="+w.dbURL, "FAULTTEST_KEY="+canaryKey,
 		"FAULTTEST_SECRET="+canarySecret, "FAULTTEST_TOKEN="+canaryToken)
+	cmd.Env = append(cmd.Env, w.env...)
 	return cmd
 }
 
@@ -141,9 +147,7 @@ func (w *world) run(args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
 	cmd := w.command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	began := time.Now()
 	err := cmd.Run()
-	w.t.Logf("perennial %s: %s", strings.Join(args, " "), time.Since(began).Round(time.Millisecond))
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
 		require.NoError(w.t, err)
 	}
@@ -164,25 +168,6 @@ func (w *world) must(args ...string) string {
 func (w *world) night() {
 	w.t.Helper()
 	w.must("run", "--once", "--quiet")
-}
-
-// killAfter starts a command and kills it -9 after a while. It reports whether the kill came before the end.
-func (w *world) killAfter(after time.Duration, args ...string) bool {
-	w.t.Helper()
-	var out bytes.Buffer
-	cmd := w.command(context.Background(), args...)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	require.NoError(w.t, cmd.Start())
-	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-	err := cmd.Wait()
-	timer.Stop()
-	w.output.Write(out.Bytes())
-	if err == nil {
-		return false
-	}
-	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	require.True(w.t, ok && status.Signaled() && status.Signal() == syscall.SIGKILL, "the run failed by itself: %s", out.String())
-	return true
 }
 
 // query returns all rows of a query as text, columns separated by "|".
