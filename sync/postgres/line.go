@@ -70,8 +70,10 @@ func refundRow(content content, store int64, f *commerce.Refund) *row {
 func (c *commit) writeChildren(ctx context.Context, added, changed []*orderSet) error {
 	var early bool // children of a new order came before it
 	ids := setIDs(added)
-	err := c.tx.GetContext(ctx, &early, `SELECT EXISTS (SELECT FROM lines WHERE store_id = $1 AND order_id = ANY($2))
-		OR EXISTS (SELECT FROM refunds WHERE store_id = $1 AND order_id = ANY($2))`, c.store, pq.Array(ids))
+	err := c.tx.GetContext(ctx, &early, `SELECT EXISTS (SELECT FROM unnest($2::text[]) AS k(id)
+			CROSS JOIN LATERAL (SELECT FROM lines WHERE store_id = $1 AND order_id = k.id LIMIT 1) l)
+		OR EXISTS (SELECT FROM unnest($2::text[]) AS k(id)
+			CROSS JOIN LATERAL (SELECT FROM refunds WHERE store_id = $1 AND order_id = k.id LIMIT 1) f)`, c.store, pq.Array(ids))
 	if err != nil {
 		return fmt.Errorf("stored lines: %w", err)
 	}
@@ -275,7 +277,7 @@ func (c *commit) looseRefunds(ctx context.Context, b commerce.Batch) error {
 			person = c.people.of(f.CustomerID, f.Email)
 		}
 		people[f.ID] = person
-		l := c.rules.refund(f, true, giftCards{})
+		l := c.rules.refund(f, worth{counted: true}, giftCards{})
 		r.derived(maybeID(person), l.counted, l.net.String(), l.whole.String())
 		rows = append(rows, r.values)
 	}

@@ -308,7 +308,7 @@ func (c *commit) finish(set *orderSet, had before) {
 		}
 	}
 	for i, f := range set.refunds {
-		l := c.rules.refund(f, w.counted, cards)
+		l := c.rules.refund(f, w, cards)
 		set.refundRows[i].derived(maybeID(set.person), l.counted, l.net.String(), l.whole.String())
 	}
 }

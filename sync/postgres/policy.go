@@ -160,9 +160,10 @@ func convert(amount, rate decimal.Decimal) decimal.Decimal {
 
 // worth is what the rules make of an order.
 type worth struct {
-	counted bool
-	rate    decimal.NullDecimal
-	gross   decimal.Decimal
+	counted  bool
+	currency string // of the order
+	rate     decimal.NullDecimal
+	gross    decimal.Decimal
 }
 
 // order says how an order counts. Orders whose set is not complete, and deleted ones, do not count.
@@ -179,9 +180,10 @@ func (r *rules) order(o *commerce.Order, complete, deleted bool) worth {
 		amount = amount.Add(o.Shipping)
 	}
 	return worth{
-		counted: complete && !deleted && !o.Test && r.policy.Statuses[o.Status],
-		rate:    decimal.NullDecimal{Decimal: rate, Valid: true},
-		gross:   convert(amount, rate),
+		counted:  complete && !deleted && !o.Test && r.policy.Statuses[o.Status],
+		currency: o.Currency,
+		rate:     decimal.NullDecimal{Decimal: rate, Valid: true},
+		gross:    convert(amount, rate),
 	}
 }
 
@@ -193,9 +195,13 @@ type loss struct {
 }
 
 // refund says what a refund takes away. What is not itemised is taken from goods. Money back for gift cards was never
-// revenue and takes nothing. orderCounts is true for a refund without an order.
-func (r *rules) refund(f *commerce.Refund, orderCounts bool, cards giftCards) loss {
-	rate, known := r.rate(f.Currency, f.At)
+// revenue and takes nothing. It is converted as its order was, so that giving everything back leaves nothing; a refund
+// without an order, for which of says only that it counts, by its own day.
+func (r *rules) refund(f *commerce.Refund, of worth, cards giftCards) loss {
+	rate, known := of.rate.Decimal, of.rate.Valid && of.currency == f.Currency
+	if !known {
+		rate, known = r.rate(f.Currency, f.At)
+	}
 	if !known {
 		return loss{}
 	}
@@ -208,7 +214,7 @@ func (r *rules) refund(f *commerce.Refund, orderCounts bool, cards giftCards) lo
 	if r.policy.IncludeShipping {
 		net = net.Add(f.Shipping)
 	}
-	return loss{counted: orderCounts, net: convert(net, rate), whole: convert(f.Amount, rate)}
+	return loss{counted: of.counted, net: convert(net, rate), whole: convert(f.Amount, rate)}
 }
 
 // giftCards are the lines of an order that bought gift cards.

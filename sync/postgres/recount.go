@@ -208,11 +208,11 @@ func recountRefunds(ctx context.Context, tx *sqlx.Tx, store int64, work refundWo
 		if f.Lines, err = decodeRefundLines(lines); err != nil {
 			return err
 		}
-		person, counts := had, f.OrderID == ""
+		person, of := had, worth{counted: f.OrderID == ""}
 		if o := work.orders[f.OrderID]; o != nil {
-			person, counts = o.person, o.was.counted
+			person, of = o.person, o.was
 		}
-		is := work.rules.refund(&f, counts, cards[f.OrderID])
+		is := work.rules.refund(&f, of, cards[f.OrderID])
 		if is.counted == was.counted && is.net.Equal(was.net) && is.whole.Equal(was.whole) && person == had {
 			continue
 		}
