@@ -86,7 +86,7 @@ func (c *commit) resolve(ctx context.Context, claims claims) error {
 	if claims.stale == nil {
 		w.claims.stale = []string{} // nil would be null, and nothing is unlike null
 	}
-	steps := []func(context.Context) error{w.readAccounts, w.readAddresses, w.settleAccounts, w.settleGuests}
+	steps := []func(context.Context) error{w.readAccounts, w.readAddresses, w.settleAccounts, w.settleGuests, w.absorb}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("people: %w", err)

@@ -1,0 +1,47 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/lib/pq"
+)
+
+// absorb lets accounts take over what the world knows of the guests whose addresses are theirs now. A guest who
+// unsubscribed stays unsubscribed as an account. What was delivered under the address is the account's from now on, unless
+// the account has something standing there under another address, which has to leave first; otherwise the guest's leaving
+// would undo the account's joining, since the platform knows both as the same subscriber.
+func (w *identity) absorb(ctx context.Context) error {
+	owners := w.owners()
+	var guests, accounts []int64
+	for _, email := range slices.Sorted(maps.Keys(w.guests)) {
+		if owner := owners[email]; owner != nil && owner.person != 0 && owner.person != w.guests[email] {
+			guests, accounts = append(guests, w.guests[email]), append(accounts, owner.person)
+		}
+	}
+	if len(guests) == 0 {
+		return nil
+	}
+	const pairs = `WITH k AS (SELECT * FROM unnest($2::bigint[], $3::bigint[]) AS k(guest, account)) `
+	// Rows of the account in which nothing stands make room for the guest's.
+	for _, statement := range []string{
+		`INSERT INTO suppressions (store_id, person_id, destination, reason, at)
+			SELECT s.store_id, k.account, s.destination, s.reason, s.at FROM k
+			JOIN suppressions s ON s.store_id = $1 AND s.person_id = k.guest ON CONFLICT DO NOTHING`,
+		`DELETE FROM deliveries d USING k JOIN deliveries g ON g.store_id = $1 AND g.person_id = k.guest AND g.hash IS NOT NULL
+			WHERE d.store_id = $1 AND d.destination = g.destination AND d.person_id = k.account AND d.hash IS NULL`,
+		`UPDATE deliveries d SET person_id = k.account FROM k
+			WHERE d.store_id = $1 AND d.person_id = k.guest AND d.hash IS NOT NULL AND NOT EXISTS (
+				SELECT FROM deliveries a WHERE a.store_id = $1 AND a.destination = d.destination AND a.person_id = k.account)`,
+		`UPDATE outbox o SET person_id = k.account FROM k
+			WHERE o.store_id = $1 AND o.person_id = k.guest AND NOT EXISTS (
+				SELECT FROM outbox a WHERE a.store_id = $1 AND a.destination = o.destination AND a.person_id = k.account)`,
+	} {
+		if _, err := w.tx.ExecContext(ctx, pairs+statement, w.store, pq.Array(guests), pq.Array(accounts)); err != nil {
+			return fmt.Errorf("guests become accounts: %w", err)
+		}
+	}
+	return nil
+}
