@@ -88,6 +88,9 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if r.Bridge, err = facts.Bridge(ctx, r.BridgeAsOf); err != nil {
 		return Report{}, fmt.Errorf("revenue bridge: %w", err)
 	}
+	if r.BridgeAsOf.Equal(r.Segments.AsOf) {
+		r.Bridge = toSegments(r.Bridge, r.Segments)
+	}
 	if r.Deliveries, err = facts.Deliveries(ctx); err != nil {
 		return Report{}, fmt.Errorf("deliveries: %w", err)
 	}
@@ -98,6 +101,25 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	r.Overview.Resources, r.Bridge, r.Deliveries = list(r.Overview.Resources), list(r.Bridge), list(r.Deliveries)
 	r.Quarantined, r.Warnings = list(r.Quarantined), list(r.Warnings)
 	return r, nil
+}
+
+// toSegments leads the bridge on from the customers to the segments: an order refunded in full is no purchase any more, and
+// whoever has no other is in no segment, though a little more or less than was paid may have been given back.
+func toSegments(bridge []BridgeLine, s Segmentation) []BridgeLine {
+	if len(bridge) == 0 || bridge[len(bridge)-1].Key != "customers" {
+		return bridge
+	}
+	last := bridge[len(bridge)-1]
+	net := decimal.Zero
+	for _, row := range s.Rows {
+		net = net.Add(row.Net)
+	}
+	if last.Orders == s.Orders && last.Amount.Equal(net) {
+		return bridge
+	}
+	return append(bridge,
+		BridgeLine{Key: "given_back", Label: "refunded in full", Orders: last.Orders - s.Orders, Amount: net.Sub(last.Amount)},
+		BridgeLine{Key: "segments", Label: "Net revenue of the segments", Orders: s.Orders, Amount: net, Sum: true})
 }
 
 // CollectSegments gathers the segments of one shop as the last analysis left them.

@@ -84,6 +84,35 @@ func day(text string) time.Time {
 	return at
 }
 
+func TestBridgeEndsAtTheSegments(t *testing.T) {
+	shop := teaShop()
+	last := report.BridgeLine{Key: "customers", Label: "Net revenue of known customers", Sum: true}
+	for _, g := range shop.snapshot.Groups {
+		last.Orders, last.Amount = last.Orders+g.Orders, last.Amount.Add(g.Net)
+	}
+	shop.bridge = append(shop.bridge, last)
+	r, err := report.Collect(context.Background(), shop, report.Options{Now: now})
+	require.NoError(t, err)
+	require.Equal(t, "customers", r.Bridge[len(r.Bridge)-1].Key, "no step where there is no difference")
+
+	given := last
+	given.Orders, given.Amount = last.Orders+3, last.Amount.Sub(amount("5"))
+	shop.bridge[len(shop.bridge)-1] = given
+	r, err = report.Collect(context.Background(), shop, report.Options{Now: now})
+	require.NoError(t, err)
+	step, sum := r.Bridge[len(r.Bridge)-2], r.Bridge[len(r.Bridge)-1]
+	require.Equal(t, "given_back", step.Key)
+	require.Equal(t, 3, step.Orders)
+	require.Equal(t, "5", step.Amount.String())
+	require.True(t, sum.Sum)
+	require.Equal(t, last.Orders, sum.Orders)
+	require.True(t, sum.Amount.Equal(last.Amount))
+
+	r, err = report.Collect(context.Background(), shop, report.Options{Now: now, AsOf: now})
+	require.NoError(t, err)
+	require.Equal(t, "customers", r.Bridge[len(r.Bridge)-1].Key, "the segments are those of another moment")
+}
+
 // teaShop is a shop with something of everything to tell.
 func teaShop() *facts {
 	groups := []report.Group{}

@@ -48,9 +48,9 @@ func (s *shop) analyzeStep(ctx context.Context, full bool) error {
 			return nil, err
 		}
 		saved := outcome.Saved
-		s.line("%d customers in %d segments as of %s: %d new, %d moved, %d left",
-			outcome.Customers, len(outcome.Result.Groups), analysis.Date(outcome.Result.Day).Format(time.DateOnly),
-			saved.Entered, saved.Moved, saved.Left)
+		s.line("%s in %s as of %s: %s new, %s moved, %s left",
+			of(outcome.Customers, "customer"), of(len(outcome.Result.Groups), "segment"),
+			analysis.Date(outcome.Result.Day).Format(time.DateOnly), count(saved.Entered), count(saved.Moved), count(saved.Left))
 		return map[string]int{
 			"customers": outcome.Customers, "refreshed": outcome.Refreshed, "entered": saved.Entered,
 			"moved": saved.Moved, "scored": saved.Scored, "left": saved.Left,

@@ -183,7 +183,7 @@ func (a *app) write(ctx context.Context, fn func(context.Context, *shop) error) 
 			return fn(ctx, s)
 		})
 		if errors.Is(err, schedule.ErrBusy) {
-			return fail(exitBusy, "shop in other hands", "wait until the daemon's run has ended (perennial status shows it), then try again", err)
+			return fail(exitBusy, "shop in other hands", "wait until the other run has ended, then try again; if it was killed, the shop is free a minute later", err)
 		}
 		return err
 	})

@@ -47,9 +47,10 @@ func (s *shop) forget(ctx context.Context, email string) error {
 		if err != nil {
 			return nil, databaseFailure("erasure", err)
 		}
-		s.line("database: %d account(s) and %d review(s) deleted, the names taken from %d order(s) and %d refund(s), %d record(s) in quarantine emptied; "+
-			"%d keyed hash(es) keep the person from coming back",
-			erased.Customers, erased.Reviews, erased.Orders, erased.Refunds, erased.Quarantined, erased.Keys)
+		s.line("database: deleted %s; took the name from %s, %s and %s; emptied %s in quarantine",
+			of(erased.Customers, "account"), of(erased.Orders, "order"), of(erased.Refunds, "refund"), of(erased.Reviews, "review"),
+			of(erased.Quarantined, "record"))
+		s.line("a keyed hash of each address and customer number keeps the person from coming back")
 		return map[string]int{"orders": erased.Orders, "accounts": erased.Customers, "reviews": erased.Reviews}, nil
 	})
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -34,7 +35,7 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 	root := newRoot(s, now)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
+	if err == nil || errors.Is(err, syscall.EPIPE) { // the reader of our output, such as head, had enough
 		return exitOK
 	}
 	return explainFailure(s.err, err)
@@ -47,6 +48,7 @@ func signalContext() (context.Context, context.CancelFunc) {
 	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it, and means that
 		signals = append(signals, syscall.SIGHUP)
 	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader who leaves must not end us in the middle of our work
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	go func() {
 		<-ctx.Done()

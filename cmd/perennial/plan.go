@@ -29,10 +29,10 @@ func total(counts map[string]int) int {
 
 // tally says in one line what a push did.
 func tally(s activation.Summary) string {
-	parts := []string{fmt.Sprintf("%d people delivered", s.Delivered)}
+	parts := []string{count(s.Delivered) + " people delivered"}
 	add := func(n int, what string) {
 		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+			parts = append(parts, count(n)+" "+what)
 		}
 	}
 	add(s.Plan.Unchanged+s.Unchanged, "already as they should be")
@@ -57,23 +57,41 @@ func byReason(counts map[string]int) string {
 	})
 	parts := make([]string, len(reasons))
 	for i, reason := range reasons {
-		parts[i] = fmt.Sprintf("%d %s", counts[reason], reason)
+		parts[i] = count(counts[reason]) + " " + reason
 	}
 	return strings.Join(parts, ", ")
 }
 
+// count writes a number with its thousands apart.
+func count(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// of writes a number and its noun.
+func of(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return count(n) + " " + noun
+}
+
 // printPlan prints what a push would do.
 func (s *shop) printPlan(destination string, plan activation.Plan) {
-	s.app.printf("%s -> %s: %d people to write, %d as they should be\n", s.cfg.Name, destination, plan.Changes, plan.Unchanged)
-	s.app.printf("  %-22s %8s %8s %8s %8s\n", "audience", "now", "join", "leave", "then")
+	s.app.printf("%s -> %s: %s people to write, %s as they should be\n", s.cfg.Name, destination, count(plan.Changes), count(plan.Unchanged))
+	const line = "  %-22s %9s %9s %9s %9s\n"
+	s.app.printf(line, "audience", "now", "join", "leave", "then")
 	for _, d := range plan.Audiences {
-		s.app.printf("  %-22s %8d %8d %8d %8d\n", d.Audience.Name, d.Before, d.Join, d.Leave, d.After)
+		s.app.printf(line, d.Audience.Name, count(d.Before), count(d.Join), count(d.Leave), count(d.After))
 	}
 	if reasons := byReason(plan.Withheld); reasons != "" {
 		s.app.printf("  left out: %s\n", reasons)
 	}
 	for _, h := range plan.Held {
-		s.app.printf("  HELD: %s would go from %d to %d; if that is right: perennial push --confirm %s\n",
-			h.Audience.Name, h.Before, h.After, h.Audience.Key)
+		s.app.printf("  HELD: %s would go from %s to %s; if that is right: perennial push --confirm %s\n",
+			h.Audience.Name, count(h.Before), count(h.After), h.Audience.Key)
 	}
 }

@@ -45,9 +45,9 @@ func (s *shop) purge(ctx context.Context, only []string) error {
 				failures = append(failures, fmt.Errorf("destination %s: %w", r.target.Destination, err))
 				continue
 			}
-			s.line("%s: taken back from %d people, %d audiences removed", r.target.Destination, purged.People, purged.Audiences)
+			s.line("%s: taken back from %s people, %s removed", r.target.Destination, count(purged.People), of(purged.Audiences, "audience"))
 			if purged.Left > 0 {
-				failures = append(failures, fail(exitUnavailable, fmt.Sprintf("destination %s: %d people were not let go; they are kept in mind", r.target.Destination, purged.Left), "run perennial purge again later", nil))
+				failures = append(failures, fail(exitUnavailable, fmt.Sprintf("destination %s: %s people were not let go; they are kept in mind", r.target.Destination, count(purged.Left)), "run perennial purge again later", nil))
 			}
 		}
 		return counts, errors.Join(failures...)

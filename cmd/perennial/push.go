@@ -40,7 +40,11 @@ func newPush(g *globals) *cobra.Command {
 			"would empty an audience, or shrink a large one by too much, stops until it is confirmed by name.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return g.writing(cmd.Context(), func(ctx context.Context, s *shop) error { return s.pushStep(ctx, flags) })
+			run := g.writing
+			if flags.dry {
+				run = g.reading
+			}
+			return run(cmd.Context(), func(ctx context.Context, s *shop) error { return s.pushStep(ctx, flags) })
 		},
 	}
 	cmd.Flags().BoolVar(&flags.dry, "dry-run", false, "print the difference, send nothing")

@@ -86,8 +86,8 @@ func (s *shop) syncStep(ctx context.Context, flags syncFlags) error {
 			"quarantined": written.Quarantined,
 		}
 		if err == nil {
-			s.line("read %d records: %d new, %d changed, %d gone, %d set aside",
-				written.Read, written.Added, written.Changed, written.Deleted, written.Quarantined)
+			s.line("read %s: %s new, %s changed, %s gone, %s set aside", of(written.Read, "record"),
+				count(written.Added), count(written.Changed), count(written.Deleted), count(written.Quarantined))
 		}
 		return counts, err
 	})
