@@ -8,6 +8,7 @@ import (
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/sync/activation"
+	"github.com/perennial-cvo/perennial/sync/ingest"
 	"github.com/perennial-cvo/perennial/sync/schedule"
 )
 
@@ -50,17 +51,19 @@ func stateOf(err error) schedule.State {
 // night is the whole nightly work of one shop: sync, analysis, weekly a look at what stands remotely, pushes. A push that the guard holds or a destination that is
 // not there does not stop the others.
 func (s *shop) night(ctx context.Context) error {
-	if err := s.syncStep(ctx, syncFlags{}); err != nil {
-		return err
+	missing := s.syncStep(ctx, syncFlags{})
+	var partial *ingest.PartialError
+	if missing != nil && !errors.As(missing, &partial) {
+		return missing
 	}
 	if err := s.analyzeStep(ctx, false); err != nil {
-		return err
+		return errors.Join(err, missing)
 	}
 	drift := s.readBackStep(ctx)
 	if drift != nil && ctx.Err() != nil {
 		return drift
 	}
-	return errors.Join(s.pushStep(ctx, pushFlags{}), drift)
+	return errors.Join(s.pushStep(ctx, pushFlags{}), drift, missing)
 }
 
 // scheduled is night in the words of the scheduler: what need not be tried again before tomorrow, and what asks for

@@ -85,7 +85,8 @@ const (
 
 // Run pulls every resource that the source offers, in its order, and commits page by page. Whatever it returns,
 // everything committed stays, and the next run goes on from there. A resource that cannot be read for want of a
-// permission does not keep the others from being read; the error comes at the end.
+// permission, or because this shop has none of it, does not keep the others from being read; the error comes at the end,
+// as a PartialError where analysis can do without what is missing.
 func Run(ctx context.Context, options Options) (Summary, error) {
 	r := &runner{Options: options.withDefaults(), warned: map[string]bool{}}
 	var failures []error
@@ -95,10 +96,12 @@ func Run(ctx context.Context, options Options) (Summary, error) {
 		if err == nil {
 			continue
 		}
-		failures = append(failures, fmt.Errorf("%s: %w", offer.Resource, err))
+		err = fmt.Errorf("%s: %w", offer.Resource, err)
 		if ctx.Err() != nil || !onlyThis(err) {
-			return r.summary, errors.Join(failures...)
+			// What stopped the run comes first: it decides when to try again.
+			return r.summary, errors.Join(append([]error{err}, failures...)...)
 		}
+		failures = append(failures, err)
 		loaded = loaded && optional(offer.Resource, err)
 	}
 	if loaded {
@@ -108,10 +111,22 @@ func Run(ctx context.Context, options Options) (Summary, error) {
 		r.summary.Loaded = true
 	}
 	if err := r.judge(); err != nil {
-		failures = append(failures, err)
+		return r.summary, errors.Join(append(failures, err)...)
+	}
+	if loaded && len(failures) > 0 {
+		return r.summary, &PartialError{Err: errors.Join(failures...)}
 	}
 	return r.summary, errors.Join(failures...)
 }
+
+// PartialError says that everything was read but resources that analysis can do without.
+type PartialError struct{ Err error }
+
+// Error says which resources, and why.
+func (e *PartialError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *PartialError) Unwrap() error { return e.Err }
 
 func (o Options) withDefaults() Options {
 	if o.Log == nil {
@@ -152,10 +167,10 @@ func onlyThis(err error) bool {
 	return e.Kind == connectors.KindCredentials && e.Permission != "" || e.Kind == connectors.KindPermanent
 }
 
-// optional reports whether the first load can be called complete without a resource that failed: the key may not read
-// it, and analysis does without.
+// optional reports whether the first load can be called complete without a resource that failed for good: the key may
+// not read it or the shop has none of it, and analysis does without.
 func optional(resource commerce.Resource, err error) bool {
-	return connectors.KindOf(err) == connectors.KindCredentials && resource != commerce.Orders && resource != commerce.Customers
+	return onlyThis(err) && resource != commerce.Orders && resource != commerce.Customers
 }
 
 type runner struct {

@@ -351,6 +351,52 @@ func TestOneResourceWithoutPermissionKeepsNoOtherFromBeingRead(t *testing.T) {
 	require.False(t, m.loaded)
 }
 
+// failing is a source whose resources fail as named; the others give one order.
+func failing(errs map[commerce.Resource]error) *script {
+	source := &script{}
+	for _, r := range []commerce.Resource{commerce.Coupons, commerce.Orders, commerce.Reviews} {
+		source.offers = append(source.offers, connectors.Offer{Resource: r, Incremental: true})
+	}
+	list := pages(orders("1"))
+	source.pull = func(r commerce.Resource, mode connectors.Mode, cursor connectors.Cursor) (connectors.Page, error) {
+		if err := errs[r]; err != nil {
+			return connectors.Page{}, err
+		}
+		return list(r, mode, cursor)
+	}
+	return source
+}
+
+func TestWhatAnalysisDoesWithoutDoesNotHoldItUp(t *testing.T) {
+	noRoute := &connectors.Error{Kind: connectors.KindPermanent, Op: "reviews page"}
+	forbidden := &connectors.Error{Kind: connectors.KindCredentials, Permission: "read", Op: "coupons page"}
+	away := &connectors.Error{Kind: connectors.KindRetry, Op: "page"}
+	for name, c := range map[string]struct {
+		errs    map[commerce.Resource]error
+		partial bool
+		kind    connectors.Kind
+	}{
+		"no reviews in this shop": {map[commerce.Resource]error{commerce.Reviews: noRoute}, true, connectors.KindPermanent},
+		"neither of two":          {map[commerce.Resource]error{commerce.Coupons: forbidden, commerce.Reviews: noRoute}, true, connectors.KindCredentials},
+		"orders forbidden":        {map[commerce.Resource]error{commerce.Orders: forbidden}, false, connectors.KindCredentials},
+		"away after a forbidden one": {
+			map[commerce.Resource]error{commerce.Coupons: forbidden, commerce.Orders: away}, false, connectors.KindRetry,
+		},
+		"reviews away for now": {map[commerce.Resource]error{commerce.Reviews: away}, false, connectors.KindRetry},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory()
+			summary, err := run(failing(c.errs), m)
+			require.Error(t, err)
+			require.Equal(t, c.kind, connectors.KindOf(err), "what may pass decides when to try again")
+			var partial *ingest.PartialError
+			require.Equal(t, c.partial, errors.As(err, &partial), err)
+			require.Equal(t, c.partial, summary.Loaded)
+			require.Equal(t, c.partial, m.loaded)
+		})
+	}
+}
+
 func TestCancelledRunStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := newMemory()
