@@ -29,6 +29,8 @@ func Resources() []Resource { return []Resource{Products, Coupons, Customers, Or
 // Shop says which shop answered: identity, currency and time zone.
 type Shop struct {
 	Identity string // stable mark of this very shop, so that a key for another shop is noticed
+	// Former are marks by which the same shop may have been known before it could give Identity.
+	Former   []string
 	Name     string // as people write it, entities decoded
 	URL      string
 	Currency string // ISO 4217, upper case

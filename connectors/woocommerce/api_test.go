@@ -175,7 +175,7 @@ func TestCheckOfAGoodShop(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, report.OK(), "%+v", report.Findings)
 	require.Equal(t, commerce.Shop{
-		Identity: "0f66761a-a60b-49c6-b2c8-f36f3f0bd4a3", Name: "Alder & Finch Test Shop", URL: "https://127.0.0.1:8443",
+		Identity: "0f66761a-a60b-49c6-b2c8-f36f3f0bd4a3", Former: []string{"127.0.0.1:8443"}, Name: "Alder & Finch Test Shop", URL: "https://127.0.0.1:8443",
 		Currency: "USD", TimeZone: "America/New_York", Platform: "WooCommerce 11.0.1",
 	}, report.Shop)
 	for _, f := range report.Findings {
@@ -242,6 +242,7 @@ func TestCheckNamesWhatIsOdd(t *testing.T) {
 		report, err := check(t, replace("system_status", `"store_id":"0f66761a-a60b-49c6-b2c8-f36f3f0bd4a3",`, ``))
 		require.NoError(t, err)
 		require.Equal(t, "127.0.0.1:8443", report.Shop.Identity)
+		require.Empty(t, report.Shop.Former)
 	})
 	t.Run("no WooCommerce", func(t *testing.T) {
 		_, err := check(t, replace("", `"wc/v3"`, `"wc/v9"`))
@@ -278,6 +279,34 @@ func TestCheckNamesWhatIsOdd(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, connectors.Problem, finding(t, report, "read customers").Level)
 		require.Contains(t, finding(t, report, "read customers").Remedy, "administrator")
+	})
+	t.Run("no reviews and no products", func(t *testing.T) {
+		report, err := check(t, func(w http.ResponseWriter, r *http.Request) bool {
+			if path := trailing(r); path != "products/reviews" && path != "products" {
+				return false
+			}
+			answerJSON(w, 404, noRouteBody)
+			return true
+		})
+		require.NoError(t, err)
+		require.Equal(t, connectors.Problem, finding(t, report, "read reviews").Level)
+		require.Equal(t, connectors.Problem, finding(t, report, "read products").Level)
+		require.Equal(t, connectors.Fine, finding(t, report, "read orders").Level)
+	})
+	t.Run("hidden from strangers", func(t *testing.T) {
+		report, err := check(t, func(w http.ResponseWriter, r *http.Request) bool {
+			if trailing(r) != "" {
+				return false
+			}
+			answerJSON(w, 401, `{"code":"rest_login_required","message":"REST API restricted to authenticated users.","data":{"status":401}}`)
+			return true
+		})
+		require.NoError(t, err)
+		require.Equal(t, connectors.Problem, finding(t, report, "site index").Level)
+		require.Contains(t, finding(t, report, "site index").Remedy, "time_zone")
+		require.Equal(t, "+00:00", report.Shop.TimeZone)
+		require.Equal(t, "https://127.0.0.1:8443", report.Shop.URL)
+		require.Equal(t, "USD", report.Shop.Currency)
 	})
 }
 

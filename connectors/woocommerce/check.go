@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -63,10 +64,16 @@ func (s *source) Check(ctx context.Context) (connectors.Report, error) {
 }
 
 // index reads the public face of the site, without the key: WordPress refuses keys outside of WooCommerce's own paths.
+// Where a security plugin hides it from strangers, what it would have told stays unknown; the shop itself may answer.
 func (a *api) index(ctx context.Context, report *connectors.Report) (wpIndex, error) {
 	const op = "site index"
 	q := url.Values{"_fields": {"name,url,home,gmt_offset,timezone_string,namespaces"}}
 	answer, err := a.http.Do(ctx, httpapi.Request{Op: op, Path: "wp-json/", Query: q, Unsigned: true})
+	if status, _ := codeOf(err); status == http.StatusUnauthorized || status == http.StatusForbidden {
+		note(report, connectors.Problem, op, "WordPress hides it from strangers, so the shop's name and time zone are unknown; days are taken for those of UTC",
+			"let everybody read /wp-json/ (a security plugin keeps it closed), or set time_zone for this store")
+		return wpIndex{}, nil
+	}
 	if err != nil {
 		return wpIndex{}, err
 	}
@@ -108,12 +115,13 @@ func (a *api) status(ctx context.Context) (systemStatus, error) {
 
 func (a *api) shop(index wpIndex, status systemStatus) commerce.Shop {
 	home := first(status.Environment.HomeURL, index.Home)
-	identity := status.Environment.StoreID.trim()
+	// Older versions have no id of their own for the shop: after an update its address is still its former mark.
+	identity, former := status.Environment.StoreID.trim(), []string{bareAddress(home)}
 	if identity == "" {
-		identity = bareAddress(home)
+		identity, former = bareAddress(home), nil
 	}
 	return commerce.Shop{
-		Identity: identity, Name: html.UnescapeString(index.Name.trim()), URL: home,
+		Identity: identity, Former: former, Name: html.UnescapeString(index.Name.trim()), URL: home,
 		Currency: strings.ToUpper(status.Settings.Currency.trim()), TimeZone: timeZone(index),
 		Platform: "WooCommerce " + status.Environment.Version.trim(),
 	}
@@ -157,9 +165,11 @@ func (s *source) judgeShop(report *connectors.Report, index wpIndex, status syst
 	} else {
 		note(report, connectors.Problem, "currency", "the shop names no currency", "set it under WooCommerce > Settings > General")
 	}
-	if index.Zone.trim() == shop.TimeZone {
+	switch {
+	case index.Namespaces == nil: // told already
+	case index.Zone.trim() == shop.TimeZone:
 		note(report, connectors.Fine, "time zone", shop.TimeZone, "")
-	} else {
+	default:
 		note(report, connectors.Notice, "time zone", "a fixed offset, "+shop.TimeZone+", which knows no summer time", "choose a city under Settings > General > Timezone in WordPress")
 	}
 	if !slices.Contains(status.Settings.Features, "cost_of_goods_sold") {
@@ -197,13 +207,13 @@ func (s *source) checkReading(ctx context.Context, report *connectors.Report) er
 	for _, l := range lists {
 		q := url.Values{"per_page": {"1"}, "_fields": {"id"}}
 		_, err := s.list(ctx, l.name+" page", l.path, q)
-		var e *connectors.Error
-		status, _ := codeOf(err)
 		switch {
 		case err == nil:
 			note(report, connectors.Fine, "read "+l.name, "allowed", "")
-		case status == 403 && errors.As(err, &e):
-			note(report, connectors.Problem, "read "+l.name, "the key may not read "+l.name, e.Remedy)
+		case connectors.KindOf(err) == connectors.KindCredentials:
+			note(report, connectors.Problem, "read "+l.name, "the key may not read "+l.name, connectors.Remedy(err))
+		case noRoute(err):
+			note(report, connectors.Problem, "read "+l.name, "this shop does not hand out "+l.name, connectors.Remedy(err))
 		default:
 			return err
 		}
@@ -218,7 +228,7 @@ func (s *source) checkPaging(ctx context.Context, report *connectors.Report) err
 		q := url.Values{"per_page": {"1"}, "offset": {strconv.Itoa(i)}, "orderby": {"id"}, "order": {"asc"}, "_fields": {"id"}}
 		answer, err := s.list(ctx, "products page", "products", q)
 		if err != nil {
-			if connectors.KindOf(err) == connectors.KindCredentials {
+			if connectors.KindOf(err) == connectors.KindCredentials || noRoute(err) {
 				return nil // told already
 			}
 			return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -58,7 +59,8 @@ func otherShop(name, what string) error {
 	}
 }
 
-// SetShop notes who the shop says it is. The first identity is pinned: another shop behind the same name is refused.
+// SetShop notes who the shop says it is. The first identity is pinned: another shop behind the same name is refused, unless
+// it is one of the marks by which the shop was known before.
 // A changed time zone makes every order count anew at its local day.
 func (d *DB) SetShop(ctx context.Context, id int64, shop commerce.Shop) error {
 	return inTx(ctx, d.db, func(tx *sqlx.Tx) error {
@@ -71,7 +73,7 @@ func (d *DB) SetShop(ctx context.Context, id int64, shop commerce.Shop) error {
 		if err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
-		if identity != "" && shop.Identity != identity {
+		if identity != "" && shop.Identity != identity && !slices.Contains(shop.Former, identity) {
 			return otherShop(name, fmt.Sprintf("the key opens another shop (%s) than the one stored under this name (%s)",
 				shop.Identity, identity))
 		}
