@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -18,20 +18,23 @@ import (
 // hashSize is the length of content hashes.
 const hashSize = 16
 
-// content hashes a record, and whatever belongs to it, over normalised values: 1.50 and 1.5, and the same moment in two
-// zones, are the same content.
-type content struct{ hash.Hash }
+// content gathers a record, and whatever belongs to it, in normalised values, to be hashed: 1.50 and 1.5, and the same
+// moment in two zones, are the same content.
+type content struct{ text *[]byte }
 
-func newContent() content { return content{sha256.New()} }
-
-func (c content) add(text string) {
-	var size [4]byte
-	binary.BigEndian.PutUint32(size[:], uint32(len(text)))
-	_, _ = c.Write(size[:]) // a hash never fails
-	_, _ = c.Write([]byte(text))
+func newContent() content {
+	text := make([]byte, 0, 1024)
+	return content{&text}
 }
 
-func (c content) sum() []byte { return c.Sum(nil)[:hashSize] }
+func (c content) add(text string) {
+	*c.text = append(binary.BigEndian.AppendUint32(*c.text, uint32(len(text))), text...)
+}
+
+func (c content) sum() []byte {
+	sum := sha256.Sum256(*c.text)
+	return sum[:hashSize]
+}
 
 // row gathers the values of one record in the order of its table's columns, adds them to its content, and notes the
 // first value that Postgres could not store.
@@ -99,16 +102,39 @@ func (r *row) amount(column string, value decimal.Decimal) {
 		r.refuse(column, "is out of range")
 		value = decimal.Decimal{}
 	}
-	r.put(value.String(), normal(value))
+	text := plain(value)
+	r.put(text, text)
 }
 
-// normal is the one text for equal amounts.
-func normal(value decimal.Decimal) string {
-	text := value.String()
-	if strings.IndexByte(text, '.') >= 0 {
-		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+// plain is value.String(), the one text for equal amounts, without the detour over big numbers where it is not needed.
+func plain(value decimal.Decimal) string {
+	exponent := int(value.Exponent())
+	if exponent > 0 || exponent < -18 || value.NumDigits() > 18 {
+		return value.String()
 	}
-	return text
+	coefficient := value.CoefficientInt64()
+	for exponent < 0 && coefficient%10 == 0 {
+		coefficient /= 10
+		exponent++
+	}
+	if exponent == 0 {
+		return strconv.FormatInt(coefficient, 10)
+	}
+	unit := int64(1)
+	for range -exponent {
+		unit *= 10
+	}
+	whole, part := coefficient/unit, coefficient%unit
+	text := make([]byte, 0, 24)
+	if coefficient < 0 {
+		text = append(text, '-')
+		whole, part = -whole, -part
+	}
+	text = append(strconv.AppendInt(text, whole, 10), '.')
+	for unit /= 10; part < unit; unit /= 10 {
+		text = append(text, '0')
+	}
+	return string(strconv.AppendInt(text, part, 10))
 }
 
 func (r *row) maybeAmount(column string, value decimal.NullDecimal) {
@@ -145,20 +171,19 @@ func (r *row) maybeMoment(column string, value time.Time) {
 // claim takes a time that the shop may change without a change of content, such as a date of modification: it is stored
 // with the next change, and is none by itself.
 func (r *row) claim(column string, value time.Time) {
-	kept := r.content
-	r.content = newContent()
+	kept := len(*r.content.text)
 	r.maybeMoment(column, value)
-	r.content = kept
+	*r.content.text = (*r.content.text)[:kept]
 }
 
 func (r *row) integer(column string, value int, limit int) {
 	if value > limit || value < -limit {
 		r.refuse(column, "is out of range")
 	}
-	r.put(int64(value), fmt.Sprint(value))
+	r.put(int64(value), strconv.Itoa(value))
 }
 
-func (r *row) boolean(value bool) { r.put(value, fmt.Sprint(value)) }
+func (r *row) boolean(value bool) { r.put(value, strconv.FormatBool(value)) }
 
 func (r *row) texts(column string, values []string) {
 	for _, value := range values {

@@ -128,6 +128,7 @@ func newConnector(options Options) (*connector, error) {
 	if config.ApplicationName == "" {
 		config.ApplicationName = "perennial"
 	}
+	config.BinaryParameters = true // one trip to the server for each query, not two
 	config.ConnectTimeout = options.ConnectTimeout
 	inner, err := pq.NewConnectorConfig(config)
 	if err != nil {
