@@ -288,6 +288,11 @@ func TestRecordedProductsCouponsCustomersReviews(t *testing.T) {
 	}
 	require.Equal(t, "administrator", page.Records.Customers[0].Role)
 	require.True(t, page.Records.Customers[0].ModifiedAt.IsZero())
+	require.NoError(t, s.readCustomer([]byte(`{"id":7,"role":["wholesale","customer"],"last_name":"Salt &amp; Sons","billing":{"city":"L&#8217;Aquila"}}`), &page))
+	odd := page.Records.Customers[len(page.Records.Customers)-1]
+	require.Equal(t, "wholesale", odd.Role)
+	require.Equal(t, "Salt & Sons", odd.LastName)
+	require.Equal(t, "L\u2019Aquila", odd.City)
 	for _, file := range []string{"reviews_page1.json", "reviews_spam.json"} {
 		for _, raw := range rows(t, file) {
 			require.NoError(t, readReview(raw, &page))
@@ -297,10 +302,10 @@ func TestRecordedProductsCouponsCustomersReviews(t *testing.T) {
 	require.Equal(t, 3, page.Records.Reviews[0].Rating)
 	require.Error(t, readReview([]byte(`{"id":1,"rating":9,"date_created_gmt":"2025-01-01T00:00:00"}`), &page))
 	require.NoError(t, s.readProduct([]byte(`{"id":5,"name":"Salt &amp; Pepper","price":"","categories":[{"name":"Mills &#038; Grinders"}],"cost_of_goods_sold":[],"attributes":{"1":{"name":"A","options":["x"]}}}`), &page))
-	odd := page.Records.Products[len(page.Records.Products)-1]
-	require.Equal(t, "Salt & Pepper", odd.Name)
-	require.Equal(t, []string{"Mills & Grinders"}, odd.Categories)
-	require.False(t, odd.Price.Valid)
+	oddProduct := page.Records.Products[len(page.Records.Products)-1]
+	require.Equal(t, "Salt & Pepper", oddProduct.Name)
+	require.Equal(t, []string{"Mills & Grinders"}, oddProduct.Categories)
+	require.False(t, oddProduct.Price.Valid)
 }
 
 func TestConsentMeta(t *testing.T) {

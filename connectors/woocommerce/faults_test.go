@@ -247,3 +247,47 @@ func TestStatusThatGoesAwayDuringAWalk(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, rest, len(shop.Orders())-len(first.Records.Orders))
 }
+
+// refusing answers some addresses as a shop does to a key that may not ask.
+type refusing struct {
+	next  http.RoundTripper
+	paths []string
+}
+
+func (f refusing) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := f.next.RoundTrip(r)
+	if err == nil && slices.ContainsFunc(f.paths, func(path string) bool { return strings.HasSuffix(r.URL.Path, path) }) {
+		return replaced(403, "application/json", `{"code":"woocommerce_rest_cannot_view","message":"Sorry, you cannot list resources.","data":{"status":403}}`)(response)
+	}
+	return response, err
+}
+
+// A shop that does not tell its statuses gives its orders all the same, those in the trash included.
+func TestStatusesThatTheKeyMayNotAskFor(t *testing.T) {
+	shop := simulator.New(simulator.Options{Customers: 20, Orders: 60, Seed: 9})
+	trashed := shop.Orders()[7].ID
+	shop.SetStatus(trashed, "trash")
+	for _, version := range []string{"11.0.1", "8.9.3"} {
+		fake := woocommercetest.New(shop, woocommercetest.Options{Version: version, Statuses: []string{"awaiting-pickup"}})
+		s := openFake(t, fake, refusing{tlsOnly{direct{fake}}, []string{"/orders/statuses", "/reports/orders/totals"}})
+		ids, _, err := orderIDs(t, s, "")
+		require.NoError(t, err)
+		require.Contains(t, ids, text64(trashed))
+		require.Len(t, ids, len(shop.Orders()))
+		page, err := s.Fetch(t.Context(), commerce.Orders, []string{text64(trashed), "99999999"})
+		require.NoError(t, err)
+		require.Equal(t, []string{"99999999"}, page.Deleted)
+		require.Len(t, page.Records.Orders, 1)
+	}
+}
+
+// One record that the key may not look at says nothing of the others: it stays, undecided.
+func TestForbiddenRecordIsUndecided(t *testing.T) {
+	shop := simulator.New(simulator.Options{Customers: 20, Orders: 60, Seed: 9})
+	fake := woocommercetest.New(shop, woocommercetest.Options{})
+	s := openFake(t, fake, refusing{tlsOnly{direct{fake}}, []string{"/customers/88888888"}})
+	page, err := s.Fetch(t.Context(), commerce.Customers, []string{"88888888", "99999999"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"99999999"}, page.Deleted)
+	require.Len(t, page.Warnings, 1)
+}

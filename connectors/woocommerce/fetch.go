@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -78,11 +79,12 @@ func (s *source) fetchListed(ctx context.Context, resource commerce.Resource, l 
 func (s *source) fetchOne(ctx context.Context, resource commerce.Resource, l leg, id string, page *connectors.Page) error {
 	var raw json.RawMessage
 	_, err := s.get(ctx, strings.TrimSuffix(l.op, " page")+" by id", l.path+"/"+id, url.Values{"_fields": l.query["_fields"]}, &raw)
+	status, _ := codeOf(err)
 	switch kind := connectors.KindOf(err); {
 	case gone(err):
 		page.Deleted = append(page.Deleted, id)
 		return nil
-	case err != nil && (ctx.Err() != nil || kind != connectors.KindRetry && kind != connectors.KindRecord):
+	case err != nil && (ctx.Err() != nil || kind != connectors.KindRetry && kind != connectors.KindRecord && status != http.StatusForbidden):
 		return err
 	case err != nil:
 		page.Warnings = append(page.Warnings, fmt.Sprintf("%s %s: undecided: %v", resource, id, err))

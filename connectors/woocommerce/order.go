@@ -86,6 +86,9 @@ type wcEmbedded struct {
 	Tax    amount `json:"total_tax"`
 }
 
+// anyStatus is WooCommerce's word for all statuses but those of orders thrown away and of checkouts not finished.
+const anyStatus = "any"
+
 func (s *source) orderLegs(ctx context.Context, p *position) ([]leg, error) {
 	if p.Statuses == "" {
 		found, err := s.orderStatuses(ctx)
@@ -94,19 +97,29 @@ func (s *source) orderLegs(ctx context.Context, p *position) ([]leg, error) {
 		}
 		p.Statuses = found
 	}
-	q := url.Values{"status": {p.Statuses}, "_fields": {orderFields}}
-	return []leg{{op: "orders page", path: "orders", query: q, windowed: true}}, nil
+	of := func(op, statuses string) leg {
+		return leg{op: op, path: "orders", query: url.Values{"status": {statuses}, "_fields": {orderFields}}, windowed: true}
+	}
+	if p.Statuses == anyStatus {
+		return []leg{of("orders page", anyStatus), of("trashed orders page", "trash")}, nil
+	}
+	return []leg{of("orders page", p.Statuses)}, nil
 }
 
 // orderStatuses returns every status that the shop knows, and trash, because "any" leaves trash and drafts out. One
-// unknown word in the list would have the whole request refused, so the shop is asked.
+// unknown word in the list would have the whole request refused, so the shop is asked. Where it does not tell, because the
+// key may not ask or a plugin took the list away, "any" has to do.
 func (s *source) orderStatuses(ctx context.Context) (string, error) {
 	var known list[struct {
 		Slug text `json:"slug"`
 	}]
 	_, err := s.get(ctx, "order statuses", "orders/statuses", nil, &known)
-	if status, _ := codeOf(err); status == http.StatusNotFound { // before 9.6
+	if withheld(err) { // also before 9.6
 		_, err = s.get(ctx, "order statuses", "reports/orders/totals", nil, &known)
+	}
+	if withheld(err) {
+		s.log.Warn("the shop does not tell its order statuses; checkouts that were not finished are not read", "err", err)
+		return anyStatus, nil
 	}
 	if err != nil {
 		return "", err
@@ -122,6 +135,12 @@ func (s *source) orderStatuses(ctx context.Context) (string, error) {
 	}
 	slices.Sort(slugs)
 	return strings.Join(slugs, ","), nil
+}
+
+// withheld reports whether a shop that knows the key does not hand something out: forbidden, or not there.
+func withheld(err error) bool {
+	status, _ := codeOf(err)
+	return status == http.StatusForbidden || status == http.StatusNotFound
 }
 
 var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
@@ -160,8 +179,8 @@ func (s *source) order(w wcOrder) commerce.Order {
 	o := commerce.Order{
 		ID: w.ID.String(), Number: w.Number.trim(), Status: w.Status.trim(),
 		CustomerID: w.CustomerID.String(), Email: commerce.Email(string(b.Email)),
-		FirstName: b.FirstName.trim(), LastName: b.LastName.trim(),
-		Country: strings.ToUpper(b.Country.trim()), Region: b.State.trim(), City: b.City.trim(), Postcode: b.Postcode.trim(),
+		FirstName: b.FirstName.name(), LastName: b.LastName.name(),
+		Country: strings.ToUpper(b.Country.trim()), Region: b.State.name(), City: b.City.name(), Postcode: b.Postcode.trim(),
 		PlacedAt: w.Created.at, ModifiedAt: w.Modified.at, PaidAt: w.Paid.at, CompletedAt: w.Completed.at,
 		Currency: strings.ToUpper(w.Currency.trim()),
 		Shipping: w.Shipping.or0(), Tax: w.Tax.or0(), Total: w.Total.or0(),
