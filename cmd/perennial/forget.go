@@ -32,16 +32,14 @@ func newForget(g *globals) *cobra.Command {
 // forget erases at the destinations first: what fails there can be tried again only while we still know the person.
 func (s *shop) forget(ctx context.Context, email string) error {
 	return s.step(ctx, "forget", func(ctx context.Context) (map[string]int, error) {
-		known, ok, err := s.store().Person(ctx, email)
+		people, err := s.store().Erasing(ctx, email)
 		if err != nil {
 			return nil, databaseFailure("person", err)
 		}
-		person := connectors.Person{Email: email}
-		if ok {
-			person.ID, person.CustomerID = known.ID, known.CustomerID
-		}
-		if err := s.eraseRemotely(ctx, person); err != nil {
-			return nil, fmt.Errorf("%w; the database still knows the person, so that forget can be run again", err)
+		for _, person := range people {
+			if err := s.eraseRemotely(ctx, person); err != nil {
+				return nil, fmt.Errorf("%w; the database still knows the person, so that forget can be run again", err)
+			}
 		}
 		erased, err := s.store().ErasePerson(ctx, email, s.app.now())
 		if err != nil {

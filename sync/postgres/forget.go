@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 	"github.com/perennial-cvo/perennial/sync/ingest"
 )
@@ -53,6 +55,41 @@ func (s *Store) ErasePerson(ctx context.Context, email string, at time.Time) (Er
 		return Erased{}, fmt.Errorf("erasure: %w", err)
 	}
 	return done, nil
+}
+
+// Erasing returns whom ErasePerson would erase, as destinations may know them: the account, guests who are the same person,
+// and in any case whoever has the address. What stands at a destination can only be taken away while the database knows it.
+func (s *Store) Erasing(ctx context.Context, email string) ([]connectors.Person, error) {
+	email = commerce.Email(email)
+	var people []connectors.Person
+	err := s.read(ctx, func(tx *sqlx.Tx) error {
+		c, err := newCommit(ctx, tx, s.id, ingest.Commit{})
+		if err != nil {
+			return err
+		}
+		e := &erasure{commit: c, emails: []string{email}, customers: []string{}}
+		if err := e.find(ctx); err != nil {
+			return err
+		}
+		var rows []struct {
+			ID         int64  `db:"person_id"`
+			CustomerID string `db:"customer_id"`
+			Email      string `db:"email"`
+		}
+		err = tx.SelectContext(ctx, &rows, `SELECT person_id, coalesce(customer_id, '') AS customer_id, coalesce(email, '') AS email
+			FROM persons WHERE store_id = $1 AND person_id = ANY($2) ORDER BY person_id`, s.id, pgArray(e.persons))
+		for _, row := range rows {
+			people = append(people, connectors.Person{ID: row.ID, CustomerID: row.CustomerID, Email: row.Email})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("people to erase: %w", err)
+	}
+	if !slices.ContainsFunc(people, func(p connectors.Person) bool { return p.Email == email }) {
+		people = append(people, connectors.Person{Email: email})
+	}
+	return people, nil
 }
 
 // erasure is the work of ErasePerson.

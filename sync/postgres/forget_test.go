@@ -68,3 +68,56 @@ func TestErasedPersonStaysAway(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, again.Orders+again.Customers+again.Keys)
 }
+
+func TestErasureNamesEverybodyWhomDestinationsMayKnow(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	s.put(commerce.Customers, customers(commerce.Customer{ID: "77", Email: "ann@example.com"}))
+	s.put(commerce.Orders, whole(order("1", "77", "ann@example.com"), order("2", "77", "work@example.com"),
+		order("3", "", "work@example.com"), order("4", "", "ben@example.com"), order("5", "77", "desk@example.com")))
+	account, guest := s.personOf("1"), s.personOf("3")
+	require.NotEqual(t, account, guest)
+	for _, spelling := range []string{"ann@example.com", " Ann@Example.com"} {
+		people, err := s.Erasing(ctx, spelling)
+		require.NoError(t, err)
+		require.Equal(t, []connectors.Person{
+			{ID: account, CustomerID: "77", Email: "ann@example.com"}, {ID: guest, Email: "work@example.com"},
+		}, people, "the guest goes with the account, so platforms must let both go")
+	}
+	for _, email := range []string{"desk@example.com", "nobody@example.com"} {
+		people, err := s.Erasing(ctx, email)
+		require.NoError(t, err)
+		require.Equal(t, []connectors.Person{{Email: email}}, people, "an account whose data stay is not taken out of anything")
+	}
+	erased, err := s.ErasePerson(ctx, "ann@example.com", noon)
+	require.NoError(t, err)
+	require.Equal(t, 2, erased.People)
+}
+
+// An erased person who registers again stays erased under the new account, also where its orders have another address.
+func TestErasedPersonWhoRegistersAgainStaysAway(t *testing.T) {
+	s := newShop(t)
+	s.put(commerce.Orders, whole(order("1", "", "ann@example.com")))
+	person := s.personOf("1")
+	_, err := s.ErasePerson(context.Background(), "ann@example.com", noon)
+	require.NoError(t, err)
+
+	account := customers(commerce.Customer{ID: "88", Email: "ann@example.com", FirstName: "Anncanary"})
+	again := order("2", "88", "work.canary@example.com")
+	again.FirstName = "Anncanary"
+	s.put(commerce.Customers, account)
+	s.put(commerce.Orders, whole(again))
+	require.NotContains(t, s.dump(), "canary")
+	require.NotContains(t, s.dump(), "Anncanary")
+	require.Equal(t, person, s.personOf("2"))
+	require.Zero(t, one[int](s, `SELECT count(*) FROM customers`))
+	require.Equal(t, ingest.Written{Read: 1}, s.put(commerce.Customers, account))
+
+	s.put(commerce.Orders, whole(order("3", "99", "home.canary@example.com"))) // read before its account
+	s.put(commerce.Customers, customers(commerce.Customer{ID: "99", Email: "ann@example.com"}))
+	require.NotContains(t, s.dump(), "canary")
+	require.Equal(t, person, s.personOf("3"))
+	stats := one[string](s, `SELECT count(*) || ' ' || count(DISTINCT person_id) FROM orders`)
+	require.Equal(t, "3 1", stats)
+	require.Equal(t, 1, one[int](s, `SELECT count(*) FROM touched WHERE person_id = $1`, person))
+}
