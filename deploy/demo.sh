@@ -103,7 +103,7 @@ done
   printf '%s' "$LISTMONK_TOKEN" > "$work/token")
 config="$work/perennial.toml"
 echo
-echo "perennial init: what it asks, answered by flags."
+echo "perennial init: its questions are answered by flags here"
 bin/perennial --config "$config" init --yes \
   --kind woocommerce --name demo --set url="$WOOCOMMERCE_URL" \
   --set consumer_key_file="$work/key" --set consumer_secret_file="$work/secret" \
@@ -112,7 +112,7 @@ bin/perennial --config "$config" init --yes \
   --destination-set username="$LISTMONK_USER" --destination-set token_file="$work/token"
 
 echo
-echo "perennial run --once: the first night. Read the shop, work out the segments, push tags and audiences."
+echo "perennial run --once: the first night"
 with_pid "$work/daemon.pid" bin/perennial --config "$config" run --once
 echo
 status=0
