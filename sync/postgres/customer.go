@@ -18,13 +18,20 @@ func (c *commit) customers(ctx context.Context, b commerce.Batch) error {
 		return err
 	}
 	var entries []entry
+	again := map[string]int64{}
 	emails := map[string]string{}
 	for _, u := range latest(b.Customers, func(u *commerce.Customer) string { return u.ID }) {
-		if _, ok := c.erased.person(u.ID, u.Email); ok {
+		if person, ok := c.erased.person(u.ID, u.Email); ok {
+			if !c.erased.knows(u.ID) {
+				again[u.ID] = person
+			}
 			continue
 		}
 		emails[u.ID] = u.Email
 		entries = c.append(entries, u.ID, c.customerRow(u), u)
+	}
+	if err := c.eraseAgain(ctx, again); err != nil {
+		return err
 	}
 	added, changed, err := c.changes(ctx, customerTable, entries)
 	if err != nil {

@@ -113,6 +113,12 @@ func (e *erased) person(customer, email string) (int64, bool) {
 	return 0, false
 }
 
+// knows reports whether an account itself was erased. It must have been asked for.
+func (e *erased) knows(customer string) bool {
+	_, ok := e.people[customerKey(customer)]
+	return ok
+}
+
 // mentions reports whether a raw record holds the address of someone erased. The addresses must have been asked.
 func (e *erased) mentions(raw []byte) bool {
 	if e.none {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -42,8 +43,7 @@ func (s *Store) ErasePerson(ctx context.Context, email string, at time.Time) (Er
 			return err
 		}
 		e := &erasure{commit: c, emails: []string{email}, customers: []string{}} // nil would be null, and nothing is unlike null
-		steps := []func(context.Context) error{e.find, e.bury, e.scrubQuarantine, e.forget}
-		for _, step := range steps {
+		for _, step := range e.steps() {
 			if err := step(ctx); err != nil {
 				return err
 			}
@@ -98,18 +98,52 @@ type erasure struct {
 	emails    []string
 	customers []string
 	persons   []int64
+	nameless  int64 // to whom amounts belong where nobody was found
 	done      Erased
+}
+
+// eraseAgain erases new accounts that erased people made: their orders may carry another address. An account that is
+// stored under another address stays, for that may be somebody else.
+func (c *commit) eraseAgain(ctx context.Context, accounts map[string]int64) error {
+	if len(accounts) == 0 {
+		return nil
+	}
+	var stored []string
+	err := c.tx.SelectContext(ctx, &stored, `SELECT id FROM customers WHERE store_id = $1 AND id = ANY($2)`,
+		c.store, pq.Array(slices.Collect(maps.Keys(accounts))))
+	if err != nil {
+		return fmt.Errorf("accounts of erased people: %w", err)
+	}
+	for _, id := range slices.Sorted(maps.Keys(accounts)) {
+		if slices.Contains(stored, id) {
+			continue
+		}
+		e := &erasure{commit: c, emails: []string{}, customers: []string{id}, nameless: accounts[id]}
+		for _, step := range e.steps() {
+			if err := step(ctx); err != nil {
+				return fmt.Errorf("account of an erased person: %w", err)
+			}
+		}
+		c.erased.people[customerKey(id)] = accounts[id]
+	}
+	return nil
+}
+
+func (e *erasure) steps() []func(context.Context) error {
+	return []func(context.Context) error{e.find, e.bury, e.scrubQuarantine, e.forget}
 }
 
 // find gathers the accounts, the persons, and the other addresses under which they ordered, unless another account has
 // that address.
 func (e *erasure) find(ctx context.Context) error {
-	err := e.tx.SelectContext(ctx, &e.customers, `SELECT id FROM customers WHERE store_id = $1 AND email = ANY($2)
+	var accounts []string
+	err := e.tx.SelectContext(ctx, &accounts, `SELECT id FROM customers WHERE store_id = $1 AND email = ANY($2)
 		UNION SELECT customer_id FROM persons WHERE store_id = $1 AND email = ANY($2) AND customer_id IS NOT NULL`,
 		e.store, pq.Array(e.emails))
 	if err != nil {
 		return fmt.Errorf("accounts: %w", err)
 	}
+	e.customers = append(e.customers, accounts...)
 	var more []string
 	err = e.tx.SelectContext(ctx, &more, `SELECT DISTINCT o.email FROM orders o
 		WHERE o.store_id = $1 AND o.customer_id = ANY($2) AND o.customer_id <> '' AND o.email <> '' AND o.email <> ALL($3)
@@ -142,7 +176,7 @@ func (e *erasure) bury(ctx context.Context) error {
 	for _, email := range e.emails {
 		hashes = append(hashes, e.erased.hash(emailKey(email)))
 	}
-	person := int64(0)
+	person := e.nameless
 	if len(e.persons) > 0 {
 		person = e.persons[0]
 	}
