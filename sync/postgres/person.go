@@ -65,6 +65,7 @@ type account struct {
 	exists  bool
 	promote bool // it takes over a guest's person
 	changed bool // in a way that may move guests' orders
+	fresh   bool // its person is made as it shall be
 }
 
 // identity is the work of resolve.
@@ -267,7 +268,7 @@ func (w *identity) settleAccounts(ctx context.Context) error {
 			a.person, a.promote, a.changed = w.guests[a.email], true, true
 			delete(w.guests, a.email)
 		case a.person == 0:
-			a.changed = true
+			a.changed, a.fresh = true, true
 			fresh = append(fresh, a)
 		default:
 			a.changed = a.had != a.email || a.lived != a.living // a living account goes before others
@@ -281,7 +282,7 @@ func (w *identity) settleAccounts(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(w.accounts)) {
 		if a := w.accounts[id]; a.exists {
 			w.people.account[a.id] = a.person
-			if a.changed {
+			if a.changed && !a.fresh {
 				persons, ids, emails = append(persons, a.person), append(ids, a.id), append(emails, a.email)
 			}
 		}
@@ -326,18 +327,28 @@ func (w *identity) makePersons(ctx context.Context, fresh []*account) error {
 
 // insertPersons makes one person for each pair of customer id and address, either of which may be empty.
 func (w *identity) insertPersons(ctx context.Context, ids, emails []string, made func(i int, person int64)) error {
-	var persons []int64
-	err := w.tx.SelectContext(ctx, &persons, `SELECT nextval('person_ids') FROM generate_series(1, $1)`, len(ids))
+	rows, err := w.tx.QueryxContext(ctx, `INSERT INTO persons (store_id, person_id, customer_id, email)
+		SELECT $1, nextval('person_ids'), nullif(id, ''), nullif(email, '')
+		FROM (SELECT id, email FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS u(id, email, place) ORDER BY place) AS k
+		RETURNING person_id, coalesce(customer_id, ''), coalesce(email, '')`, w.store, pq.Array(ids), pq.Array(emails))
 	if err != nil {
 		return err
 	}
-	for i, person := range persons {
-		made(i, person)
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	type pair struct{ id, email string }
+	at := make(map[pair]int, len(ids))
+	for i, id := range ids {
+		at[pair{id, emails[i]}] = i
 	}
-	_, err = w.tx.ExecContext(ctx, `INSERT INTO persons (store_id, person_id, customer_id, email)
-		SELECT $1, person_id, nullif(id, ''), nullif(email, '') FROM unnest($2::bigint[], $3::text[], $4::text[]) AS k(person_id, id, email)`,
-		w.store, pq.Array(persons), pq.Array(ids), pq.Array(emails))
-	return err
+	for rows.Next() {
+		var person int64
+		var p pair
+		if err := rows.Scan(&person, &p.id, &p.email); err != nil {
+			return err
+		}
+		made(at[p], person)
+	}
+	return rows.Err()
 }
 
 // settleGuests finds the person of every guest, and moves stored orders and refunds of guests whose owner changed.
