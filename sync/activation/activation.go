@@ -102,7 +102,8 @@ type Plan struct {
 	Changes   int            // people to write
 	Unchanged int            // people already as desired
 	Withheld  map[string]int // people desired there whom the plan leaves out or the platform did not take, by reason
-	Held      []Hold         // what the guard stops; then nothing is pushed
+	Held      []Hold         // what the guard stops; then nothing is pushed, but for those withdrawn
+	Withdrawn []int64        // where something is held: who leaves even so, because they unsubscribed; in order
 	// Moved counts people whom the platform knows under an address that is not theirs any more. They leave under the
 	// old one in this push; a plan made afterwards brings them in under the new one.
 	Moved int

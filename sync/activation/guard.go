@@ -20,10 +20,12 @@ func (g Guard) Holds(d Difference) bool {
 	return g.Shrink > 0 && before >= g.MinSize && float64(before-d.After) > g.Shrink*float64(before)
 }
 
-// HeldError is returned where the guard stopped a push. Nothing was sent.
+// HeldError is returned where the guard stopped a push. Nothing was sent, except that people who unsubscribed were taken
+// out.
 type HeldError struct {
 	Destination string
 	Held        []Hold
+	Withdrawn   int // people who unsubscribed
 }
 
 // Error names the audiences, a line each, and the command that lets them pass.
@@ -33,5 +35,9 @@ func (e *HeldError) Error() string {
 		lines[i] = fmt.Sprintf("%s would go from %d to %d members (if that is right: perennial push --confirm %s)",
 			h.Audience.Name, h.Before, h.After, h.Audience.Key)
 	}
-	return "held, nothing was sent:\n  " + strings.Join(lines, "\n  ")
+	what := "held, nothing was sent"
+	if e.Withdrawn > 0 {
+		what = fmt.Sprintf("held (%d who unsubscribed were let go, nothing else was sent)", e.Withdrawn)
+	}
+	return what + ":\n  " + strings.Join(lines, "\n  ")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/perennial-cvo/perennial/connectors"
@@ -130,6 +132,9 @@ func (p *pusher) ensure(ctx context.Context, plan *Plan) error {
 	if err != nil {
 		return fmt.Errorf("audiences: %w", err)
 	}
+	if err := p.emptied(ctx, known, ready); err != nil {
+		return err
+	}
 	if err := p.Ledger.SaveAudiences(ctx, p.Target.Destination, ready); err != nil {
 		return err
 	}
@@ -137,6 +142,38 @@ func (p *pusher) ensure(ctx context.Context, plan *Plan) error {
 		p.Target.Audiences = ready
 	}
 	return nil
+}
+
+// emptied notes that nobody stands in audiences that were gone from the platform and had to be made anew.
+func (p *pusher) emptied(ctx context.Context, known, ready []connectors.Audience) error {
+	anew := map[string]bool{}
+	for _, a := range ready {
+		anew[a.Key] = slices.ContainsFunc(known, func(k connectors.Audience) bool {
+			return k.Key == a.Key && k.ID != "" && k.ID != a.ID
+		})
+	}
+	maps.DeleteFunc(anew, func(_ string, is bool) bool { return !is })
+	if len(anew) == 0 {
+		return nil
+	}
+	after := int64(0)
+	for {
+		deliveries, err := p.Ledger.Delivered(ctx, p.Target.Destination, after, 10*pageSize)
+		if err != nil || len(deliveries) == 0 {
+			return err
+		}
+		after = deliveries[len(deliveries)-1].Person.ID
+		var found []Delivery
+		for _, d := range deliveries {
+			if left := slices.DeleteFunc(slices.Clone(d.Audiences), func(key string) bool { return anew[key] }); len(left) < len(d.Audiences) {
+				d.Audiences = left
+				found = append(found, d)
+			}
+		}
+		if err := p.Ledger.Correct(ctx, p.Target.Destination, found, p.Now()); err != nil {
+			return err
+		}
+	}
 }
 
 // round makes one plan and sends it. It reports whether another plan has to follow.
@@ -148,31 +185,40 @@ func (p *pusher) round(ctx context.Context, first bool) (again bool, err error) 
 	if first {
 		p.sum.Plan = plan
 	}
+	people := plan.Changes
 	if len(plan.Held) > 0 {
-		return false, &HeldError{Destination: p.Target.Destination, Held: plan.Held}
+		people = len(plan.Withdrawn)
 	}
-	if plan.Changes == 0 {
-		return false, nil
-	}
-	if len(plan.Audiences) > len(p.Target.Audiences) {
-		if err := p.ensure(ctx, &plan); err != nil {
+	suppressed := p.sum.Suppressed
+	if people > 0 {
+		if err := p.carryOut(ctx, plan, people); err != nil {
 			return false, err
 		}
 	}
-	p.done, p.total, p.leaving = 0, plan.Changes, 0
-	suppressed := p.sum.Suppressed
-	if err := p.send(ctx); err != nil {
-		return false, err
-	}
-	if err := p.settle(ctx, true); err != nil {
-		return false, err
+	if len(plan.Held) > 0 {
+		return false, &HeldError{Destination: p.Target.Destination, Held: plan.Held, Withdrawn: len(plan.Withdrawn)}
 	}
 	// Whoever was found unsubscribed is left out by the next plan for that reason: it comes now, not next night.
-	return plan.Moved > 0 || p.leaving > 0 || p.sum.Suppressed > suppressed, nil
+	return people > 0 && (plan.Moved > 0 || p.leaving > 0 || p.sum.Suppressed > suppressed), nil
 }
 
-// send hands the work list to the destination, page by page. Whoever has to be tried again stays behind on the list.
-func (p *pusher) send(ctx context.Context) error {
+// carryOut sends what was planned for so many people and waits for jobs.
+func (p *pusher) carryOut(ctx context.Context, plan Plan, people int) error {
+	if len(plan.Audiences) > len(p.Target.Audiences) {
+		if err := p.ensure(ctx, &plan); err != nil {
+			return err
+		}
+	}
+	p.done, p.total, p.leaving = 0, people, 0
+	if err := p.send(ctx, plan); err != nil {
+		return err
+	}
+	return p.settle(ctx, true)
+}
+
+// send hands the work list to the destination, page by page. Whoever has to be tried again stays behind on the list, and
+// where the guard holds the push so does everybody who did not unsubscribe: an earlier push may have left them there.
+func (p *pusher) send(ctx context.Context, plan Plan) error {
 	after := int64(0)
 	for {
 		changes, err := p.Ledger.Next(ctx, p.Target, after, pageSize)
@@ -184,6 +230,15 @@ func (p *pusher) send(ctx context.Context) error {
 			return fmt.Errorf("work list: person %d again", last)
 		}
 		after = last
+		if len(plan.Held) > 0 {
+			changes = slices.DeleteFunc(changes, func(c connectors.Change) bool {
+				_, let := slices.BinarySearch(plan.Withdrawn, c.Person.ID)
+				return !let
+			})
+		}
+		if len(changes) == 0 {
+			continue
+		}
 		if err := p.deliver(ctx, changes); err != nil {
 			return err
 		}

@@ -220,6 +220,50 @@ func TestGuardHoldsAndLetsPass(t *testing.T) {
 	require.Equal(t, 41, held.Held[0].After)
 }
 
+func TestConsentIsNotHeld(t *testing.T) {
+	s, p := newShop(t), newPlatform()
+	var people []int64
+	for i := range 60 {
+		account := fmt.Sprintf("p%02d", i)
+		people = append(people, s.person(account, account+"@example.com"))
+		s.place(people[i], "champions")
+		p.people[account+"@example.com"] = newPlatform("x").people["x"]
+	}
+	target := list()
+	target.Guard = activation.Guard{Shrink: 0.3, MinSize: 50}
+	s.push(p, target)
+
+	for _, person := range people[10:] { // a bad sync
+		s.place(person, "lost")
+	}
+	lost := &connectors.Error{Kind: connectors.KindRetry, Op: "subscribers", Err: errors.New("connection lost")}
+	p.script = func(int, []connectors.Change) (int, error) { return 0, lost }
+	_, err := activation.Push(context.Background(), s.options(p, confirmed(target, "champions")))
+	require.ErrorIs(t, err, lost, "the work list is left behind")
+	p.script = nil
+	s.consent(people[3], "p03", "unsubscribed", s.now)
+	s.consent(people[40], "p40", "unsubscribed", s.now)
+	p.seen = nil
+	sum, err := activation.Push(context.Background(), s.options(p, target))
+	var held *activation.HeldError
+	require.ErrorAs(t, err, &held)
+	require.ErrorContains(t, err, "2 who unsubscribed were let go")
+	require.Equal(t, []int{2, 2}, []int{len(p.seen), sum.Delivered}, "nobody else moves")
+	for _, address := range []string{"p03@example.com", "p40@example.com"} {
+		require.Empty(t, p.ours(address))
+		require.Empty(t, p.people[address].attributes)
+	}
+	require.Equal(t, []string{"champions"}, p.ours("p30@example.com"))
+	require.Equal(t, 1, s.count(`SELECT count(*) FROM holds WHERE store_id = $1`))
+
+	p.seen = nil
+	_, err = activation.Push(context.Background(), s.options(p, target))
+	require.ErrorAs(t, err, &held)
+	require.Empty(t, p.seen, "once is enough")
+	sum = s.push(p, confirmed(target, "champions"))
+	require.Equal(t, 49, sum.Delivered)
+}
+
 func TestDryRunStoresAndSendsNothing(t *testing.T) {
 	s, p := newShop(t), newPlatform("ann@example.com")
 	s.place(s.person("", "ann@example.com"), "champions")
@@ -286,6 +330,23 @@ func TestAudienceThatIsNotWantedAnyMoreIsEmptied(t *testing.T) {
 	require.ErrorAs(t, err, &held)
 	s.push(p, confirmed(target, "Champions"))
 	require.Empty(t, p.ours("ann@example.com"))
+}
+
+func TestAudienceDeletedAtThePlatformIsFilledAnew(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	s.place(s.person("", "ann@example.com"), "champions")
+	s.place(s.person("", "bob@example.com"), "lost")
+	target := list()
+	target.Guard = activation.Guard{Shrink: 0.3, MinSize: 50}
+	s.push(p, target)
+	p.deleteAudience("champions")
+	sum := s.push(p, target)
+	require.Equal(t, []string{"champions"}, p.ours("ann@example.com"), "in the same push that makes it again")
+	require.Equal(t, 1, sum.Delivered)
+	require.Equal(t, 1, sum.Plan.Unchanged)
+	calls := p.calls
+	s.push(p, target)
+	require.Equal(t, calls, p.calls)
 }
 
 func TestUnknownAttributeIsNamed(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +123,7 @@ type platform struct {
 	byAccount bool
 	people    map[string]*subscriber // by address
 	made      []string               // keys of our audiences
+	remade    map[string]int         // how often somebody deleted an audience of ours
 	calls     int                    // of Apply
 	sent      int                    // people in all calls
 	bad       map[string]bool        // addresses for which the platform fails the whole call
@@ -143,7 +145,7 @@ type subscriber struct {
 }
 
 func newPlatform(addresses ...string) *platform {
-	p := &platform{people: map[string]*subscriber{}, jobs: map[connectors.Job][]connectors.Change{}}
+	p := &platform{people: map[string]*subscriber{}, remade: map[string]int{}, jobs: map[connectors.Job][]connectors.Change{}}
 	for _, address := range addresses {
 		p.people[address] = &subscriber{
 			subscribed: true, in: map[string]bool{"newsletter": true}, out: map[string]bool{},
@@ -160,7 +162,7 @@ func (p *platform) Check(context.Context) (connectors.Report, error) {
 func (p *platform) Ensure(_ context.Context, audiences []connectors.Audience) ([]connectors.Audience, error) {
 	ready := slices.Clone(audiences)
 	for i := range ready {
-		ready[i].ID = "id-" + ready[i].Key
+		ready[i].ID = "id-" + ready[i].Key + strings.Repeat("-again", p.remade[ready[i].Key])
 		if !slices.Contains(p.made, ready[i].Key) {
 			p.made = append(p.made, ready[i].Key)
 		}
@@ -266,6 +268,15 @@ func (p *platform) Remove(_ context.Context, audiences []connectors.Audience) er
 		return slices.ContainsFunc(audiences, func(a connectors.Audience) bool { return a.Key == key })
 	})
 	return nil
+}
+
+// deleteAudience is what somebody does at the platform who takes a list of ours for rubbish.
+func (p *platform) deleteAudience(key string) {
+	p.made = slices.DeleteFunc(p.made, func(made string) bool { return made == key })
+	p.remade[key]++
+	for _, who := range p.people {
+		delete(who.in, key)
+	}
 }
 
 // ours lists the audiences of ours in which somebody is.

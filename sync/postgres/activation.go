@@ -114,30 +114,42 @@ const summary = ` SELECT verdict, moved, again, before, audience, desired IS NOT
 		coalesce(reason, '') AS reason, CASE WHEN again THEN tried_reason ELSE '' END AS tried, count(*) AS people
 	FROM compared GROUP BY 1, 2, 3, 4, 5, 6, 7, 8`
 
-// workList returns the statement parts that store what is to be written. Where an earlier try has no answer yet, what it
-// may have put there is kept in mind. Whom the plan leaves out has no memory of earlier tries.
+// workList returns the statement parts that store what is to be written. Whom the plan leaves out has no memory of
+// earlier tries.
 func workList(attributes string) string {
-	return `, written AS (
-		INSERT INTO outbox AS b (store_id, destination, person_id, address, audiences, attributes, hash)
-		SELECT $1, $2, c.person_id, CASE WHEN c.goal IS NULL THEN coalesce(c.place, c.address, '') ELSE c.address END,
-			CASE WHEN c.goal IS NULL OR c.audience IS NULL THEN '{}'::text[] ELSE ARRAY[c.audience] END,
-			CASE WHEN c.goal IS NULL THEN '{}'::jsonb ELSE ` + attributes + ` END, c.goal
-		FROM compared c LEFT JOIN rules r ON r.segment = c.segment WHERE c.verdict = 'change'
-		ON CONFLICT (store_id, destination, person_id) DO UPDATE SET address = excluded.address,
-			audiences = excluded.audiences, attributes = excluded.attributes, hash = excluded.hash,
-			strays = ARRAY(SELECT DISTINCT k FROM unnest(b.strays || b.audiences) k ORDER BY k),
-			stray_keys = ARRAY(SELECT k FROM unnest(b.stray_keys) k UNION SELECT jsonb_object_keys(b.attributes) ORDER BY 1)
-	), forgotten AS (
+	return `, written AS (` + toWrite(attributes, "c.verdict = 'change'") + `), forgotten AS (
 		DELETE FROM deliveries d USING compared c WHERE d.store_id = $1 AND d.destination = $2
 			AND d.person_id = c.person_id AND d.hash IS NULL AND c.reason IS NOT NULL AND NOT c.stands
 	)`
+}
+
+// withdrawals stores only those who leave because they unsubscribed, and returns who they are.
+func withdrawals(attributes string) string {
+	return toWrite(attributes, `c.verdict = 'change' AND c.goal IS NULL
+		AND coalesce(c.reason, CASE WHEN c.again THEN c.tried_reason END) IN ('`+
+		connectors.ReasonUnsubscribed+`', '`+connectors.ReasonSuppressed+`')`) + ` RETURNING person_id`
+}
+
+// toWrite puts compared people on the work list. Where an earlier try has no answer yet, what it may have put there is
+// kept in mind.
+func toWrite(attributes, which string) string {
+	return `
+	INSERT INTO outbox AS b (store_id, destination, person_id, address, audiences, attributes, hash)
+	SELECT $1, $2, c.person_id, CASE WHEN c.goal IS NULL THEN coalesce(c.place, c.address, '') ELSE c.address END,
+		CASE WHEN c.goal IS NULL OR c.audience IS NULL THEN '{}'::text[] ELSE ARRAY[c.audience] END,
+		CASE WHEN c.goal IS NULL THEN '{}'::jsonb ELSE ` + attributes + ` END, c.goal
+	FROM compared c LEFT JOIN rules r ON r.segment = c.segment WHERE ` + which + `
+	ON CONFLICT (store_id, destination, person_id) DO UPDATE SET address = excluded.address,
+		audiences = excluded.audiences, attributes = excluded.attributes, hash = excluded.hash,
+		strays = ARRAY(SELECT DISTINCT k FROM unnest(b.strays || b.audiences) k ORDER BY k),
+		stray_keys = ARRAY(SELECT k FROM unnest(b.stray_keys) k UNION SELECT jsonb_object_keys(b.attributes) ORDER BY 1)`
 }
 
 // errHeld takes the work list back.
 var errHeld = errors.New("held by the guard")
 
 // Plan compares desired with delivered and stores the differences as the work list. Where the guard holds an audience,
-// only that is stored.
+// only that is stored, and who leaves because they unsubscribed.
 func (s *Store) Plan(ctx context.Context, target activation.Target, dry bool, at time.Time) (activation.Plan, error) {
 	p, err := newPlanner(s.id, target, at)
 	if err != nil {
@@ -157,7 +169,12 @@ func (s *Store) Plan(ctx context.Context, target activation.Target, dry bool, at
 		return p.saveOutcome(ctx, tx)
 	})
 	if errors.Is(err, errHeld) {
-		err = s.write(ctx, func(tx *sqlx.Tx) error { return p.saveOutcome(ctx, tx) })
+		err = s.write(ctx, func(tx *sqlx.Tx) error {
+			if err := p.letGo(ctx, tx); err != nil {
+				return err
+			}
+			return p.saveOutcome(ctx, tx)
+		})
 	}
 	if err != nil {
 		return activation.Plan{}, err
@@ -280,6 +297,20 @@ func (p *planner) compare(ctx context.Context, tx *sqlx.Tx, query string) error 
 		p.count(g, differences)
 	}
 	p.sortOut(differences, known)
+	return nil
+}
+
+// letGo puts those on the work list whom the guard does not hold back: consent comes before caution.
+func (p *planner) letGo(ctx context.Context, tx *sqlx.Tx) error {
+	if err := wideMemory(ctx, tx); err != nil {
+		return err
+	}
+	p.plan.Withdrawn = nil
+	err := tx.SelectContext(ctx, &p.plan.Withdrawn, "WITH"+comparison(p.target)+withdrawals(p.attributes), p.args...)
+	if err != nil {
+		return fmt.Errorf("withdrawals: %w", err)
+	}
+	slices.Sort(p.plan.Withdrawn)
 	return nil
 }
 
