@@ -58,18 +58,21 @@ type memberWriter struct {
 	tx     *sqlx.Tx
 	store  int64
 	result analysis.Result
+	again  bool // a result of this day is saved already
 }
 
 // day is the day of the result as SQL reads it.
 const day = `(DATE '1970-01-01' + $3::int)`
 
-// lastVersion returns the version of the last saved day, empty before the first.
-func (w memberWriter) lastVersion(ctx context.Context) (string, error) {
+// lastVersion returns the version of the last saved day, empty before the first, and notes whether it is this one.
+func (w *memberWriter) lastVersion(ctx context.Context) (string, error) {
 	var rows []struct {
 		Version string `db:"version"`
 		Later   bool   `db:"later"`
+		Same    bool   `db:"same"`
 	}
-	err := w.tx.SelectContext(ctx, &rows, `SELECT version, day > `+day+` AS later FROM snapshots
+	err := w.tx.SelectContext(ctx, &rows, `SELECT version, day > `+day+` AS later, day = `+day+` AS same
+		FROM snapshots
 		WHERE store_id = $1 AND scheme = $2 ORDER BY day DESC LIMIT 1`, w.store, w.result.Scheme.Name, w.result.Day)
 	switch {
 	case err != nil:
@@ -79,6 +82,7 @@ func (w memberWriter) lastVersion(ctx context.Context) (string, error) {
 	case rows[0].Later:
 		return "", ErrDaySaved
 	}
+	w.again = rows[0].Same
 	return rows[0].Version, nil
 }
 
@@ -118,7 +122,7 @@ func (w memberWriter) saveMembers(ctx context.Context) (analysis.Saved, error) {
 	if err := w.saveIntervals(ctx); err != nil {
 		return saved, err
 	}
-	return saved, w.saveScores(ctx)
+	return saved, w.saveScores(ctx, saved.Left)
 }
 
 // stage fills the temporary table news: one row for each member, with a null segment for those who left.
@@ -154,7 +158,7 @@ func (w memberWriter) stage(ctx context.Context) error {
 }
 
 // saveIntervals closes and opens the intervals of those whose segment changes. First it takes back what an earlier run
-// of the same day did to them, so that only its last word is kept.
+// of the same day did to them, if there was one, so that only its last word is kept.
 func (w memberWriter) saveIntervals(ctx context.Context) error {
 	steps := []string{
 		`CREATE TEMP TABLE movers (person_id bigint, segment text, since date) ON COMMIT DROP`,
@@ -162,20 +166,22 @@ func (w memberWriter) saveIntervals(ctx context.Context) error {
 			LEFT JOIN rfm_scores s ON s.store_id = $1 AND s.person_id = n.person_id
 			WHERE s.segment IS DISTINCT FROM n.segment`,
 		`ANALYZE movers`,
-		`DELETE FROM memberships m USING movers n
-			WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.first_day >= ` + day,
-		`UPDATE memberships m SET last_day = NULL FROM movers n
-			WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day = ` + day + ` - 1`,
-		`WITH standing AS (
-			UPDATE movers n SET since = m.first_day FROM memberships m
-			WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day IS NULL
-				AND m.segment = n.segment AND m.version = $4 RETURNING m.person_id
-		) UPDATE memberships m SET last_day = ` + day + ` - 1 FROM movers n
-			WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day IS NULL
-				AND NOT EXISTS (SELECT FROM standing s WHERE s.person_id = n.person_id)`,
-		`INSERT INTO memberships (store_id, scheme, person_id, first_day, version, segment)
-			SELECT $1, $2, person_id, ` + day + `, $4, segment FROM movers WHERE segment IS NOT NULL AND since IS NULL`,
 	}
+	if w.again {
+		steps = append(steps,
+			`DELETE FROM memberships m USING movers n
+				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.first_day >= `+day,
+			`UPDATE memberships m SET last_day = NULL FROM movers n
+				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day = `+day+` - 1`,
+			`UPDATE movers n SET since = m.first_day FROM memberships m
+				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day IS NULL
+					AND m.segment = n.segment AND m.version = $4`)
+	}
+	steps = append(steps,
+		`UPDATE memberships m SET last_day = `+day+` - 1 FROM movers n
+			WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day IS NULL AND n.since IS NULL`,
+		`INSERT INTO memberships (store_id, scheme, person_id, first_day, version, segment)
+			SELECT $1, $2, person_id, `+day+`, $4, segment FROM movers WHERE segment IS NOT NULL AND since IS NULL`)
 	for _, step := range steps {
 		if err := w.exec(ctx, step); err != nil {
 			return fmt.Errorf("memberships: %w", err)
@@ -185,13 +191,15 @@ func (w memberWriter) saveIntervals(ctx context.Context) error {
 }
 
 // saveScores writes the scores that stand from now on. Runs after saveIntervals, which compares with those before.
-func (w memberWriter) saveScores(ctx context.Context) error {
-	err := w.exec(ctx, `DELETE FROM rfm_scores s USING news n
-		WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.segment IS NULL`)
-	if err != nil {
-		return fmt.Errorf("scores: %w", err)
+func (w memberWriter) saveScores(ctx context.Context, left int) error {
+	if left > 0 {
+		err := w.exec(ctx, `DELETE FROM rfm_scores s USING news n
+			WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.segment IS NULL`)
+		if err != nil {
+			return fmt.Errorf("scores: %w", err)
+		}
 	}
-	err = w.exec(ctx, `INSERT INTO rfm_scores (store_id, person_id, r, f, m, segment, since)
+	err := w.exec(ctx, `INSERT INTO rfm_scores (store_id, person_id, r, f, m, segment, since)
 		SELECT $1, n.person_id, n.r, n.f, n.m, n.segment,
 			CASE WHEN s.segment = n.segment THEN s.since ELSE coalesce(v.since, `+day+`) END
 		FROM news n LEFT JOIN movers v ON v.person_id = n.person_id
