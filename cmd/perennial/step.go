@@ -80,7 +80,7 @@ func (s *shop) scheduled(ctx context.Context) error {
 		return &schedule.Final{Err: err}
 	case errors.As(err, &e) && e.Kind == connectors.KindWait:
 		return &schedule.Later{Until: e.Until, Err: err}
-	case errors.As(err, &e) && (e.Kind == connectors.KindCredentials || e.Kind == connectors.KindPermanent):
+	case errors.As(err, &e) && (e.Kind == connectors.KindCredentials || e.Kind == connectors.KindPermanent || e.Kind == connectors.KindRecord):
 		return &schedule.Final{Err: err}
 	default:
 		return err

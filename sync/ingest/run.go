@@ -193,7 +193,7 @@ func (r *runner) judge() error {
 		return nil
 	}
 	return &connectors.Error{
-		Kind: connectors.KindPermanent, Op: "sync",
+		Kind: connectors.KindRecord, Op: "sync",
 		Err:    fmt.Errorf("%d of %d records could not be read; the others are stored", w.Quarantined, w.Read),
 		Remedy: "see the reasons with: perennial status",
 	}

@@ -27,6 +27,9 @@ func (w *world) truth() truth {
 	for _, row := range w.query(`SELECT resource, id FROM quarantine`) {
 		t.quarantined[row] = true
 	}
+	for _, id := range w.odd {
+		t.quarantined["orders|"+id] = true
+	}
 	w.erased.from(&t.oracle)
 	lines, refunds := map[string][]string{}, map[string][]string{}
 	for _, l := range t.oracle.Lines {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -72,6 +73,7 @@ type world struct {
 	output  bytes.Buffer // everything the binary ever printed
 	before  *memory      // what stood when the invariants were last checked
 	erased  erased       // who was forgotten
+	odd     []string     // orders that the shop hands out otherwise than they are
 }
 
 // newWorld makes a shop with this many customers and about three times as many orders.
@@ -85,16 +87,21 @@ func newWorld(t *testing.T, customers int, seed uint64) *world {
 	w.shop = simulator.New(simulator.Options{Seed: seed, Customers: customers})
 	w.woo = woocommercetest.New(w.shop, woocommercetest.Options{Keys: []woocommercetest.Key{
 		{ConsumerKey: canaryKey, ConsumerSecret: canarySecret, Permissions: "read_write"},
-	}})
+	}, Statuses: []string{"awaiting-label"}})
 	w.mail = listmonktest.New(w.shop, listmonktest.Options{Token: canaryToken})
-	woo, mail := httptest.NewServer(w.gate.before(w.woo)), httptest.NewServer(w.gate.before(w.mail))
-	t.Cleanup(woo.Close)
-	t.Cleanup(mail.Close)
-	w.woo.SetHome(woo.URL)
-	w.wooURL, w.mailURL = woo.URL, mail.URL
+	w.wooURL, w.mailURL = serve(t, w.gate.before(w.woo)), serve(t, w.gate.before(w.mail))
+	w.woo.SetHome(w.wooURL)
 	w.configure("")
 	w.before = w.remember()
 	return w
+}
+
+// serve gives a handler an address on this machine until the test ends.
+func serve(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // configure writes the configuration; extra stands in the store's table.
