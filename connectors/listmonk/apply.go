@@ -136,12 +136,15 @@ func (d *destination) plan(t *task, p person, known bool, lists map[string]list)
 	return nil
 }
 
-// carryOut does the tasks: people first, then attributes, then lists, leaving before joining.
+// carryOut does the tasks: people first, then attributes, then, after another look, lists, leaving before joining.
 func (d *destination) carryOut(ctx context.Context, tasks []*task) error {
 	if err := d.createPeople(ctx, tasks); err != nil {
 		return err
 	}
 	if err := d.writeAttributes(ctx, tasks); err != nil {
+		return err
+	}
+	if err := d.lookAgain(ctx, tasks); err != nil {
 		return err
 	}
 	if err := d.moveOnLists(ctx, "remove", tasks, func(t *task) []int { return t.leave }); err != nil {
@@ -229,6 +232,44 @@ func (d *destination) writeAttributes(ctx context.Context, tasks []*task) error 
 		})
 	}
 	return group.Wait()
+}
+
+// lookAgain plans anew for those who change lists, where writing attributes took its time: whoever pressed "unsubscribe"
+// meanwhile keeps the row that says so and joins nothing. Of somebody withheld only now, the attributes just written are
+// taken back, because nobody would remember them.
+func (d *destination) lookAgain(ctx context.Context, tasks []*task) error {
+	var movers []*task
+	var emails []string
+	for _, t := range tasks {
+		if !t.final && !t.create && t.object != nil && len(t.join)+len(t.leave) > 0 {
+			movers, emails = append(movers, t), append(emails, t.change.Person.Email)
+		}
+	}
+	if len(movers) == 0 {
+		return nil
+	}
+	people, err := d.lookUp(ctx, emails)
+	if err != nil {
+		return err
+	}
+	lists, err := d.knownLists(ctx)
+	if err != nil {
+		return err
+	}
+	var regrets []*task
+	for _, t := range movers {
+		p, known := people[t.change.Person.Email]
+		t.object = nil
+		switch err := d.plan(t, p, known, lists); {
+		case err != nil:
+			return err
+		case !known:
+			t.conclude(connectors.RetryLater, "deleted in listmonk meanwhile")
+		case t.outcome.State == connectors.Withheld && d.isMarked(p):
+			regrets = append(regrets, &task{id: p.ID, object: d.bare(p)})
+		}
+	}
+	return d.writeAttributes(ctx, regrets)
 }
 
 // moveOnLists does one action for all, one request for each list and batch.

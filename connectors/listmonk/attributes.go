@@ -38,6 +38,15 @@ func (d *destination) attributes(p person) map[string]string {
 	return values
 }
 
+// bare is our object without anything that tells of the person.
+func (d *destination) bare(p person) map[string]any {
+	object := map[string]any{}
+	if mark, ok := d.object(p)[createdMark]; ok {
+		object[createdMark] = mark
+	}
+	return object
+}
+
 // desired returns what shall stand under our prefix, and whether that differs from what does. listmonk replaces the
 // object as a whole.
 func (d *destination) desired(p person, c connectors.Change) (map[string]any, bool) {

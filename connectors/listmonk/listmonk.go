@@ -116,7 +116,7 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 }
 
 func refuse(err error) error {
-	return &connectors.Error{Kind: connectors.KindPermanent, Op: Kind + " settings", Err: err, Remedy: "correct the setting in perennial.toml"}
+	return &connectors.Error{Kind: connectors.KindPermanent, Op: Kind + " settings", Err: err, Remedy: "correct this setting"}
 }
 
 // isPlain reports whether the token would travel readable over a network.

@@ -38,17 +38,18 @@ func (d *destination) Members(ctx context.Context, audience connectors.Audience,
 		}
 		out.Members = append(out.Members, connectors.Member{
 			RemoteID: strconv.Itoa(who.ID), Email: commerce.Email(who.Email), Attributes: d.attributes(who),
-			Consent: consentOf(who, row),
+			Consent: d.consentOf(who, row),
 		})
 	}
 	return out, nil
 }
 
-// consentOf says what listmonk knows of a person on one list.
-func consentOf(p person, row list) commerce.Consent {
+// consentOf says what listmonk knows of a person on one list. Whom the gate would not let in again for a no of theirs, or
+// of the platform, is out, though the row itself may say nothing of it.
+func (d *destination) consentOf(p person, row list) commerce.Consent {
 	consent := commerce.Consent{State: commerce.ConsentUnknown, At: row.Changed.UTC()}
-	switch {
-	case p.Status != enabled, row.Status == unsubscribed:
+	switch no := d.gate(p, true, commerce.ConsentUnknown); {
+	case no == connectors.ReasonUnsubscribed || no == connectors.ReasonSuppressed:
 		consent.State = commerce.ConsentUnsubscribed
 	case isLiving(row):
 		consent.State = commerce.ConsentSubscribed

@@ -395,6 +395,54 @@ func TestSomebodyDeletedMeanwhileBlocksNobody(t *testing.T) {
 	require.Len(t, b.members(list), len(people)-1)
 }
 
+// TestWhoLeavesWhileWeWriteStaysOut presses the link of a mail after we looked and before we change lists: the row that
+// remembers it must stay, and no other list may follow.
+func TestWhoLeavesWhileWeWriteStaysOut(t *testing.T) {
+	for name, onList := range map[string]bool{"moving": true, "joining": false} {
+		t.Run(name, func(t *testing.T) {
+			b := startBench(t)
+			people, armed := b.people(simulator.Subscribed)[:3], false
+			var lists []connectors.Audience
+			before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
+				if r.Method == "PATCH" && armed {
+					armed = false
+					left := b.Newsletter()
+					if onList {
+						left = b.listID(lists[0])
+					}
+					require.NoError(t, b.Unsubscribe(people[1].Email, left))
+				}
+				return false
+			})
+			d := b.open(t)
+			lists = ensure(t, d, champions, atRisk)
+			var changes []connectors.Change
+			for _, p := range people {
+				if onList {
+					require.Equal(t, connectors.Delivered, apply(t, d, join(p, champions)).State)
+				}
+				c := join(p, atRisk)
+				c.Attributes, c.Leave = map[string]string{"rfm": "255"}, []string{champions.Key}
+				changes = append(changes, c)
+			}
+			armed = true
+			result, err := d.Apply(t.Context(), changes)
+			require.NoError(t, err)
+			states := map[int64]string{}
+			for _, o := range result.Outcomes {
+				states[o.PersonID] = string(o.State) + o.Reason
+			}
+			require.Equal(t, map[int64]string{
+				people[0].ID: "delivered", people[1].ID: "withheldunsubscribed", people[2].ID: "delivered",
+			}, states)
+			require.Equal(t, []string{people[0].Email, people[2].Email}, b.members(lists[1]))
+			require.NotContains(t, b.Mailed(b.listID(lists[0]), b.listID(lists[1])), people[1].Email)
+			require.Empty(t, b.person(t, people[1].Email).Attribs["perennial"], "nothing of ours is left behind unknown")
+			require.Equal(t, connectors.Withheld, apply(t, d, join(people[1], atRisk)).State, "and it is remembered")
+		})
+	}
+}
+
 func TestListDeletedMeanwhile(t *testing.T) {
 	b := startBench(t)
 	d, p := b.open(t), b.people(simulator.Subscribed)[0]
@@ -538,6 +586,28 @@ func TestMembersInPages(t *testing.T) {
 	require.ErrorContains(t, err, "no list id", "without an id listmonk would return everybody")
 	_, err = d.Members(t.Context(), list, "x")
 	require.ErrorContains(t, err, "cursor")
+}
+
+// TestReadBackSeesWhoLeftTheListThatWasTheirConsent holds that not only rows on our lists tell who unsubscribed.
+func TestReadBackSeesWhoLeftTheListThatWasTheirConsent(t *testing.T) {
+	b := startBench(t)
+	d := b.open(t)
+	list, people := ensure(t, d, champions)[0], b.people(simulator.Subscribed)[:3]
+	for _, p := range people {
+		apply(t, d, join(p, champions))
+	}
+	require.NoError(t, b.Unsubscribe(people[0].Email, b.Newsletter()))
+	require.NoError(t, b.Unsubscribe(people[1].Email, b.Newsletter()))
+	require.NoError(t, b.Subscribe(people[1].Email, b.AddList("Letters", single), confirmed))
+	page, err := d.Members(t.Context(), list, "")
+	require.NoError(t, err)
+	states := map[string]commerce.ConsentState{}
+	for _, m := range page.Members {
+		states[m.Email] = m.Consent.State
+	}
+	require.Equal(t, map[string]commerce.ConsentState{
+		people[0].Email: commerce.ConsentUnsubscribed, people[1].Email: commerce.ConsentSubscribed, people[2].Email: commerce.ConsentSubscribed,
+	}, states)
 }
 
 func TestSettings(t *testing.T) {
