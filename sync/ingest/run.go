@@ -113,13 +113,15 @@ func Run(ctx context.Context, options Options) (Summary, error) {
 	if err := r.judge(); err != nil {
 		return r.summary, errors.Join(append(failures, err)...)
 	}
+	failures = append(failures, r.refused...)
 	if loaded && len(failures) > 0 {
 		return r.summary, &PartialError{Err: errors.Join(failures...)}
 	}
 	return r.summary, errors.Join(failures...)
 }
 
-// PartialError says that everything was read but resources that analysis can do without.
+// PartialError says that everything was read but resources that analysis can do without, or that so much vanished at once
+// that it was not believed.
 type PartialError struct{ Err error }
 
 // Error says which resources, and why.
@@ -176,6 +178,7 @@ func optional(resource commerce.Resource, err error) bool {
 type runner struct {
 	Options
 	summary Summary
+	refused []error // deletions of too much at once
 	warned  map[string]bool
 }
 

@@ -272,10 +272,12 @@ func TestSweepRefusesThatMuchVanishes(t *testing.T) {
 		Source: &script{offers: offer(false), pull: pages(orders("1"))}, Records: m, Now: func() time.Time { return noon },
 	}
 	summary, err := ingest.Run(context.Background(), options)
-	require.NoError(t, err)
+	require.ErrorContains(t, err, "orders sweep: 11 of 12 vanished", "the ledger of runs tells the owner")
+	require.Contains(t, connectors.Remedy(err), "--accept-deletions")
+	var partial *ingest.PartialError
+	require.ErrorAs(t, err, &partial, "analysis goes on")
+	require.True(t, summary.Loaded)
 	require.Empty(t, m.deleted)
-	require.Len(t, summary.Warnings, 1)
-	require.Contains(t, summary.Warnings[0], "11 of 12 vanished")
 
 	options.AcceptDeletions = true
 	_, err = ingest.Run(context.Background(), options)

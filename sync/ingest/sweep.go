@@ -18,8 +18,11 @@ func (r *runner) finish(ctx context.Context, resource commerce.Resource) error {
 	pull := r.pullOf(resource)
 	pull.Missing = len(missing)
 	if len(missing) > vanishFloor && float64(len(missing)) > vanishShare*float64(living) && !r.AcceptDeletions {
-		r.warn(fmt.Sprintf("%s: %d of %d vanished from the shop at once; that looks like a fault, so nothing was deleted. "+
-			"If it is right: perennial sync --sweep --accept-deletions", resource, len(missing), living))
+		r.refused = append(r.refused, &connectors.Error{
+			Kind: connectors.KindRecord, Op: string(resource) + " sweep",
+			Err:    fmt.Errorf("%d of %d vanished from the shop at once; that looks like a fault, so nothing was deleted", len(missing), living),
+			Remedy: "look into the shop; if it is right: perennial sync --sweep --accept-deletions",
+		})
 		missing = nil
 	}
 	confirmed, err := r.confirm(ctx, resource, missing)
