@@ -58,6 +58,9 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 	for i, a := range audiences {
 		l, found := d.find(ours, a)
 		if !found {
+			if err := d.checkPrefix(ctx, a); err != nil {
+				return nil, err
+			}
 			if l, err = d.makeList(ctx, a, len(ours) > 0); err != nil {
 				return nil, err
 			}
@@ -98,6 +101,35 @@ func (d *destination) hasOtherKey(l list, key string) bool {
 	return slices.ContainsFunc(l.Tags, func(tag string) bool {
 		return strings.HasPrefix(tag, d.keyTag("")) && tag != d.keyTag(key)
 	})
+}
+
+// checkPrefix refuses to go on where the list made earlier is marked with another prefix: it is ours, but would pass for
+// somebody else's, and with it everybody's subscription to it.
+func (d *destination) checkPrefix(ctx context.Context, a connectors.Audience) error {
+	if a.ID == "" {
+		return nil
+	}
+	id, err := listID(a)
+	if err != nil {
+		return err
+	}
+	l, err := ask[list](ctx, d.api, httpapi.Request{Op: "list", Path: "/api/lists/" + strconv.Itoa(id)})
+	if saysAny(err, http.StatusBadRequest, "not found") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, tag := range l.Tags {
+		if before, ok := strings.CutSuffix(tag, ":"+a.Key); ok && before != d.prefix && slices.Contains(l.Tags, before) {
+			return &connectors.Error{
+				Kind: connectors.KindPermanent, Op: fmt.Sprintf("list %d", id),
+				Err:    fmt.Errorf("it was made under the prefix %q, and the prefix is %q now", before, d.prefix),
+				Remedy: fmt.Sprintf("set prefix = %q again; to change it, run perennial purge --yes before", before),
+			}
+		}
+	}
+	return nil
 }
 
 // makeList makes a list. A key that sees no list at all would not see the new one tomorrow and make another every night.

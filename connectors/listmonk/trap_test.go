@@ -588,6 +588,28 @@ func TestMembersInPages(t *testing.T) {
 	require.ErrorContains(t, err, "cursor")
 }
 
+// TestAnotherPrefixIsRefused: under another prefix our own lists would look like somebody else's, so that being on them
+// would pass for consent.
+func TestAnotherPrefixIsRefused(t *testing.T) {
+	b := startBench(t)
+	list := ensure(t, b.open(t), champions)[0]
+	renamed, err := factory(time.Millisecond).NewDestination(b.settings(), connectors.Deps{Prefix: "acme"})
+	require.NoError(t, err)
+	_, err = renamed.Ensure(t.Context(), []connectors.Audience{list})
+	var e *connectors.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, connectors.KindPermanent, e.Kind)
+	require.ErrorContains(t, err, `prefix "perennial"`)
+	require.Contains(t, e.Remedy, "perennial purge")
+	require.Zero(t, b.ListID("acme: Champions"), "nothing was made")
+
+	stripped := champions
+	stripped.ID = strconv.Itoa(b.AddList("Mine now", single))
+	require.Equal(t, list.ID, ensure(t, b.open(t), stripped)[0].ID, "whoever takes our tags off a list takes the list")
+	stripped.Key = atRisk.Key
+	require.NotContains(t, []string{list.ID, stripped.ID}, ensure(t, b.open(t), stripped)[0].ID)
+}
+
 // TestReadBackSeesWhoLeftTheListThatWasTheirConsent holds that not only rows on our lists tell who unsubscribed.
 func TestReadBackSeesWhoLeftTheListThatWasTheirConsent(t *testing.T) {
 	b := startBench(t)

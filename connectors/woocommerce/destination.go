@@ -83,7 +83,8 @@ func (d *destination) Check(ctx context.Context) (connectors.Report, error) {
 	return report, nil
 }
 
-// Ensure has nothing to make: a tag exists as soon as somebody carries it. The id of an audience is its key.
+// Ensure has nothing to make: a tag exists as soon as somebody carries it. The id of an audience is its field and its key,
+// so that tags under another prefix are known as such.
 func (d *destination) Ensure(_ context.Context, audiences []connectors.Audience) ([]connectors.Audience, error) {
 	ensured := slices.Clone(audiences)
 	for i, a := range ensured {
@@ -93,7 +94,14 @@ func (d *destination) Ensure(_ context.Context, audiences []connectors.Audience)
 				Remedy: "use lower-case letters, digits and hyphens",
 			}
 		}
-		ensured[i].ID = a.Key
+		if before, is := strings.CutSuffix(a.ID, "_"+tagsKey+":"+a.Key); is && before != d.prefix {
+			return nil, &connectors.Error{
+				Kind: connectors.KindPermanent, Op: "audience " + a.Key,
+				Err:    fmt.Errorf("its tags stand under the prefix %q, and the prefix is %q now", before, d.prefix),
+				Remedy: fmt.Sprintf("set prefix = %q again; to change it, run perennial purge --yes before", before),
+			}
+		}
+		ensured[i].ID = d.key(tagsKey) + ":" + a.Key
 	}
 	return ensured, nil
 }
