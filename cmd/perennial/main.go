@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+	_ "time/tzdata" // without the machine's zone files, a shop's days must not fall back to a fixed offset
 )
 
 // version is set by the build.
