@@ -79,7 +79,7 @@ func (f Factory) Decode(settings Settings, target any) error {
 }
 
 func (f Factory) refuse(err error) error {
-	return &Error{Kind: KindPermanent, Op: f.Kind + " settings", Err: err, Remedy: "correct the setting in perennial.toml"}
+	return &Error{Kind: KindPermanent, Op: f.Kind + " settings", Err: err, Remedy: "correct this setting"}
 }
 
 func isEmpty(value any) bool {

@@ -50,7 +50,8 @@ func fail(code int, text, remedy string, err error) error {
 // explainFailure prints what happened and what to do, and returns the exit code.
 func explainFailure(w io.Writer, err error) int {
 	code, remedy := classify(err)
-	if code == exitInterrupted {
+	var f *failure
+	if code == exitInterrupted && !errors.As(err, &f) {
 		_, _ = fmt.Fprintln(w, "perennial: interrupted; everything committed so far is kept, the next run goes on from there")
 		return code
 	}

@@ -87,25 +87,49 @@ func (g *globals) init(ctx context.Context, flags initFlags) error {
 	if a.destSet, err = pairs("--destination-set", flags.destSet); err != nil {
 		return err
 	}
+	settle := func() (config.Config, error) { return g.settle(ctx, a, !flags.noCheck) }
 	if !flags.yes && isTerminal(g.out) && isTerminal(g.in) {
-		if err := ask(ctx, &a); err != nil {
-			return err
-		}
+		settle = func() (config.Config, error) { return g.converse(ctx, a, !flags.noCheck) }
 	}
-	cfg, err := draft(a)
+	cfg, err := settle()
 	if err != nil {
 		return err
 	}
-	if !flags.noCheck {
-		if err := g.tryOut(ctx, cfg); err != nil {
-			return err
-		}
-	}
 	if err := config.Write(path, cfg, flags.force); err != nil {
-		return fail(exitUsage, "configuration file", "", err)
+		return fail(exitUsage, "nothing was written", "", err)
 	}
 	g.printf("wrote %s (readable by you alone)\nnext: perennial check, then perennial run\n", path)
 	return nil
+}
+
+// settle makes a configuration of the answers and, if asked to, tries it out.
+func (g *globals) settle(ctx context.Context, a answers, try bool) (config.Config, error) {
+	cfg, err := draft(a)
+	if err == nil && try {
+		err = g.tryOut(ctx, cfg)
+	}
+	return cfg, err
+}
+
+// converse asks by a form until the answers hold, or the person gives up. What was typed stays for the next try.
+func (g *globals) converse(ctx context.Context, a answers, try bool) (config.Config, error) {
+	for {
+		if err := ask(ctx, &a); err != nil {
+			return config.Config{}, err
+		}
+		cfg, err := g.settle(ctx, a, try)
+		if err == nil || ctx.Err() != nil {
+			return cfg, err
+		}
+		code := explainFailure(g.err, err)
+		again, err := askAgain(ctx)
+		if err != nil {
+			return config.Config{}, err
+		}
+		if !again {
+			return config.Config{}, fail(code, "init was left; nothing was written", "", nil)
+		}
+	}
 }
 
 // pairs reads key=value flags.
@@ -126,7 +150,7 @@ func pairs(flag string, list []string) (map[string]string, error) {
 func draft(a answers) (config.Config, error) {
 	factory, ok := all.Find(a.kind)
 	if !ok || !isSource(factory) {
-		return config.Config{}, fail(exitUsage, unknownKind("--kind", a.kind), "known kinds of shop: "+kinds(isSource), nil)
+		return config.Config{}, fail(exitUsage, unknownKind("--kind", a.kind), "known kinds of shop: "+kinds(isSource)+"; on a terminal perennial init asks for all of this", nil)
 	}
 	if a.name == "" {
 		a.name = a.kind

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
+	"time"
 
 	"charm.land/huh/v2"
 
@@ -12,57 +14,81 @@ import (
 
 const noPlatform = ""
 
-// ask fills the answers by a form; what flags gave stands as the preset.
+// ask fills the answers by one form of several screens; what flags or an earlier try gave stands as the preset.
 func ask(ctx context.Context, a *answers) error {
-	if err := form(ctx, huh.NewSelect[string]().
+	given := map[string]map[string]string{} // the settings of each kind, kept apart while somebody changes their mind
+	screens := []*huh.Group{huh.NewGroup(huh.NewSelect[string]().
 		Title("What kind of shop is it?").
 		Options(choices(isSource)...).
-		Value(&a.kind)); err != nil {
+		Value(&a.kind))}
+	for _, factory := range all.Factories() {
+		if !isSource(factory) {
+			continue
+		}
+		given[factory.Kind] = maps.Clone(a.settings)
+		fields := append([]huh.Field{nameField(a, factory)}, inputs(factory, given[factory.Kind])...)
+		screens = append(screens, huh.NewGroup(fields...).WithHideFunc(func() bool { return a.kind != factory.Kind }))
+	}
+	screens = append(screens, policyScreens(a)...)
+	for _, factory := range all.Factories() {
+		if !isMailer(factory) {
+			continue
+		}
+		given[factory.Kind] = maps.Clone(a.destSet)
+		screens = append(screens, huh.NewGroup(inputs(factory, given[factory.Kind])...).
+			WithHideFunc(func() bool { return a.destination != factory.Kind }))
+	}
+	if err := form(ctx, screens...); err != nil {
 		return err
 	}
-	factory, _ := all.Find(a.kind)
-	if a.name == "" {
-		a.name = "myshop"
+	a.settings = given[a.kind]
+	if a.destination != noPlatform {
+		a.destSet = given[a.destination]
 	}
-	name := huh.NewInput().Title("A short name for it").Description("It stands in logs and reports.").
-		Value(&a.name).Validate(huh.ValidateNotEmpty())
-	if err := form(ctx, append([]huh.Field{name}, inputs(factory, a.settings)...)...); err != nil {
-		return err
-	}
-	if err := form(ctx, policyFields(factory, a)...); err != nil {
-		return err
-	}
-	if a.destination == noPlatform {
-		return nil
-	}
-	mailer, _ := all.Find(a.destination)
-	return form(ctx, inputs(mailer, a.destSet)...)
+	return nil
 }
 
-// policyFields ask for consent, tags, hour and e-mail platform.
-func policyFields(factory connectors.Factory, a *answers) []huh.Field {
-	fields := []huh.Field{
-		huh.NewSelect[string]().
-			Title("Who knows whether a customer agreed to marketing by e-mail?").
-			Options(
-				huh.NewOption("The e-mail platform: only people subscribed there already (safest)", "platform"),
-				huh.NewOption("The shop keeps it with each customer", "shop"),
-				huh.NewOption("I do: every customer agreed", "owner"),
-			).Value(&a.consent),
+func timeOfDay(text string) error {
+	if _, err := time.Parse("15:04", text); err != nil || len(text) != len("15:04") {
+		return errors.New("write a time of day such as 03:00")
 	}
-	if factory.NewDestination != nil {
-		fields = append(fields, huh.NewConfirm().
-			Title("Write each customer's segment back into the shop?").
-			Description("Needs a key that may write. Only fields under our own prefix are touched.").
-			Value(&a.tags))
+	return nil
+}
+
+func nameField(a *answers, factory connectors.Factory) huh.Field {
+	return huh.NewInput().Title("A short name for it").
+		Description("It stands in logs and reports: letters, digits, dots, - and _.").
+		Placeholder(factory.Kind).Value(&a.name)
+}
+
+// policyScreens ask for consent, tags, hour and e-mail platform.
+func policyScreens(a *answers) []*huh.Group {
+	takesTags := func() bool {
+		factory, _ := all.Find(a.kind)
+		return factory.NewDestination != nil
 	}
-	return append(fields,
-		huh.NewInput().Title("When to run each night").Description("Local time of the shop.").Value(&a.nightlyAt),
-		huh.NewSelect[string]().
-			Title("Which e-mail platform receives the audiences?").
-			Options(append([]huh.Option[string]{huh.NewOption("None for now", noPlatform)}, choices(isMailer)...)...).
-			Value(&a.destination),
-	)
+	consent := huh.NewSelect[string]().
+		Title("Who knows whether a customer agreed to marketing by e-mail?").
+		Options(
+			huh.NewOption("The e-mail platform: only people subscribed there already (safest)", "platform"),
+			huh.NewOption("The shop keeps it with each customer", "shop"),
+			huh.NewOption("I do: every customer agreed", "owner"),
+		).Value(&a.consent)
+	tags := huh.NewConfirm().
+		Title("Write each customer's segment back into the shop?").
+		Description("Needs a key that may write. Only fields under our own prefix are touched.").
+		Value(&a.tags)
+	hour := huh.NewInput().Title("When to run each night").Description("Local time of the shop, such as 03:00.").Value(&a.nightlyAt).
+		Validate(timeOfDay)
+	platform := huh.NewSelect[string]().
+		Title("Which e-mail platform receives the audiences?").
+		Options(append([]huh.Option[string]{huh.NewOption("None for now", noPlatform)}, choices(isMailer)...)...).
+		Value(&a.destination)
+	return []*huh.Group{
+		huh.NewGroup(consent),
+		huh.NewGroup(tags).WithHideFunc(func() bool { return !takesTags() }),
+		huh.NewGroup(hour, platform),
+	}
 }
 
 // inputs asks for the settings that a connector must have and has no value for yet.
@@ -104,13 +130,17 @@ func choices(pass func(connectors.Factory) bool) []huh.Option[string] {
 	return options
 }
 
-// form shows one screen.
-func form(ctx context.Context, fields ...huh.Field) error {
-	if len(fields) == 0 {
-		return nil
-	}
-	err := huh.NewForm(huh.NewGroup(fields...)).RunWithContext(ctx)
-	if errors.Is(err, huh.ErrUserAborted) {
+// askAgain asks whether to go through the answers once more.
+func askAgain(ctx context.Context) (bool, error) {
+	again := true
+	err := form(ctx, huh.NewGroup(huh.NewConfirm().Title("Correct the answers and try again?").Value(&again)))
+	return again, err
+}
+
+// form shows screens, one after the other, with a way back.
+func form(ctx context.Context, screens ...*huh.Group) error {
+	err := huh.NewForm(screens...).RunWithContext(ctx)
+	if errors.Is(err, huh.ErrUserAborted) || ctx.Err() != nil {
 		return fail(exitInterrupted, "init was left; nothing was written", "", nil)
 	}
 	return err

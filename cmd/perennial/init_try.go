@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/perennial-cvo/perennial/config"
 	"github.com/perennial-cvo/perennial/connectors"
@@ -25,7 +26,8 @@ func (g *globals) tryOut(ctx context.Context, drafted config.Config) error {
 	}
 	cfg, err := config.Load(path, g.getenv)
 	if err != nil {
-		return fail(exitUsage, "nothing was written", "", err)
+		place := regexp.MustCompile(regexp.QuoteMeta(path) + `(:\d+)?: `) // nobody has seen that file
+		return fail(exitUsage, "nothing was written: "+place.ReplaceAllString(err.Error(), ""), "", nil)
 	}
 	c := &checklist{g: g}
 	for _, store := range cfg.Stores {

@@ -57,7 +57,7 @@ func newSource(f connectors.Factory, settings connectors.Settings, deps connecto
 	if err != nil {
 		return nil, &connectors.Error{
 			Kind: connectors.KindPermanent, Op: Kind + " settings", Err: err,
-			Remedy: "correct the setting in perennial.toml",
+			Remedy: "correct this setting",
 		}
 	}
 	now := deps.Now

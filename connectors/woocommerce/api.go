@@ -51,7 +51,7 @@ func newAPI(set settings, deps connectors.Deps, transport http.RoundTripper) (*a
 		Interval: set.Interval, HeaderTimeout: set.Timeout,
 	})
 	if err != nil {
-		return nil, &connectors.Error{Kind: connectors.KindPermanent, Op: Kind + " settings", Err: err, Remedy: "correct the setting in perennial.toml"}
+		return nil, &connectors.Error{Kind: connectors.KindPermanent, Op: Kind + " settings", Err: err, Remedy: "correct this setting"}
 	}
 	a.http = client
 	return a, nil

@@ -87,7 +87,7 @@ func open(f connectors.Factory, values connectors.Settings, deps connectors.Deps
 	}
 	if err := set.check(); err != nil {
 		return nil, &connectors.Error{
-			Kind: connectors.KindPermanent, Op: Kind + " settings", Err: err, Remedy: "correct the setting in perennial.toml",
+			Kind: connectors.KindPermanent, Op: Kind + " settings", Err: err, Remedy: "correct this setting",
 		}
 	}
 	return newAPI(set, deps, nil)
