@@ -15,6 +15,11 @@ import (
 
 var _ report.Facts = (*Store)(nil)
 
+// guest is the condition that somebody without an account has an order, or a refund without one: those whose orders all
+// went over to an account are nobody any more.
+const guest = `(EXISTS (SELECT FROM orders o WHERE o.store_id = $1 AND o.email <> '' AND o.email = p.email AND o.person_id = p.person_id)
+	OR EXISTS (SELECT FROM refunds r WHERE r.store_id = $1 AND r.order_id = '' AND r.email = p.email AND r.person_id = p.person_id))`
+
 // Overview returns shop, load, counts of records, people and quarantine. NextRun is left to whoever knows the schedule.
 func (s *Store) Overview(ctx context.Context) (report.Overview, error) {
 	var o report.Overview
@@ -22,8 +27,8 @@ func (s *Store) Overview(ctx context.Context) (report.Overview, error) {
 		var loaded sql.NullTime
 		err := tx.QueryRowxContext(ctx, `
 			SELECT name, shop, platform, currency, time_zone, loaded_at,
-				(SELECT count(*) FROM persons WHERE store_id = $1),
-				(SELECT count(*) FROM persons WHERE store_id = $1 AND customer_id IS NULL),
+				(SELECT count(*) FROM persons p WHERE store_id = $1 AND (customer_id IS NOT NULL OR email IS NULL OR `+guest+`)),
+				(SELECT count(*) FROM persons p WHERE store_id = $1 AND customer_id IS NULL AND `+guest+`),
 				(SELECT count(*) FROM orders WHERE store_id = $1 AND deleted_at IS NULL AND person_id IS NULL),
 				(SELECT count(*) FROM quarantine WHERE store_id = $1)
 			FROM stores WHERE store_id = $1`, s.id).Scan(&o.Store, &o.Shop, &o.Platform, &o.Currency, &o.TimeZone, &loaded,

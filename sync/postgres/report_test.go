@@ -216,3 +216,21 @@ func TestPlansOfAReaderStoreNothing(t *testing.T) {
 	_, err = reader.Plan(context.Background(), target, false, noon)
 	require.Error(t, err)
 }
+
+// TestGuestWhoseOrdersWentOverIsNobody counts people after an account took over the address of a guest.
+func TestGuestWhoseOrdersWentOverIsNobody(t *testing.T) {
+	s := newShop(t)
+	people := func() []int {
+		o, err := s.Overview(context.Background())
+		require.NoError(t, err)
+		return []int{o.People, o.Guests}
+	}
+	s.put(commerce.Customers, customers(commerce.Customer{ID: "7", Email: "old@example.com"}))
+	s.put(commerce.Orders, whole(order("1", "", "new@example.com"), order("2", "", "else@example.com")))
+	require.Equal(t, []int{3, 2}, people())
+	s.put(commerce.Customers, customers(commerce.Customer{ID: "7", Email: "new@example.com"}))
+	require.Equal(t, []int{2, 1}, people())
+	_, err := s.ErasePerson(context.Background(), "else@example.com", noon)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 0}, people(), "somebody nameless is a person, but no guest that is known")
+}
