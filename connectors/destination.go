@@ -43,6 +43,12 @@ type Remover interface {
 	Remove(ctx context.Context, audiences []Audience) error
 }
 
+// Roll is a Destination that can read back everybody in one walk, which spares it a walk for each audience.
+type Roll interface {
+	// Everybody is like Members for all audiences together: each Member says in which of them they are.
+	Everybody(ctx context.Context, cursor Cursor) (MemberPage, error)
+}
+
 // Audience is a named group of people: a tag in the shop or a list in an e-mail platform.
 type Audience struct {
 	Key  string // stable, ours, such as "champions"
@@ -131,4 +137,5 @@ type Member struct {
 	// Consent is unsubscribed where the person left this audience or the platform suppresses them.
 	Consent    commerce.Consent
 	Attributes map[string]string // under our prefix
+	Audiences  []string          // keys of all audiences in which they are; only from a Roll
 }

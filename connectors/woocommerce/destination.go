@@ -190,9 +190,15 @@ func (d *destination) fields(c connectors.Change, fields map[string]*string) (wr
 	return ""
 }
 
-// Members reads back who carries a tag: it walks all accounts, because the shop cannot search its meta. An audience
-// without a key means everybody who carries anything of ours.
+// Members reads back who carries a tag: it walks all accounts, because the shop cannot search its meta.
 func (d *destination) Members(ctx context.Context, audience connectors.Audience, cursor connectors.Cursor) (connectors.MemberPage, error) {
+	page, err := d.Everybody(ctx, cursor)
+	page.Members = slices.DeleteFunc(page.Members, func(m connectors.Member) bool { return !slices.Contains(m.Audiences, audience.Key) })
+	return page, err
+}
+
+// Everybody reads back all accounts that carry anything of ours.
+func (d *destination) Everybody(ctx context.Context, cursor connectors.Cursor) (connectors.MemberPage, error) {
 	p, err := parseCursor(cursor)
 	if err != nil {
 		return connectors.MemberPage{}, err
@@ -208,7 +214,7 @@ func (d *destination) Members(ctx context.Context, audience connectors.Audience,
 		if err != nil || w.ID == 0 {
 			continue // the source reports it; nothing of ours can be read from it
 		}
-		if m, found := d.member(w, audience.Key); found {
+		if m, found := d.member(w); found {
 			page.Members = append(page.Members, m)
 		}
 	}
@@ -218,19 +224,20 @@ func (d *destination) Members(ctx context.Context, audience connectors.Audience,
 	return page, nil
 }
 
-func (d *destination) member(w wcCustomer, audience string) (connectors.Member, bool) {
+func (d *destination) member(w wcCustomer) (connectors.Member, bool) {
 	ours := d.ours(w.Meta)
 	if len(ours) == 0 {
 		return connectors.Member{}, false
 	}
-	if tags := strings.Split(ours[tagsKey], ","); audience != "" && !slices.Contains(tags, audience) {
-		return connectors.Member{}, false
+	m := connectors.Member{
+		RemoteID: w.ID.String(), CustomerID: w.ID.String(), Email: commerce.Email(string(w.Email)), Consent: d.consent(w.Meta),
+	}
+	if tags := ours[tagsKey]; tags != "" {
+		m.Audiences = strings.Split(tags, ",")
 	}
 	delete(ours, tagsKey)
-	return connectors.Member{
-		RemoteID: w.ID.String(), CustomerID: w.ID.String(), Email: commerce.Email(string(w.Email)),
-		Consent: d.consent(w.Meta), Attributes: ours,
-	}, true
+	m.Attributes = ours
+	return m, true
 }
 
 // ours returns the meta fields under our prefix, without it.

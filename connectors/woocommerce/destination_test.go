@@ -1,6 +1,7 @@
 package woocommerce
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -317,12 +318,16 @@ func TestMembersAndErase(t *testing.T) {
 	read := func(key string) (ids []string) {
 		cursor := connectors.Cursor("")
 		for {
-			page, err := d.Members(t.Context(), connectors.Audience{Key: key, ID: key}, cursor)
+			page, err := d.Everybody(t.Context(), cursor)
+			if key != "" {
+				page, err = d.Members(t.Context(), connectors.Audience{Key: key, ID: key}, cursor)
+			}
 			require.NoError(t, err)
 			for _, m := range page.Members {
 				ids = append(ids, m.CustomerID)
 				require.Equal(t, "c"+m.CustomerID+"@shop.example", m.Email)
 				require.NotContains(t, m.Attributes, "tags")
+				require.Contains(t, m.Audiences, cmp.Or(key, "loyal"))
 			}
 			if page.Done {
 				return ids

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -183,6 +185,49 @@ func TestNobodyKnownAsUnsubscribedIsEverOffered(t *testing.T) {
 			}
 		}
 	})
+}
+
+// rolled is a platform that reads everybody back in one walk, two a page.
+type rolled struct {
+	*platform
+	walked int
+}
+
+func (r *rolled) Everybody(_ context.Context, cursor connectors.Cursor) (connectors.MemberPage, error) {
+	r.walked++
+	addresses := slices.Sorted(maps.Keys(r.people))
+	at := len(cursor)
+	page := connectors.MemberPage{Next: cursor + "..", Done: at+2 >= len(addresses)}
+	for _, a := range addresses[at:min(at+2, len(addresses))] {
+		page.Members = append(page.Members, connectors.Member{
+			CustomerID: a, Email: a, Attributes: r.people[a].attributes, Audiences: r.ours(a),
+		})
+	}
+	return page, nil
+}
+
+func (r *rolled) Members(context.Context, connectors.Audience, connectors.Cursor) (connectors.MemberPage, error) {
+	return connectors.MemberPage{}, errors.New("one walk is enough")
+}
+
+func TestReadBackOfARollWalksOnce(t *testing.T) {
+	s, p := newShop(t), newPlatform("1", "2", "3", "4", "5")
+	p.byAccount = true
+	for i, segment := range []string{"champions", "lost", "champions", "lost", "champions"} {
+		account := fmt.Sprint(i + 1)
+		s.place(s.person(account, account+"@example.com"), segment)
+	}
+	s.push(p, tags())
+	delete(p.people["2"].in, "lost")
+	p.people["5"].attributes["rfm"] = "111"
+	r := &rolled{platform: p}
+	o := s.options(p, tags())
+	o.Destination = r
+	drift, err := activation.ReadBack(context.Background(), o)
+	require.NoError(t, err)
+	require.Equal(t, activation.Drift{Read: 4, Lost: 1, Changed: 1}, drift)
+	require.Equal(t, 3, r.walked)
+	require.Equal(t, 2, s.push(p, tags()).Delivered)
 }
 
 func TestErasureLeavesNothing(t *testing.T) {

@@ -42,13 +42,22 @@ func (b *readBack) run(ctx context.Context) error {
 	if err := b.ensure(ctx, nil); err != nil {
 		return err
 	}
+	if roll, ok := b.Destination.(connectors.Roll); ok {
+		if err := b.read(ctx, roll.Everybody); err != nil {
+			return fmt.Errorf("members: %w", err)
+		}
+		return b.compare(ctx)
+	}
 	audiences, err := b.Ledger.Audiences(ctx, b.Target.Destination)
 	if err != nil {
 		return err
 	}
 	for _, audience := range audiences {
-		if err := b.read(ctx, audience); err != nil {
-			return err
+		members := func(ctx context.Context, cursor connectors.Cursor) (connectors.MemberPage, error) {
+			return b.Destination.Members(ctx, audience, cursor)
+		}
+		if err := b.read(ctx, members, audience.Key); err != nil {
+			return fmt.Errorf("members of %s: %w", audience.Key, err)
 		}
 	}
 	return b.compare(ctx)
@@ -56,32 +65,40 @@ func (b *readBack) run(ctx context.Context) error {
 
 var errCursor = errors.New("the platform gave the same page twice")
 
-// read notes who is in an audience.
-func (b *readBack) read(ctx context.Context, audience connectors.Audience) error {
+// read notes who is in an audience, or where no audience is named, who is in which.
+func (b *readBack) read(
+	ctx context.Context, members func(context.Context, connectors.Cursor) (connectors.MemberPage, error), audience ...string,
+) error {
 	var cursor connectors.Cursor
 	for {
-		page, err := b.Destination.Members(ctx, audience, cursor)
+		page, err := members(ctx, cursor)
 		if err != nil {
-			return fmt.Errorf("members of %s: %w", audience.Key, err)
+			return err
 		}
 		for _, m := range page.Members {
-			address := m.Email
-			if b.Target.NeedsAccount {
-				address = m.CustomerID
-			}
-			b.members[digest(address, audience.Key)] = digestOf(m.Attributes)
-			if m.Consent.State == commerce.ConsentUnsubscribed {
-				b.gone[digest(address)] = true
-			}
-			b.drift.Read++
+			b.note(m, append(audience, m.Audiences...))
 		}
 		if page.Done {
 			return nil
 		}
 		if page.Next == cursor {
-			return fmt.Errorf("members of %s: %w", audience.Key, errCursor)
+			return errCursor
 		}
 		cursor = page.Next
+	}
+}
+
+func (b *readBack) note(m connectors.Member, audiences []string) {
+	address, attributes := m.Email, digestOf(m.Attributes)
+	if b.Target.NeedsAccount {
+		address = m.CustomerID
+	}
+	for _, key := range audiences {
+		b.members[digest(address, key)] = attributes
+		b.drift.Read++
+	}
+	if m.Consent.State == commerce.ConsentUnsubscribed {
+		b.gone[digest(address)] = true
 	}
 }
 
