@@ -18,7 +18,7 @@ import (
 	"github.com/perennial-cvo/perennial/sync/schedule"
 )
 
-// leaseTTL is how long a shop stays locked after its daemon died.
+// leaseTTL is how long a shop stays locked after its process died; the hidden flag --lease sets another time for tests.
 const leaseTTL = 60 * time.Second
 
 // app is configuration and database of one command, opened together and closed together.
@@ -128,7 +128,7 @@ func (a *app) holder() schedule.Holder {
 	return schedule.Holder{
 		Ledger: a.db,
 		Name:   fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()[:8]),
-		TTL:    leaseTTL,
+		TTL:    a.lease,
 	}
 }
 

@@ -17,6 +17,7 @@ type globals struct {
 	stores  []string
 	verbose bool
 	quiet   bool
+	lease   time.Duration // how long a shop stays locked after its process died
 	now     func() time.Time
 	getenv  func(string) string
 }
@@ -48,7 +49,10 @@ func newRoot(s streams, now func() time.Time) *cobra.Command {
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "log more")
 	flags.BoolVarP(&g.quiet, "quiet", "q", false, "no progress, log warnings only")
 	flags.StringVar(&moment, "now", "", "pretend that the clock shows this `moment` (RFC 3339)")
-	_ = flags.MarkHidden("now") // the flag exists: it was made two lines above
+	flags.DurationVar(&g.lease, "lease", leaseTTL, "how long a shop stays locked after its process died")
+	for _, name := range []string{"now", "lease"} {
+		_ = flags.MarkHidden(name) // the flags exist: they were made just above
+	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fail(exitUsage, "command line", cmd.CommandPath()+" --help lists the flags", err)
