@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,6 +57,13 @@ func (s *shop) identify(ctx context.Context) (connectors.Report, error) {
 	identity := report.Shop
 	if s.cfg.TimeZone != "" {
 		identity.TimeZone = s.cfg.TimeZone
+	}
+	if identity.Currency == "" {
+		// Every amount would be in a foreign currency, and everybody would leave their segment.
+		return report, &connectors.Error{
+			Kind: connectors.KindPermanent, Op: "shop", Err: errors.New("the shop names no currency; what is stored is kept"),
+			Remedy: "set the currency in the shop's settings",
+		}
 	}
 	if err := s.app.db.SetShop(ctx, s.id, identity); err != nil {
 		return report, err

@@ -304,7 +304,7 @@ func TestCheckNamesWhatIsOdd(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, connectors.Problem, finding(t, report, "site index").Level)
 		require.Contains(t, finding(t, report, "site index").Remedy, "time_zone")
-		require.Equal(t, "+00:00", report.Shop.TimeZone)
+		require.Empty(t, report.Shop.TimeZone)
 		require.Equal(t, "https://127.0.0.1:8443", report.Shop.URL)
 		require.Equal(t, "USD", report.Shop.Currency)
 	})

@@ -70,7 +70,7 @@ func (a *api) index(ctx context.Context, report *connectors.Report) (wpIndex, er
 	q := url.Values{"_fields": {"name,url,home,gmt_offset,timezone_string,namespaces"}}
 	answer, err := a.http.Do(ctx, httpapi.Request{Op: op, Path: "wp-json/", Query: q, Unsigned: true})
 	if status, _ := codeOf(err); status == http.StatusUnauthorized || status == http.StatusForbidden {
-		note(report, connectors.Problem, op, "WordPress hides it from strangers, so the shop's name and time zone are unknown; days are taken for those of UTC",
+		note(report, connectors.Problem, op, "WordPress hides it from strangers, so the shop's name and time zone are unknown: days are those of the zone known before, else of UTC",
 			"let everybody read /wp-json/ (a security plugin keeps it closed), or set time_zone for this store")
 		return wpIndex{}, nil
 	}
@@ -127,8 +127,11 @@ func (a *api) shop(index wpIndex, status systemStatus) commerce.Shop {
 	}
 }
 
-// timeZone returns the IANA name that the shop is set to, or its fixed offset as "+05:30".
+// timeZone returns the IANA name that the shop is set to, or its fixed offset as "+05:30"; nothing where it is hidden.
 func timeZone(index wpIndex) string {
+	if index.Namespaces == nil {
+		return ""
+	}
 	if zone := index.Zone.trim(); zone != "" {
 		if _, err := time.LoadLocation(zone); err == nil {
 			return zone

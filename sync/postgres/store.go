@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -61,15 +62,16 @@ func otherShop(name, what string) error {
 
 // SetShop notes who the shop says it is. The first identity is pinned: another shop behind the same name is refused, unless
 // it is one of the marks by which the shop was known before.
-// A changed time zone makes every order count anew at its local day.
+// A changed time zone makes every order count anew at its local day. A name or time zone that the shop does not tell today
+// stays as it was; before it ever told one, days are those of UTC.
 func (d *DB) SetShop(ctx context.Context, id int64, shop commerce.Shop) error {
 	return inTx(ctx, d.db, func(tx *sqlx.Tx) error {
-		var name, identity, zone string
+		var name, title, identity, zone string
 		if err := lockFence(ctx, tx, id); err != nil {
 			return err
 		}
-		err := tx.QueryRowxContext(ctx, `SELECT name, identity, time_zone FROM stores WHERE store_id = $1`, id).
-			Scan(&name, &identity, &zone)
+		err := tx.QueryRowxContext(ctx, `SELECT name, shop, identity, time_zone FROM stores WHERE store_id = $1`, id).
+			Scan(&name, &title, &identity, &zone)
 		if err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
@@ -77,9 +79,7 @@ func (d *DB) SetShop(ctx context.Context, id int64, shop commerce.Shop) error {
 			return otherShop(name, fmt.Sprintf("the key opens another shop (%s) than the one stored under this name (%s)",
 				shop.Identity, identity))
 		}
-		if shop.TimeZone == "" {
-			shop.TimeZone = "UTC"
-		}
+		shop.TimeZone, shop.Name = cmp.Or(shop.TimeZone, zone), cmp.Or(shop.Name, title)
 		_, err = tx.ExecContext(ctx, `UPDATE stores SET identity = $2, shop = $3, platform = $4, currency = $5, time_zone = $6
 			WHERE store_id = $1 AND (identity, shop, platform, currency, time_zone) IS DISTINCT FROM ($2, $3, $4, $5, $6)`,
 			id, shop.Identity, shop.Name, shop.Platform, shop.Currency, shop.TimeZone)
