@@ -68,5 +68,27 @@ func (s *shop) eraseRemotely(ctx context.Context, person connectors.Person) erro
 		}
 		s.line("%s: %s", r.target.Destination, receipt)
 	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, s.outOfReach(ctx, person))...)
+}
+
+// outOfReach tells at which destinations the person stands that the configuration does not know any more. That does not
+// stop the erasure: such a platform may be gone for good.
+func (s *shop) outOfReach(ctx context.Context, person connectors.Person) error {
+	deliveries, err := s.store().Deliveries(ctx)
+	if err != nil {
+		return databaseFailure("deliveries", err)
+	}
+	for _, d := range deliveries {
+		if s.isConfigured(d.Destination) {
+			continue
+		}
+		_, stands, err := s.store().Standing(ctx, d.Destination, person.ID)
+		if err != nil {
+			return databaseFailure("deliveries", err)
+		}
+		if stands {
+			s.line("%s: is not in the configuration any more, and the person was delivered there: erase them there by hand", d.Destination)
+		}
+	}
+	return nil
 }

@@ -22,6 +22,11 @@ func newStatus(g *globals) *cobra.Command {
 				if err != nil {
 					return status, err
 				}
+				left, err := s.left(ctx, status.Deliveries)
+				if err != nil {
+					return status, err
+				}
+				status.Warnings = append(status.Warnings, left...)
 				status.Overview.NextRun, err = s.nextRun(ctx)
 				return status, err
 			}, func(status report.StoreStatus) error {
