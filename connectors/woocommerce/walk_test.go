@@ -154,6 +154,27 @@ func TestIncrementAsksNaiveUTC(t *testing.T) {
 	require.Empty(t, warnings)
 }
 
+// A first load that stops half-way and goes on a day later is followed from the start of its first day: what changed in
+// pages read before the stop would be lost else.
+func TestWatermarkOfAnInterruptedWalkIsItsFirstStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, began := &shelf{}, time.Now()
+		s.add(35, began.AddDate(-1, 0, 0).UTC())
+		page, err := s.source(t, 10).Pull(t.Context(), commerce.Coupons, connectors.Increment, "")
+		require.NoError(t, err)
+		time.Sleep(24 * time.Hour)
+		s.rows[3].modified = began.Add(time.Hour).UTC()
+		_, end, _, err := drain(t, func() *source { return s.source(t, 10) }, connectors.Increment, page.Next)
+		require.NoError(t, err)
+		p, err := parseCursor(end)
+		require.NoError(t, err)
+		require.WithinDuration(t, began.Add(-holdBack), p.Since, time.Second)
+		ids, _, _, err := drain(t, func() *source { return s.source(t, 10) }, connectors.Increment, end)
+		require.NoError(t, err)
+		require.Equal(t, []string{"4"}, ids)
+	})
+}
+
 func TestDeletionInAPageAlreadyRead(t *testing.T) {
 	for _, gone := range []int{1, 3, 9, 10} {
 		s := &shelf{}
