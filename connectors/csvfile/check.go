@@ -1,6 +1,7 @@
 package csvfile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -18,8 +19,9 @@ const samples = 5
 // currency and time zone are taken for granted.
 func (s *source) Check(ctx context.Context) (connectors.Report, error) {
 	settings := s.plan.settings
+	zone := cmp.Or(settings.TimeZone, "UTC")
 	report := connectors.Report{Shop: commerce.Shop{
-		Identity: s.plan.identity, Name: settings.Shop, Currency: settings.Currency, TimeZone: settings.TimeZone,
+		Identity: s.plan.identity, Name: settings.Shop, Currency: settings.Currency, TimeZone: zone,
 		Platform: "CSV files (" + settings.Format + ")",
 	}}
 	info, err := os.Stat(settings.Folder)
@@ -34,7 +36,7 @@ func (s *source) Check(ctx context.Context) (connectors.Report, error) {
 	}
 	c := checking{source: s, report: &report, used: map[string]bool{}}
 	c.say(connectors.Fine, "currency and time zone", fmt.Sprintf("amounts without a currency are in %s, dates without a zone in %s",
-		settings.Currency, settings.TimeZone), "")
+		settings.Currency, zone), "")
 	for _, offer := range s.Resources() {
 		if err := c.resource(ctx, offer.Resource); err != nil {
 			return report, err
