@@ -262,6 +262,9 @@ func (r *runner) pull(ctx context.Context, resource commerce.Resource, mode conn
 	if !p.start {
 		p.step.Read, p.step.Total, p.step.Started = stand.Records, stand.Total, stand.StartedAt
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer p.settle()
+	defer cancel()
 	for range r.MaxPages {
 		done, err := p.page(ctx)
 		if done || err != nil {
@@ -287,12 +290,13 @@ type pulling struct {
 	step    Step
 	seen    map[connectors.Cursor]bool // cursors met, to notice a circle
 	patient time.Time                  // since when the source says "not yet"
+	ahead   chan ahead                 // the next page on its way, nil where none is
 }
 
 // page reads and commits one page.
 func (p *pulling) page(ctx context.Context) (done bool, err error) {
 	resource := p.step.Resource
-	page, err := p.ask(ctx)
+	page, err := p.take(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -308,6 +312,9 @@ func (p *pulling) page(ctx context.Context) (done bool, err error) {
 		return false, loop(resource, errors.New("the cursor goes in a circle"))
 	}
 	p.seen[page.Next] = true
+	if moved && !page.Done && !waiting {
+		p.readAhead(ctx, page.Next)
+	}
 	if moved || page.Done || page.Records.Len() > 0 {
 		if err := p.commit(ctx, page); err != nil {
 			return false, err
@@ -356,12 +363,12 @@ func (p *pulling) pause(ctx context.Context, until time.Time) error {
 }
 
 // ask pulls one page, and turns a panic of the connector into an error.
-func (p *pulling) ask(ctx context.Context) (page connectors.Page, err error) {
+func (p *pulling) ask(ctx context.Context, cursor connectors.Cursor) (page connectors.Page, err error) {
 	defer p.recovered(p.step.Resource, &err)
 	if err := ctx.Err(); err != nil {
 		return connectors.Page{}, err
 	}
-	return p.Source.Pull(ctx, p.step.Resource, p.step.Mode, p.cursor)
+	return p.Source.Pull(ctx, p.step.Resource, p.step.Mode, cursor)
 }
 
 // recovered says that a connector panicked. The value of the panic may hold a person or a secret, and is told only
