@@ -7,8 +7,10 @@ import (
 	"io"
 	"strings"
 
+	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/sync/activation"
+	"github.com/perennial-cvo/perennial/sync/postgres"
 )
 
 // Exit codes, by what the caller should do. They are documented in docs/commands.md and do not change.
@@ -79,6 +81,12 @@ func classify(err error) (code int, remedy string) {
 	var held *activation.HeldError
 	if errors.As(err, &held) {
 		return exitHeld, "look at perennial push --dry-run; then confirm each audience by name, or leave it: the next night asks again"
+	}
+	if errors.Is(err, analysis.ErrNotLoaded) {
+		return exitFindings, "perennial sync goes on with the first load"
+	}
+	if errors.Is(err, postgres.ErrDaySaved) {
+		return exitFindings, "the clock or the shop's time zone went back; if that is right there is nothing to do: the first new day is analysed again"
 	}
 	var e *connectors.Error
 	if !errors.As(err, &e) {
