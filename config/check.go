@@ -113,7 +113,7 @@ func (r *reader) checkStore(path string, store Store) {
 	r.addresses(path+".shared_emails", store.SharedEmails)
 	r.checkRates(path+".rates", store.Rates)
 	if share := store.Guard.Shrink; !(share >= 0 && share <= 1) {
-		r.add(path+".guard.shrink", fmt.Sprintf("%v is no share", share), "write a number from 0 (nobody may leave) to 1 (no guard), such as 0.3")
+		r.add(path+".guard.shrink", fmt.Sprintf("%v is no share", share), "write a number up to 1, such as 0.3; 0 lets audiences shrink as they like")
 	}
 	if size := store.Guard.MinSize; size < 0 {
 		r.add(path+".guard.min_size", fmt.Sprintf("%d is no size", size), "write 0 or more")

@@ -80,9 +80,8 @@ echo $$ > "$work/lock"
 trap 'trap "" INT TERM HUP; clear_away "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 
-found="$(bin/perennial postgres ensure)" # "PostgreSQL 17 in /some/where/bin"
-echo "$found"
-export PATH="${found#* in }:$PATH" # a downloaded copy is in the user's own data directory, not in the demo's
+programs="$(bin/perennial postgres ensure --dir)"
+export PATH="$programs:$PATH" # a downloaded copy is in the user's own data directory, not in the demo's
 
 customers="${DEMO_CUSTOMERS:-2000}"
 echo "Starting an invented shop: $customers people and about three purchases each, over two years."
