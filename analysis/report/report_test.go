@@ -281,6 +281,14 @@ func TestSegmentsThatLoseMoneyHaveNoShares(t *testing.T) {
 		require.Zero(t, row.RevenueShare)
 	}
 	require.NoError(t, report.Terminal(&bytes.Buffer{}, r, 80, false))
+
+	for i := range f.snapshot.Groups {
+		f.snapshot.Groups[i].Net = amount("1000")
+	}
+	f.snapshot.Groups[0].Net = amount("-0.01")
+	var b bytes.Buffer
+	require.NoError(t, report.Terminal(&b, collect(t, f), 80, false))
+	require.Contains(t, b.String(), "-0.01   0.0 %", "nothing has no sign")
 }
 
 func TestStatus(t *testing.T) {

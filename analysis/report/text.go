@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"unicode"
 
@@ -190,5 +191,5 @@ func of(n int, one, many string) string {
 	return count(n) + " " + many
 }
 
-// percent writes a share, such as "12.3 %".
-func percent(share float64) string { return fmt.Sprintf("%.1f %%", share*100) }
+// percent writes a share, such as "12.3 %". What rounds to nothing has no sign.
+func percent(share float64) string { return fmt.Sprintf("%.1f %%", math.Round(share*1000)/10+0) }

@@ -50,6 +50,9 @@ func (s *shop) purge(ctx context.Context, only []string) error {
 				failures = append(failures, fail(exitUnavailable, fmt.Sprintf("destination %s: %s people were not let go; they are kept in mind", r.target.Destination, count(purged.Left)), "run perennial purge again later", nil))
 			}
 		}
+		if len(failures) == 0 {
+			s.line("the next push adds it all again: before that, set tags = false or take the destination out of the configuration")
+		}
 		return counts, errors.Join(failures...)
 	})
 }
