@@ -340,3 +340,42 @@ func TestUnsortedListIsAnError(t *testing.T) {
 	_, err := src.Pull(t.Context(), commerce.Coupons, connectors.Increment, "")
 	require.ErrorContains(t, err, "order of ids")
 }
+
+// A shop that sells nothing yet has nothing of anything, and that is no fault; nor is a server without a clock.
+func TestEmptyShop(t *testing.T) {
+	s := newSource(setUp(t, serveSite(t, func(w http.ResponseWriter, r *http.Request) bool {
+		switch trailing(r) {
+		case "", "system_status":
+			return false
+		case "orders/statuses":
+			answerJSON(w, 200, string(recorded(t, "orders_statuses.json")))
+		default:
+			w.Header().Set("Date", "never")
+			w.Header().Set("X-WP-Total", "0")
+			answerJSON(w, 200, `[]`)
+		}
+		return true
+	})).api)
+	report, err := s.Check(t.Context())
+	require.NoError(t, err)
+	require.True(t, report.OK(), "%+v", report.Findings)
+	for _, offer := range s.Resources() {
+		for _, mode := range []connectors.Mode{connectors.Increment, connectors.Sweep} {
+			cursor, done := connectors.Cursor(""), false
+			for range 5 {
+				page, err := s.Pull(t.Context(), offer.Resource, mode, cursor)
+				require.NoError(t, err)
+				require.Zero(t, page.Records.Len()+len(page.Rejected))
+				if cursor, done = page.Next, page.Done; done {
+					break
+				}
+			}
+			require.True(t, done, "%s %s", offer.Resource, mode)
+			p, err := parseCursor(cursor)
+			require.NoError(t, err)
+			if offer.Incremental && mode == connectors.Increment {
+				require.WithinDuration(t, time.Now().Add(-holdBack-blindness), p.Since, time.Minute, "our own clock is not trusted further")
+			}
+		}
+	}
+}
