@@ -1,0 +1,244 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/config"
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/all"
+	"github.com/perennial-cvo/perennial/sync/activation"
+)
+
+func TestStatuses(t *testing.T) {
+	woo, ok := all.Find("woocommerce")
+	require.True(t, ok)
+	usual := statuses(woo, config.Store{})
+	require.True(t, usual["completed"])
+	require.False(t, usual["on-hold"])
+	_, known := usual["shipped"]
+	require.False(t, known)
+
+	own := statuses(woo, config.Store{PurchaseStatuses: []string{"completed", "shipped"}})
+	require.True(t, own["shipped"])
+	require.True(t, own["completed"])
+	require.False(t, own["processing"], "the owner's list is the whole list")
+	require.True(t, woo.Statuses["processing"], "the connector's own table stays as it is")
+	require.Equal(t, map[string]bool{"paid": true}, statuses(connectors.Factory{}, config.Store{PurchaseStatuses: []string{"paid"}}))
+}
+
+func TestPolicy(t *testing.T) {
+	s := &shop{cfg: config.Store{
+		Revenue: "gross", IncludeTax: true, SharedEmails: []string{" Counter@Shop.example "},
+		Rates: []config.Rate{{Currency: "USD", From: "2026-01-01", Rate: "0.92"}},
+	}}
+	policy := s.policy("EUR")
+	require.Equal(t, "EUR", policy.Currency)
+	require.Equal(t, "gross", policy.Revenue)
+	require.True(t, policy.IncludeTax)
+	require.False(t, policy.IncludeShipping)
+	require.Equal(t, []string{"counter@shop.example"}, policy.SharedEmails)
+	require.Len(t, policy.Rates, 1)
+	require.Equal(t, "0.92", policy.Rates[0].Rate)
+}
+
+func TestConsentMode(t *testing.T) {
+	require.Equal(t, activation.ConsentPlatform, consentMode(config.Store{}))
+	require.Equal(t, activation.ConsentOwner, consentMode(config.Store{Consent: "owner"}))
+}
+
+func TestAnalysisOptions(t *testing.T) {
+	a := &app{globals: &globals{now: time.Now}}
+	s := &shop{app: a, cfg: config.Store{Revenue: "gross", RFM: config.RFM{
+		Convention: "thresholds", Recency: []int{30}, Frequency: []int{2}, Monetary: []string{"49.90"},
+	}}}
+	options, err := s.analysisOptions()
+	require.NoError(t, err)
+	require.Equal(t, analysis.Gross, options.Basis)
+	require.Equal(t, []int64{499000}, options.Rule.Monetary)
+
+	s.cfg.RFM.Monetary = []string{"much"}
+	_, err = s.analysisOptions()
+	code, remedy := classify(err)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, remedy, "49.90")
+}
+
+func target(t *testing.T, d config.Destination) (activation.Target, error) {
+	t.Helper()
+	listmonk, ok := all.Find("listmonk")
+	require.True(t, ok)
+	s := &shop{cfg: config.Store{Guard: config.Guard{Shrink: 0.3, MinSize: 50}}}
+	return s.target(d, listmonk, pushFlags{confirm: []string{"lost"}})
+}
+
+func TestTarget(t *testing.T) {
+	everything, err := target(t, config.Destination{Name: "letters"})
+	require.NoError(t, err)
+	require.Len(t, everything.Audiences, 11)
+	require.Equal(t, attributes, everything.Attributes)
+	require.True(t, everything.NeedsConsent)
+	require.Equal(t, activation.Guard{Shrink: 0.3, MinSize: 50, Confirmed: []string{"lost"}}, everything.Guard)
+
+	some, err := target(t, config.Destination{
+		Audiences: []string{"lost"}, Attributes: []string{"rfm"}, Exclude: []string{" Office@Shop.example"},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []connectors.Audience{{Key: "lost", Name: "Lost"}}, some.Audiences)
+	require.Equal(t, []string{"rfm"}, some.Attributes)
+	require.Equal(t, []string{"office@shop.example"}, some.Exclude)
+
+	_, err = target(t, config.Destination{Audiences: []string{"friends"}})
+	require.ErrorContains(t, err, `unknown audience "friends"`)
+	_, err = target(t, config.Destination{Attributes: []string{"shoe_size"}})
+	require.ErrorContains(t, err, `unknown attribute "shoe_size"`)
+}
+
+func TestConfirmedAudiencesAreKnown(t *testing.T) {
+	require.NoError(t, known([]string{"at_risk", "Cannot lose them"}))
+	require.ErrorContains(t, known([]string{"at_risk", "friends"}), `"friends"`)
+}
+
+func TestPlanIsPrinted(t *testing.T) {
+	var out strings.Builder
+	s := &shop{app: &app{globals: &globals{streams: streams{out: &out}}}, cfg: config.Store{Name: "garden"}}
+	s.printPlan("letters", activation.Plan{
+		Changes: 1234, Unchanged: 5,
+		Audiences: []activation.Difference{{Audience: connectors.Audience{Key: "lost", Name: "Lost"}, Before: 1200, Join: 3, Leave: 1100, After: 103}},
+		Withheld:  map[string]int{"unsubscribed": 2, "not in the platform": 1500, "no e-mail address": 2},
+		Held:      []activation.Hold{{Audience: connectors.Audience{Key: "lost", Name: "Lost"}, Before: 1200, After: 103}},
+	})
+	require.Equal(t, `garden -> letters: 1,234 people to write, 5 as they should be
+  audience                     now      join     leave      then
+  Lost                       1,200         3     1,100       103
+  left out: 1,500 not in the platform, 2 no e-mail address, 2 unsubscribed
+  HELD: Lost would go from 1,200 to 103; if that is right: perennial push --confirm lost
+`, out.String())
+}
+
+func TestTally(t *testing.T) {
+	summary := activation.Summary{
+		Delivered: 1000, Refused: 2, RetryLater: 1, Pending: 4, Withheld: map[string]int{"unsubscribed": 3},
+		Plan: activation.Plan{Unchanged: 7, Withheld: map[string]int{"no e-mail address": 9}},
+	}
+	require.Equal(t, "1,000 people delivered, 7 already as they should be, 3 withheld now, 2 refused, 1 to be tried again, "+
+		"4 waiting for the platform; left out: 9 no e-mail address", tally(summary))
+	require.Equal(t, map[string]int{"delivered": 1000, "refused": 2, "retry_later": 1, "pending": 4, "withheld": 3}, outcomes(summary))
+}
+
+func TestCount(t *testing.T) {
+	for n, text := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
+		require.Equal(t, text, count(n))
+	}
+	require.Equal(t, "1 order", of(1, "order"))
+	require.Equal(t, "0 orders", of(0, "order"))
+}
+
+func TestProgressIsLoggedNowAndThen(t *testing.T) {
+	var log strings.Builder
+	now := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	p := &progress{log: slog.New(slog.NewTextHandler(&log, nil)), now: func() time.Time { return now }}
+	for done := 0; done <= 300; done += 10 { // one step a second
+		p.step("orders", done, 600)
+		now = now.Add(time.Second)
+	}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	require.Len(t, lines, 3, "every ten seconds")
+	require.Contains(t, lines[0], "step=orders done=100 total=600 left=50s")
+	p.finish()
+
+	log.Reset()
+	now = now.Add(time.Minute)
+	p.step("reviews", 5, 0) // another step begins anew
+	now = now.Add(time.Minute)
+	p.step("reviews", 6, 0)
+	require.NotContains(t, log.String(), "total", "nobody knows how many")
+	require.Equal(t, 1, strings.Count(log.String(), "\n"))
+}
+
+func TestProgressIsDrawn(t *testing.T) {
+	var out strings.Builder
+	p := &progress{out: &out, bars: true, now: time.Now}
+	p.step("orders", 3, 10)
+	p.step("orders", 12, 10) // an announced total is a hint only
+	p.step("reviews", 1, 0)
+	p.finish()
+	p.finish()
+	require.Contains(t, out.String(), "orders")
+	require.Contains(t, out.String(), "10/10")
+	require.Contains(t, out.String(), "reviews")
+	require.True(t, strings.HasSuffix(out.String(), "\n"), "the next line starts clean")
+}
+
+func TestRemaining(t *testing.T) {
+	require.Equal(t, 30*time.Second, remaining(10*time.Second, 25, 100))
+	require.Zero(t, remaining(10*time.Second, 0, 100))
+	require.Zero(t, remaining(10*time.Second, 100, 100))
+	require.Zero(t, remaining(10*time.Second, 5, 0))
+}
+
+func TestHarmlessCells(t *testing.T) {
+	for given, want := range map[string]string{"": "", "ann": "ann", "=1+1": "'=1+1", "@x": "'@x", "-5": "'-5", "\tx": "'\tx"} {
+		require.Equal(t, want, harmless(given))
+	}
+}
+
+func TestLogger(t *testing.T) {
+	for _, tt := range []struct {
+		g             globals
+		level, format string
+		lines         int
+		first         string
+	}{
+		{globals{}, "info", "text", 2, "level=INFO"},
+		{globals{}, "warn", "text", 1, "level=WARN"},
+		{globals{verbose: true}, "error", "text", 3, "level=DEBUG"},
+		{globals{quiet: true}, "debug", "text", 1, "level=WARN"},
+		{globals{}, "info", "json", 2, `"level":"INFO"`},
+	} {
+		var out strings.Builder
+		tt.g.err = &out
+		log := tt.g.logger(tt.level, tt.format)
+		log.Debug("a")
+		log.Info("b")
+		log.Warn("c")
+		require.Equal(t, tt.lines, strings.Count(out.String(), "\n"))
+		require.Contains(t, strings.SplitN(out.String(), "\n", 2)[0], tt.first)
+	}
+}
+
+func TestKinds(t *testing.T) {
+	require.Equal(t, "woocommerce, csvfile", kinds(isSource))
+	require.Equal(t, "listmonk", kinds(isMailer))
+}
+
+func TestSettingsAreTyped(t *testing.T) {
+	require.Equal(t, map[string]any{"on": true, "off": false, "name": "true north"},
+		asSettings(map[string]string{"on": "true", "off": "false", "name": "true north"}))
+}
+
+func TestTimeOfDay(t *testing.T) {
+	require.NoError(t, timeOfDay("03:00"))
+	for _, wrong := range []string{"", "25:00", "3:00", "03:00pm", "noon"} {
+		require.Error(t, timeOfDay(wrong), wrong)
+	}
+}
+
+func TestCheckFindings(t *testing.T) {
+	var out strings.Builder
+	c := &checklist{g: &globals{streams: streams{out: &out}}}
+	c.add(connectors.Finding{Subject: "version", Text: "11.0.1"})
+	c.add(connectors.Finding{Level: connectors.Notice, Subject: "connection", Text: "plain http", Remedy: "use https"})
+	require.NoError(t, c.verdict())
+	require.Contains(t, out.String(), "everything is in order")
+	c.add(connectors.Finding{Level: connectors.Problem, Subject: "clock", Text: "late", Remedy: "set it"})
+	c.fault(&connectors.Error{Kind: connectors.KindCredentials, Op: "check", Remedy: "make a new key"})
+	code, _ := classify(c.verdict())
+	require.Equal(t, exitCredentials, code, "what failed says more than what was found")
+	require.Contains(t, out.String(), "what to do: make a new key")
+}
