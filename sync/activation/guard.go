@@ -6,18 +6,45 @@ import (
 	"strings"
 )
 
-// Holds reports whether the guard stops a push that makes this difference.
-func (g Guard) Holds(d Difference) bool {
+// few is the size below which an ordinary night may empty an audience.
+const few = 10
+
+// Held returns the audiences for which the guard stops a push that makes these differences: those that would shrink too
+// much, and those that would be emptied. An audience of a few people may be emptied where their number is not lost on the
+// whole: in a small shop that happens every other night, while a mistake shows in the sum of all audiences.
+func (g Guard) Held(differences []Difference) []Hold {
+	before, after := 0, 0
+	for _, d := range differences {
+		before += d.Before - d.Unsubscribed
+		after += d.After
+	}
+	lost := g.shrinks(before, after)
+	var held []Hold
+	for _, d := range differences {
+		if g.holds(d, lost) {
+			held = append(held, Hold{Audience: d.Audience, Before: d.Before, After: d.After})
+		}
+	}
+	return held
+}
+
+// holds decides about one audience; lost says that the audiences together shrink too much.
+func (g Guard) holds(d Difference, lost bool) bool {
 	if d.Leave <= d.Unsubscribed || slices.ContainsFunc(g.Confirmed, func(name string) bool {
 		return name == d.Audience.Key || strings.EqualFold(name, d.Audience.Name)
 	}) {
 		return false
 	}
-	if d.After == 0 {
-		return true
-	}
 	before := d.Before - d.Unsubscribed
-	return g.Shrink > 0 && before >= g.MinSize && float64(before-d.After) > g.Shrink*float64(before)
+	if d.After == 0 {
+		return before >= few || lost || g.Shrink <= 0
+	}
+	return g.Shrink > 0 && before >= g.MinSize && g.shrinks(before, d.After)
+}
+
+// shrinks reports whether a number falls by a larger share than the guard lets pass.
+func (g Guard) shrinks(before, after int) bool {
+	return float64(before-after) > g.Shrink*float64(before)
 }
 
 // HeldError is returned where the guard stopped a push. Nothing was sent, except that people who unsubscribed were taken

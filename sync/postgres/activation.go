@@ -408,10 +408,8 @@ func (p *planner) sortOut(differences map[string]*activation.Difference, known m
 		}
 		d.Audience = a
 		p.plan.Audiences = append(p.plan.Audiences, d)
-		if p.target.Guard.Holds(d) {
-			p.plan.Held = append(p.plan.Held, activation.Hold{Audience: a, Before: d.Before, After: d.After})
-		}
 	}
+	p.plan.Held = p.target.Guard.Held(p.plan.Audiences)
 }
 
 // saveOutcome stores what the guard holds, and who was left out why unless it held anything.

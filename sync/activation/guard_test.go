@@ -1,0 +1,52 @@
+package activation_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/sync/activation"
+)
+
+// TestGuard holds audiences that empty or shrink as by mistake, and lets ordinary nights pass.
+func TestGuard(t *testing.T) {
+	type move struct {
+		key                         string
+		before, after, unsubscribed int
+	}
+	guard := activation.Guard{Shrink: 0.3, MinSize: 50}
+	for name, c := range map[string]struct {
+		guard activation.Guard
+		moves []move
+		held  []string
+	}{
+		"nothing moves":                       {guard, []move{{"a", 60, 60, 0}}, nil},
+		"a large one shrinks a little":        {guard, []move{{"a", 100, 70, 0}, {"b", 0, 30, 0}}, nil},
+		"a large one shrinks a lot":           {guard, []move{{"a", 100, 69, 0}, {"b", 0, 31, 0}}, []string{"a"}},
+		"a middling one shrinks a lot":        {guard, []move{{"a", 49, 10, 0}, {"b", 0, 39, 0}}, nil},
+		"a middling one is emptied":           {guard, []move{{"a", 10, 0, 0}, {"b", 90, 100, 0}}, []string{"a"}},
+		"a few move on":                       {guard, []move{{"a", 9, 0, 0}, {"b", 90, 99, 0}}, nil},
+		"a few are lost":                      {guard, []move{{"a", 3, 0, 0}, {"b", 4, 3, 0}}, []string{"a"}},
+		"the only audience, of one, is empty": {guard, []move{{"a", 1, 0, 0}}, []string{"a"}},
+		"everybody is lost":                   {guard, []move{{"a", 2, 0, 0}, {"b", 3, 0, 0}}, []string{"a", "b"}},
+		"they unsubscribed themselves":        {guard, []move{{"a", 60, 0, 60}}, nil},
+		"confirmed":                           {activation.Guard{Shrink: 0.3, MinSize: 50, Confirmed: []string{"A"}}, []move{{"a", 60, 0, 0}}, nil},
+		"shrinking is not watched":            {activation.Guard{MinSize: 50}, []move{{"a", 100, 1, 0}}, nil},
+		"emptying always is":                  {activation.Guard{MinSize: 50}, []move{{"a", 2, 0, 0}, {"b", 90, 92, 0}}, []string{"a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var differences []activation.Difference
+			for _, m := range c.moves {
+				d := activation.Difference{Audience: connectors.Audience{Key: m.key, Name: m.key}, Before: m.before, After: m.after, Unsubscribed: m.unsubscribed}
+				d.Join, d.Leave = max(0, m.after-m.before), max(0, m.before-m.after)
+				differences = append(differences, d)
+			}
+			var held []string
+			for _, h := range c.guard.Held(differences) {
+				held = append(held, h.Audience.Key)
+			}
+			require.Equal(t, c.held, held)
+		})
+	}
+}
