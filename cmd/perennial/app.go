@@ -21,6 +21,8 @@ import (
 // leaseTTL is how long a shop stays locked after its process died; the hidden flag --lease sets another time for tests.
 const leaseTTL = 60 * time.Second
 
+const busyRemedy = "wait until the daemon's run has ended (perennial status shows it), then try again; after a process that was killed, a minute"
+
 // app is configuration and database of one command, opened together and closed together.
 type app struct {
 	*globals

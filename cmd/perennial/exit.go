@@ -88,6 +88,9 @@ func classify(err error) (code int, remedy string) {
 	if errors.Is(err, postgres.ErrDaySaved) {
 		return exitFindings, "the clock or the shop's time zone went back; if that is right there is nothing to do: the first new day is analysed again"
 	}
+	if postgres.Unavailable(err) {
+		return exitDatabase, "see that PostgreSQL runs and answers; what was committed is kept, and the next run goes on from there"
+	}
 	var e *connectors.Error
 	if !errors.As(err, &e) {
 		return exitFailure, ""

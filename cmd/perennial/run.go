@@ -81,7 +81,11 @@ func (a *app) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return runner.Once(ctx)
+	err = runner.Once(ctx)
+	if code, _ := classify(err); code == exitFailure && errors.Is(err, schedule.ErrBusy) {
+		return fail(exitBusy, "run", busyRemedy, err)
+	}
+	return err
 }
 
 // daemon runs until ctx ends.

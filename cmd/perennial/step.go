@@ -20,6 +20,9 @@ func (s *shop) step(ctx context.Context, kind string, fn func(context.Context) (
 		return databaseFailure("ledger of runs", err)
 	}
 	counts, failed := fn(ctx)
+	if failed != nil && ctx.Err() != nil { // whatever was under way says so in its own words
+		failed = fmt.Errorf("called off, the next run goes on from there: %w", context.Cause(ctx))
+	}
 	end := schedule.End{At: s.app.now(), State: schedule.Succeeded, Counts: counts}
 	if failed != nil {
 		_, end.Remedy = classify(failed)

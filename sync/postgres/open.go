@@ -222,6 +222,21 @@ func (c *deadlineConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
+// Unavailable reports whether an error says that the server went away, is too busy or refuses to work, rather than that a
+// statement of ours is wrong.
+func Unavailable(err error) bool {
+	var server *pq.Error
+	if errors.As(err, &server) {
+		switch server.Code.Class() {
+		case "08", "25", "28", "53", "57", "58", "3D", "40":
+			return true
+		}
+		return false
+	}
+	var network *net.OpError
+	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
+}
+
 // refusal says in words why a server cannot be used, and what to do.
 func refusal(err error) error {
 	e := &connectors.Error{Kind: connectors.KindRetry, Op: "database", Err: err}

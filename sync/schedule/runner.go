@@ -140,7 +140,8 @@ func (r *Runner) Stop(ctx context.Context) error {
 	}
 }
 
-// Once runs whatever is due, waits for it, and returns the errors of the jobs that failed.
+// Once runs whatever is due, waits for it, and returns the errors of the jobs that failed, with ErrBusy for shops that are
+// due and on which another process works.
 func (r *Runner) Once(ctx context.Context) error {
 	var mu sync.Mutex
 	var failures []error
@@ -234,7 +235,6 @@ func (r *Runner) inSlot(ctx context.Context, shop Shop) error {
 	switch {
 	case errors.Is(err, ErrBusy):
 		r.log.Debug("shop is in other hands", "shop", shop.Name)
-		return nil
 	case err != nil:
 		r.log.Warn("run ended early", "shop", shop.Name, "err", err)
 	}

@@ -259,6 +259,7 @@ func TestStopDuringASync(t *testing.T) {
 		require.Less(t, took, 5*time.Second)
 		require.Equal(t, 130, c.cmd.ProcessState.ExitCode(), c.said())
 		require.Contains(t, c.said(), "interrupted")
+		require.Contains(t, w.query(`SELECT error FROM runs`)[0], "called off")
 		w.checkAlways()
 		require.Empty(t, w.query(`SELECT holder FROM leases WHERE holder <> ''`), "the lease is given back")
 		w.woo.Mend()

@@ -90,7 +90,7 @@ func (w *world) always(f *findings) {
 	w.t.Helper()
 	now := w.remember()
 	for key, old := range w.before.cursors {
-		if now.cursors[key].ended < old.ended {
+		if now.cursors[key].ended < aMinuteBefore(old.ended) { // each command's clock starts anew at the shop's time
 			f.add("I2: the pull of %s went back from %s to %q", key, old.ended, now.cursors[key].ended)
 		}
 	}
@@ -106,6 +106,14 @@ func (w *world) always(f *findings) {
 	if now.epoch < w.before.epoch {
 		f.add("I10: the epoch went back from %s to %s", w.before.epoch, now.epoch)
 	}
+}
+
+func aMinuteBefore(moment string) string {
+	at, err := time.Parse(time.DateTime, moment)
+	if err != nil {
+		return moment
+	}
+	return stamp(at.Add(-time.Minute))
 }
 
 // whole is what I1 and I2 say at every moment: each order stands in the database with all its lines and refunds, as it was

@@ -181,6 +181,7 @@ func TestCommandBesideTheDaemon(t *testing.T) {
 	w := newWorld(t, 60, 85)
 	d := w.hang(func() *process { return w.start("run") })
 	w.refuses(7, []string{"another process works on this shop", "what to do"}, "sync")
+	w.refuses(7, []string{"another process works on this shop", "what to do"}, "run", "--once")
 	require.Contains(t, w.must("status"), "alder")
 	d.kill()
 	w.woo.Mend()
