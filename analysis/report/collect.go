@@ -216,7 +216,7 @@ func warnings(o Overview, s Segmentation) []string {
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	switch {
 	case !o.Loaded:
-		say("The first load is not complete: nothing is analysed or pushed before it is. `perennial status` says how far it is.")
+		say("The first load is not complete: nothing is analysed or pushed before it is. The daemon goes on with it, or `perennial sync`.")
 	case s.AsOf.IsZero():
 		say("Nothing was analysed yet. `perennial analyze` does it now; the next nightly run does it by itself.")
 	}
@@ -249,7 +249,7 @@ func holds(deliveries []Delivery) []string {
 	var all []string
 	for _, d := range deliveries {
 		for _, h := range d.Held {
-			all = append(all, fmt.Sprintf("Nothing was pushed to %s, because %s. If that is right: %s", d.Destination, shrinking(h), confirm(h)))
+			all = append(all, fmt.Sprintf("The push to %s is held, because %s. If that is right: %s", d.Destination, shrinking(h), confirm(h)))
 		}
 	}
 	return all

@@ -133,7 +133,7 @@ func basisWords(b analysis.Basis) string {
 
 // bridge leads from the shop's own revenue to ours.
 func (p *page) bridge(r Report) {
-	if len(r.Bridge) == 0 {
+	if len(r.Bridge) == 0 || r.Overview.Currency == "" { // the shop was never asked who it is
 		return
 	}
 	p.heading("From the shop's revenue to ours, orders before %s, in %s",
@@ -175,7 +175,7 @@ func (p *page) delivery(d Delivery, loc *time.Location) {
 	rows = append(rows, reasons("Refused", d.Refused)...)
 	p.table([]align{left, right}, rows)
 	if len(d.Held) > 0 {
-		p.say(yellow, "  ! ", "The guard stopped this push; the notes below say what it would have done and how to let it pass.")
+		p.say(yellow, "  ! ", "The guard holds this push, but for people who unsubscribed; the notes below say what it would do and how to let it pass.")
 	}
 }
 

@@ -51,8 +51,8 @@ func stateOf(err error) schedule.State {
 	}
 }
 
-// night is the whole nightly work of one shop: sync, analysis, weekly a look at what stands remotely, pushes. A push that the guard holds or a destination that is
-// not there does not stop the others.
+// night is the whole nightly work of one shop: sync, analysis, weekly a look at what stands remotely, pushes. A push that
+// the guard holds or a destination that is not there does not stop the others.
 func (s *shop) night(ctx context.Context) error {
 	missing := s.syncStep(ctx, syncFlags{})
 	var partial *ingest.PartialError

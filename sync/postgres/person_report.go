@@ -85,8 +85,7 @@ func dayOf(day sql.NullTime) time.Time {
 }
 
 // personOrders reads every order of the person and why it does or does not count, in few words: they share a line of a
-// terminal with the status itself. Total and Refunded are in the order's
-// own currency, Net is in that of the store.
+// terminal with the status itself. Total and Refunded are in the order's own currency, Net is in that of the store.
 func (s *Store) personOrders(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
 	var rows []struct {
 		Number   string          `db:"number"`
