@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/perennial-cvo/perennial/config"
+	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/all"
 )
 
@@ -156,7 +159,7 @@ func draft(a answers) (config.Config, error) {
 		a.name = a.kind
 	}
 	store := config.Store{
-		Name: a.name, Kind: a.kind, Settings: asSettings(a.settings), NightlyAt: a.nightlyAt, Revenue: "net",
+		Name: a.name, Kind: a.kind, Settings: asSettings(factory, a.settings), NightlyAt: a.nightlyAt, Revenue: "net",
 		Consent: a.consent, Tags: a.tags, Guard: config.Guard{Shrink: 0.3, MinSize: 50},
 		RFM: config.RFM{Convention: "rank_min"},
 	}
@@ -165,7 +168,7 @@ func draft(a answers) (config.Config, error) {
 		if !ok || !isMailer(mailer) {
 			return config.Config{}, fail(exitUsage, unknownKind("--destination", a.destination), "known kinds of e-mail platform: "+kinds(isMailer), nil)
 		}
-		store.Destinations = []config.Destination{{Name: a.destination, Kind: a.destination, Settings: asSettings(a.destSet)}}
+		store.Destinations = []config.Destination{{Name: a.destination, Kind: a.destination, Settings: asSettings(mailer, a.destSet)}}
 	}
 	return config.Config{
 		Prefix:   "perennial",
@@ -185,13 +188,28 @@ func unknownKind(flag, kind string) string {
 }
 
 // asSettings types what was given as text, so that a number or a yes is one in the file too.
-func asSettings(given map[string]string) map[string]any {
+func asSettings(factory connectors.Factory, given map[string]string) map[string]any {
 	settings := map[string]any{}
 	for key, value := range given {
 		settings[key] = value
 		if value == "true" || value == "false" {
 			settings[key] = value == "true"
 		}
+		if number, err := strconv.ParseInt(value, 10, 64); err == nil && isNumber(factory, key) {
+			settings[key] = number
+		}
 	}
 	return settings
+}
+
+// isNumber reports whether a setting is a number: one whose default is, or one that only the file describes.
+func isNumber(factory connectors.Factory, key string) bool {
+	i := slices.IndexFunc(factory.Fields, func(f connectors.Field) bool {
+		return key == f.Name || key == f.Name+"_env" || key == f.Name+"_file"
+	})
+	if i < 0 {
+		return true
+	}
+	_, err := strconv.Atoi(factory.Fields[i].Default)
+	return err == nil && key == factory.Fields[i].Name
 }

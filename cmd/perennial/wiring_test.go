@@ -218,8 +218,14 @@ func TestKinds(t *testing.T) {
 }
 
 func TestSettingsAreTyped(t *testing.T) {
-	require.Equal(t, map[string]any{"on": true, "off": false, "name": "true north"},
-		asSettings(map[string]string{"on": "true", "off": "false", "name": "true north"}))
+	woo, _ := all.Find("woocommerce")
+	require.Equal(t, map[string]any{
+		"allow_query_auth": true, "off": false, "url": "true north", "page_size": int64(20), "consumer_key": "123", "interval": "2s",
+		"consumer_secret_file": "7",
+	}, asSettings(woo, map[string]string{
+		"allow_query_auth": "true", "off": "false", "url": "true north", "page_size": "20", "consumer_key": "123", "interval": "2s",
+		"consumer_secret_file": "7",
+	}))
 }
 
 func TestTimeOfDay(t *testing.T) {
