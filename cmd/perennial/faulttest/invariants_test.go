@@ -116,6 +116,20 @@ func aMinuteBefore(moment string) string {
 	return stamp(at.Add(-time.Minute))
 }
 
+// clockSlack is how far the clock may go back between two commands: each starts at the shop's time, which stood still while
+// the one before it ran.
+const clockSlack = time.Minute
+
+// shift moves a time as the database prints it.
+func shift(stamp string, by time.Duration) string {
+	const layout = "2006-01-02 15:04:05"
+	at, err := time.Parse(layout, stamp)
+	if err != nil {
+		return stamp // never ended
+	}
+	return at.Add(by).Format(layout)
+}
+
 // whole is what I1 and I2 say at every moment: each order stands in the database with all its lines and refunds, as it was
 // when last looked at or as the shop has it now; and once a pull of changes has ended, everything changed until its start
 // is as the shop has it.
