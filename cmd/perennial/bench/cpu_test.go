@@ -24,6 +24,10 @@ type cost struct {
 
 func (c cost) cpu() time.Duration { return c.client + c.server }
 
+func (c cost) plus(o cost) cost {
+	return cost{wall: c.wall + o.wall, client: c.client + o.client, server: c.server + o.server}
+}
+
 // meter measures work of this process and of a database server on this machine.
 type meter struct {
 	tb         testing.TB
