@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,6 +41,7 @@ func TestClassify(t *testing.T) {
 		{"remedy of what is inside", fail(exitDatabase, "schema", "", of(connectors.KindRetry)), exitDatabase, "turn it"},
 		{"database away", databaseFailure("server", errors.New("refused")), exitDatabase, ""},
 		{"database call cut short", databaseFailure("server", context.Canceled), exitInterrupted, ""},
+		{"database gone in the middle", fmt.Errorf("commit: %w", &net.OpError{Op: "read", Err: syscall.ECONNRESET}), exitDatabase, "PostgreSQL"},
 		{"busy", fail(exitBusy, "shop in other hands", "wait", schedule.ErrBusy), exitBusy, "wait"},
 	}
 	for _, tt := range tests {
@@ -78,6 +81,11 @@ func TestReaderWhoLeavesIsNoFailure(t *testing.T) {
 	var said strings.Builder
 	require.Equal(t, exitOK, run(t.Context(), []string{"version"}, streams{out: leaver{}, err: &said}, time.Now))
 	require.Empty(t, said.String())
+}
+
+func TestBrokenConnectionIsAFailure(t *testing.T) {
+	require.False(t, readerLeft(fmt.Errorf("commit: %w", &net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)})))
+	require.True(t, readerLeft(fmt.Errorf("report: %w", &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE})))
 }
 
 func TestStateOf(t *testing.T) {

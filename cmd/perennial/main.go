@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -45,10 +46,19 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 	root := newRoot(s, now)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil || errors.Is(err, syscall.EPIPE) { // the reader of our output, such as head, had enough
+	if err == nil || readerLeft(err) {
 		return exitOK
 	}
+	if code, _ := classify(err); code != exitInterrupted && ctx.Err() != nil {
+		err = ctx.Err() // what was under way says so in other words, such as the database's
+	}
 	return explainFailure(s.err, err)
+}
+
+// readerLeft reports whether whoever reads our output, such as head, had enough. A broken connection is something else.
+func readerLeft(err error) bool {
+	var connection *net.OpError
+	return errors.Is(err, syscall.EPIPE) && !errors.As(err, &connection)
 }
 
 // signalContext is cancelled by the first SIGINT or SIGTERM, or by a terminal that is closed, so that work in hand is
