@@ -246,6 +246,34 @@ func TestOddOrders(t *testing.T) {
 	w.CheckInvariants()
 }
 
+// TestAbsurdDates has orders of other centuries: they are kept, and what comes later is still found.
+func TestAbsurdDates(t *testing.T) {
+	w := newWorld(t, 40, 51)
+	ahead := w.shop.PlaceOrder(simulator.OrderDraft{Email: "ahead@mail.example", Status: simulator.Failed})
+	late := w.shop.PlaceOrder(simulator.OrderDraft{Email: "late@mail.example", Status: simulator.Failed})
+	old := w.shop.PlaceOrder(simulator.OrderDraft{Email: "old@mail.example", Status: simulator.Failed})
+	for id, dates := range map[int64][2]string{ahead: {"date_modified", "2999-01-01T00:00:00"}, late: {"date_created", "2999-01-01T00:00:00"}, old: {"date_created", "1901-01-01T00:00:00"}} {
+		w.woo.Alter(id, dates[0], fmt.Sprintf("%q", dates[1]))
+		w.woo.Alter(id, dates[0]+"_gmt", fmt.Sprintf("%q", dates[1]))
+		w.odd = append(w.odd, fmt.Sprint(id))
+	}
+	w.before = w.remember()
+	w.night()
+	w.CheckInvariants()
+	for day := range 2 {
+		w.shop.Advance(1)
+		w.shop.PlaceOrder(simulator.OrderDraft{Email: "after@mail.example"})
+		w.shop.SetStatus(w.shop.Orders()[day].ID, simulator.Cancelled)
+		w.before = w.remember()
+		w.night()
+		w.CheckInvariants()
+	}
+	for _, id := range []int64{ahead, late, old} {
+		stored := len(w.query(`SELECT id FROM orders WHERE id = $1 UNION SELECT id FROM quarantine WHERE id = $1 AND reason <> ''`, fmt.Sprint(id)))
+		require.Equal(t, 1, stored, "order %d is neither stored nor set aside", id)
+	}
+}
+
 // TestTooManyUnreadable has a shop of which a large part cannot be read: the run says so and fails, and what can be read is
 // stored.
 func TestTooManyUnreadable(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,12 +64,13 @@ func chance(t *testing.T) *rand.Rand {
 // happened.
 func TestKill(t *testing.T) {
 	var kills tally
-	first, nights, moments := 1, 60, 55
+	first, nights, moments := 1, 56, 50
 	if testing.Short() {
 		first, nights, moments = 8, 6, 6
 	}
 	t.Run("worlds", func(t *testing.T) {
-		t.Run("first night, at each request", func(t *testing.T) { t.Parallel(); killFirstNights(t, &kills, first) })
+		t.Run("first night, at every odd request", func(t *testing.T) { t.Parallel(); killFirstNights(t, &kills, 1, 2*first) })
+		t.Run("first night, at every even request", func(t *testing.T) { t.Parallel(); killFirstNights(t, &kills, 2, 2*first) })
 		t.Run("nights, at each request", func(t *testing.T) { t.Parallel(); killNightsAtRequests(t, &kills, nights) })
 		t.Run("nights, at random moments", func(t *testing.T) { t.Parallel(); killNightsAtRandom(t, &kills, moments) })
 	})
@@ -78,11 +80,10 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// killFirstNights kills the first night of a fresh world at its first request, its second and so on, until a night passes
-// untouched. With a step above one some are left out.
-func killFirstNights(t *testing.T, kills *tally, step int) {
+// killFirstNights kills the first night of a fresh world at one request after the other, until a night passes untouched.
+func killFirstNights(t *testing.T, kills *tally, from, step int) {
 	random := chance(t)
-	for n, hit := 1, true; hit; n += step {
+	for n, hit := from, true; hit; n += step {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			w := newWorld(t, 100, 21)
 			b := blow(random.IntN(int(blows)))
@@ -181,6 +182,42 @@ func (w *world) killForget(random *rand.Rand) {
 	w.before = w.remember()
 	w.nightThrough()
 	w.CheckInvariants()
+}
+
+// TestKillPurge kills purge at one request after the other; in the end nothing of ours is left, and all else is.
+func TestKillPurge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 60, 24)
+	w.night()
+	w.CheckInvariants()
+	random := chance(t)
+	kills := 0
+	for hit := true; hit; kills++ {
+		hit, _ = w.killAt(1+random.IntN(6), blow(random.IntN(int(blows))), "purge", "--yes")
+		if kills > 12 {
+			w.leaseRunsOut()
+			w.must("purge", "--yes")
+			hit = false
+		}
+		w.checkAlways()
+		w.leaseRunsOut()
+	}
+	t.Logf("%d kills", kills)
+	w.requireNothingOfOurs()
+}
+
+// requireNothingOfOurs looks for our prefix in shop and platform.
+func (w *world) requireNothingOfOurs() {
+	w.t.Helper()
+	for _, c := range w.shop.Customers() {
+		for _, m := range c.Meta {
+			require.False(w.t, strings.HasPrefix(m.Key, "perennial_"), "purge left %s on account %d", m.Key, c.ID)
+		}
+	}
+	require.Empty(w.t, w.ourLists())
+	for _, p := range w.mail.People() {
+		require.Empty(w.t, p.Attribs["perennial"], "purge left attributes on a subscriber")
+	}
 }
 
 // changes is a day in the shop and in people's mail boxes.

@@ -155,15 +155,7 @@ func TestForgetAndPurge(t *testing.T) {
 	require.NotZero(t, code)
 
 	w.must("purge", "--yes")
-	for _, c := range w.shop.Customers() {
-		for _, m := range c.Meta {
-			require.False(t, strings.HasPrefix(m.Key, "perennial_"), "purge left %s on account %d", m.Key, c.ID)
-		}
-	}
-	require.Empty(t, w.ourLists())
-	for _, p := range w.mail.People() {
-		require.Empty(t, p.Attribs["perennial"], "purge left attributes on a subscriber")
-	}
+	w.requireNothingOfOurs()
 }
 
 // TestGuardHoldsAPush shows that a change of rules that would turn the audiences over stops until it is confirmed.
