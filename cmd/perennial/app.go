@@ -66,11 +66,11 @@ func (g *globals) open(ctx context.Context) (*app, error) {
 	}
 	a := &app{globals: g, cfg: cfg, log: g.logger(cfg.Log.Level, cfg.Log.Format), metrics: newMetrics()}
 	if err := a.connect(ctx); err != nil {
-		a.close()
+		a.close(ctx)
 		return nil, err
 	}
 	if err := a.db.Migrate(ctx); err != nil {
-		a.close()
+		a.close(ctx)
 		return nil, databaseFailure("schema", err)
 	}
 	return a, nil
@@ -103,14 +103,14 @@ func (a *app) connect(ctx context.Context) error {
 }
 
 // close leaves the database; the private one stops with its last user.
-func (a *app) close() {
+func (a *app) close(ctx context.Context) {
 	if a.db != nil {
 		_ = a.db.Close() // every transaction has ended
 	}
 	if a.cluster == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if err := a.cluster.Leave(ctx); err != nil {
 		a.log.Warn("private database not stopped; the next start adopts it", "err", err)

@@ -37,7 +37,7 @@ func (g *globals) check(ctx context.Context) error {
 		c.fault(err)
 		return c.verdict()
 	}
-	defer a.close()
+	defer a.close(ctx)
 	c.part("database")
 	c.database(ctx, a)
 	for _, store := range a.selected() {
@@ -116,7 +116,7 @@ func (c *checklist) database(ctx context.Context, a *app) {
 	}
 	c.add(connectors.Finding{Subject: "server", Text: fmt.Sprintf("PostgreSQL %s, %s", facts.Version, kind)})
 	c.add(connectors.Finding{Subject: "schema", Text: fmt.Sprintf("version %d", facts.Schema)})
-	skew := facts.Now.Sub(time.Now()).Abs().Round(time.Second)
+	skew := time.Until(facts.Now).Abs().Round(time.Second)
 	finding := connectors.Finding{Subject: "clock", Text: "agrees with the database's"}
 	if skew > 30*time.Second {
 		finding = connectors.Finding{

@@ -90,11 +90,11 @@ func (g *globals) init(ctx context.Context, flags initFlags) error {
 	if a.destSet, err = pairs("--destination-set", flags.destSet); err != nil {
 		return err
 	}
-	settle := func() (config.Config, error) { return g.settle(ctx, a, !flags.noCheck) }
+	settle := g.settle
 	if !flags.yes && isTerminal(g.out) && isTerminal(g.in) {
-		settle = func() (config.Config, error) { return g.converse(ctx, a, !flags.noCheck) }
+		settle = g.converse
 	}
-	cfg, err := settle()
+	cfg, err := settle(ctx, a, !flags.noCheck)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ func newMigrate(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer a.close()
+			defer a.close(cmd.Context())
 			g.printf("the schema is up to date\n")
 			return nil
 		},

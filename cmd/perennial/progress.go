@@ -62,7 +62,7 @@ func remaining(spent time.Duration, done, total int) time.Duration {
 	if done <= 0 || total <= done {
 		return 0
 	}
-	return (time.Duration(float64(spent) / float64(done) * float64(total-done))).Round(time.Second)
+	return time.Duration(float64(spent) / float64(done) * float64(total-done)).Round(time.Second)
 }
 
 func (p *progress) draw(name string, done, total int) {

@@ -18,7 +18,7 @@ func newReport(g *globals) *cobra.Command {
 			"was pushed, and what was withheld and why.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return show(g, cmd.Context(), asJSON, func(ctx context.Context, s *shop) (report.Report, error) {
+			return show(cmd.Context(), g, asJSON, func(ctx context.Context, s *shop) (report.Report, error) {
 				return report.Collect(ctx, s.store(), report.Options{Now: g.now()})
 			}, func(r report.Report) error {
 				width, colour := g.screen()
@@ -37,7 +37,7 @@ func newSegments(g *globals) *cobra.Command {
 		Short: "List the segments: what each means, how many are in it, what to do",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return show(g, cmd.Context(), asJSON, func(ctx context.Context, s *shop) (report.Segmentation, error) {
+			return show(cmd.Context(), g, asJSON, func(ctx context.Context, s *shop) (report.Segmentation, error) {
 				return report.CollectSegments(ctx, s.store())
 			}, func(s report.Segmentation) error {
 				width, colour := g.screen()
@@ -54,7 +54,7 @@ func jsonFlag(cmd *cobra.Command, asJSON *bool) {
 }
 
 // show collects something about every selected shop and prints it: one JSON list, or page after page for people.
-func show[T any](g *globals, ctx context.Context, asJSON bool, collect func(context.Context, *shop) (T, error), page func(T) error) error {
+func show[T any](ctx context.Context, g *globals, asJSON bool, collect func(context.Context, *shop) (T, error), page func(T) error) error {
 	all := []T{}
 	err := g.reading(ctx, func(ctx context.Context, s *shop) error {
 		one, err := collect(ctx, s)

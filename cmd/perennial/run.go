@@ -29,7 +29,7 @@ func newRun(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer a.close()
+			defer a.close(cmd.Context())
 			if once {
 				return a.once(cmd.Context())
 			}

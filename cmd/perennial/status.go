@@ -17,7 +17,7 @@ func newStatus(g *globals) *cobra.Command {
 		Short: "Say how far each shop is, what ran, what is set aside, what comes next",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return show(g, cmd.Context(), asJSON, func(ctx context.Context, s *shop) (report.StoreStatus, error) {
+			return show(cmd.Context(), g, asJSON, func(ctx context.Context, s *shop) (report.StoreStatus, error) {
 				status, err := report.CollectStatus(ctx, s.store(), g.now())
 				if err != nil {
 					return status, err

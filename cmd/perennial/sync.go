@@ -40,7 +40,7 @@ func (g *globals) writing(ctx context.Context, fn func(context.Context, *shop) e
 	if err != nil {
 		return err
 	}
-	defer a.close()
+	defer a.close(ctx)
 	return a.write(ctx, fn)
 }
 
@@ -50,7 +50,7 @@ func (g *globals) reading(ctx context.Context, fn func(context.Context, *shop) e
 	if err != nil {
 		return err
 	}
-	defer a.close()
+	defer a.close(ctx)
 	return a.each(ctx, fn)
 }
 
