@@ -43,7 +43,7 @@ type streams struct {
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, s streams, now func() time.Time) int {
-	root := newRoot(s, now)
+	root := newRoot(s, now) //nolint:contextcheck // commands get their context from ExecuteContext, two lines below
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil || readerLeft(err) {
