@@ -166,7 +166,7 @@ func TestRevokedDuringPush(t *testing.T) {
 func TestRedirectElsewhere(t *testing.T) {
 	var mu sync.Mutex
 	var seen []string
-	thief := serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	thief := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		seen = append(seen, fmt.Sprint(r.Method, " ", r.URL, " ", r.Header))

@@ -90,7 +90,7 @@ func (w *world) always(f *findings) {
 	w.t.Helper()
 	now := w.remember()
 	for key, old := range w.before.cursors {
-		if now.cursors[key].ended < aMinuteBefore(old.ended) { // each command's clock starts anew at the shop's time
+		if now.cursors[key].ended < shift(old.ended, -clockSlack) {
 			f.add("I2: the pull of %s went back from %s to %q", key, old.ended, now.cursors[key].ended)
 		}
 	}
@@ -108,26 +108,17 @@ func (w *world) always(f *findings) {
 	}
 }
 
-func aMinuteBefore(moment string) string {
-	at, err := time.Parse(time.DateTime, moment)
-	if err != nil {
-		return moment
-	}
-	return stamp(at.Add(-time.Minute))
-}
-
 // clockSlack is how far the clock may go back between two commands: each starts at the shop's time, which stood still while
 // the one before it ran.
 const clockSlack = time.Minute
 
 // shift moves a time as the database prints it.
 func shift(stamp string, by time.Duration) string {
-	const layout = "2006-01-02 15:04:05"
-	at, err := time.Parse(layout, stamp)
+	at, err := time.Parse(time.DateTime, stamp)
 	if err != nil {
 		return stamp // never ended
 	}
-	return at.Add(by).Format(layout)
+	return at.Add(by).Format(time.DateTime)
 }
 
 // whole is what I1 and I2 say at every moment: each order stands in the database with all its lines and refunds, as it was

@@ -23,9 +23,25 @@ const canaryPassword = "canary-passw0rd"
 // commands are all that a person can type, in an order in which they can run.
 func commands(email string) [][]string {
 	return [][]string{
-		{"version"}, {"check"}, {"migrate"}, {"sync"}, {"analyze"}, {"push", "--dry-run"}, {"push"}, {"run", "--once"}, {"segments"},
-		{"explain", email}, {"report"}, {"report", "--json"}, {"export"}, {"status"}, {"status", "--json"}, {"config", "show"},
-		{"resync"}, {"forget", email}, {"purge", "--yes"},
+		{"version"},
+		{"check"},
+		{"migrate"},
+		{"sync"},
+		{"analyze"},
+		{"push", "--dry-run"},
+		{"push"},
+		{"run", "--once"},
+		{"segments"},
+		{"explain", email},
+		{"report"},
+		{"report", "--json"},
+		{"export"},
+		{"status"},
+		{"status", "--json"},
+		{"config", "show"},
+		{"resync"},
+		{"forget", email},
+		{"purge", "--yes"},
 	}
 }
 

@@ -105,7 +105,7 @@ func (s *street) daemon(side string) *process {
 	s.t.Helper()
 	key := keysOf[side]
 	s.env = []string{"FAULTTEST_KEY=" + key.ConsumerKey, "FAULTTEST_SECRET=" + key.ConsumerSecret}
-	s.world.shop = s.shops[0]
+	s.shop = s.shops[0]
 	return s.start("run", "--lease", "3s")
 }
 

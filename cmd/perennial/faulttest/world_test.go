@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -155,7 +156,8 @@ func (w *world) run(args ...string) (stdout, stderr string, code int) {
 	cmd := w.command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+	var exited *exec.ExitError
+	if !errors.As(err, &exited) {
 		require.NoError(w.t, err)
 	}
 	w.output.Write(out.Bytes())
