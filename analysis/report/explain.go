@@ -240,8 +240,11 @@ func (p *page) orders(e Explanation) {
 	rows := []row{{dim, []string{"order", "placed", "status", "total", "refunded", "net", "counts"}}}
 	for _, o := range e.Person.Orders {
 		counts := "yes"
-		if !o.Counted {
+		switch {
+		case !o.Counted:
 			counts = "no: " + o.Why
+		case !e.AsOf.IsZero() && !o.PlacedAt.Before(e.AsOf):
+			counts = "next time" // the analysis counts what came before its day
 		}
 		rows = append(rows, row{plain, []string{
 			o.Number, o.PlacedAt.In(e.location()).Format(time.DateOnly), o.Status,

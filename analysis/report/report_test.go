@@ -324,6 +324,17 @@ func TestExplain(t *testing.T) {
 	require.False(t, ok)
 }
 
+func TestOrdersSinceTheLastAnalysisAreToldApart(t *testing.T) {
+	e, _, err := report.CollectPerson(t.Context(), teaShop(), "ana@example.com")
+	require.NoError(t, err)
+	e.Person.Orders[0].PlacedAt = e.AsOf
+	var b bytes.Buffer
+	require.NoError(t, report.Explain(&b, e, 120, false))
+	require.Contains(t, b.String(), "Orders: 2 counted")
+	require.Regexp(t, "5012 .* next time\n", b.String(), "it is no part of the two yet")
+	require.Regexp(t, "4011 .* yes\n", b.String())
+}
+
 func TestExplainSomebodyWithoutAScore(t *testing.T) {
 	f := teaShop()
 	f.person = report.Person{Email: "bo@example.com"}
