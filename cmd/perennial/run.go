@@ -75,9 +75,23 @@ func (a *app) runner(ctx context.Context) (*schedule.Runner, error) {
 	}), nil
 }
 
-// once does what is due and returns what failed.
+// once does what is due and returns what failed. What is not due it says.
 func (a *app) once(ctx context.Context) error {
 	runner, err := a.runner(ctx)
+	if err != nil {
+		return err
+	}
+	err = a.each(ctx, func(ctx context.Context, s *shop) error {
+		next, err := s.nextRun(ctx)
+		if err != nil || !next.After(a.now()) {
+			return err
+		}
+		zone, err := s.location(ctx)
+		if err == nil {
+			s.line("nothing is due before %s", next.In(zone).Format("2006-01-02 15:04"))
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
