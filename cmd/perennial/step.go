@@ -9,6 +9,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/sync/activation"
 	"github.com/perennial-cvo/perennial/sync/ingest"
+	"github.com/perennial-cvo/perennial/sync/postgres"
 	"github.com/perennial-cvo/perennial/sync/schedule"
 )
 
@@ -52,21 +53,23 @@ func stateOf(err error) schedule.State {
 }
 
 // night is the whole nightly work of one shop: sync, analysis, weekly a look at what stands remotely, pushes. A push that
-// the guard holds or a destination that is not there does not stop the others.
+// the guard holds or a destination that is not there does not stop the others. Nor does a clock that went back: who
+// unsubscribed leaves from the memberships that stand.
 func (s *shop) night(ctx context.Context) error {
 	missing := s.syncStep(ctx, syncFlags{})
 	var partial *ingest.PartialError
 	if missing != nil && !errors.As(missing, &partial) {
 		return missing
 	}
-	if err := s.analyzeStep(ctx, false); err != nil {
-		return errors.Join(err, missing)
+	behind := s.analyzeStep(ctx, false)
+	if behind != nil && !errors.Is(behind, postgres.ErrDaySaved) {
+		return errors.Join(behind, missing)
 	}
 	drift := s.readBackStep(ctx)
 	if drift != nil && ctx.Err() != nil {
 		return drift
 	}
-	return errors.Join(s.pushStep(ctx, pushFlags{}), drift, missing)
+	return errors.Join(s.pushStep(ctx, pushFlags{}), drift, missing, behind)
 }
 
 // scheduled is night in the words of the scheduler: what need not be tried again before tomorrow, and what asks for

@@ -58,14 +58,14 @@ func (w *world) step(t *rapid.T) {
 		w.place(w.people[i], w.segments[i])
 	case kind == "failing push":
 		accepted := rapid.IntRange(0, 5).Draw(t, "accepted")
-		w.p.script = func(call int, changes []connectors.Change) (int, error) {
+		w.p.script = func(_ int, changes []connectors.Change) (int, error) {
 			return min(accepted, len(changes)), errLost
 		}
 		_, _ = activation.Push(context.Background(), w.options(w.p, w.target()))
 		w.p.script = nil
 	case kind == "push":
 		refusals := rapid.IntRange(0, 5).Draw(t, "answered")
-		w.p.script = func(call int, changes []connectors.Change) (int, error) { return min(refusals, len(changes)), nil }
+		w.p.script = func(_ int, changes []connectors.Change) (int, error) { return min(refusals, len(changes)), nil }
 		_, err := activation.Push(context.Background(), w.options(w.p, w.target()))
 		require.NoError(t, err)
 		w.p.script = nil

@@ -22,3 +22,16 @@ func TestAnalysesThatCannotBe(t *testing.T) {
 	require.Contains(t, status, "went back", "the ledger of runs keeps the remedy")
 	w.night()
 }
+
+// TestClockThatWentBackStopsNoPush: where the shop moved westwards its day was analysed already, and people who
+// unsubscribed still leave.
+func TestClockThatWentBackStopsNoPush(t *testing.T) {
+	w := newWorld(t, 20, 19)
+	w.night()
+	_, err := w.db.Exec(`UPDATE snapshots SET day = day + 5`)
+	require.NoError(t, err)
+	w.shop.Advance(1)
+	_, errs, code := w.run("run", "--once", "--quiet")
+	require.Equal(t, 8, code, errs)
+	require.Equal(t, []string{"2"}, w.query(`SELECT count(*) FROM runs WHERE kind = 'push' AND state = 'succeeded'`))
+}
