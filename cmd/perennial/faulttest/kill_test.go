@@ -143,19 +143,22 @@ func killNightsAtRequests(t *testing.T, kills *tally, nights int) {
 	}
 }
 
-// killNightsAtRandom is the same with kills at random moments of the time that a night takes.
+// killNightsAtRandom is the same with kills at random moments of the time that a night takes, until so many have hit.
 func killNightsAtRandom(t *testing.T, kills *tally, nights int) {
 	random := chance(t)
 	w := newWorld(t, 100, 23)
 	w.night()
 	w.CheckInvariants()
 	whole := 150 * time.Millisecond
-	for night := 0; night < nights && !t.Failed(); night++ {
+	for night, hits := 0, 0; hits < nights && night < 3*nights && !t.Failed(); night++ {
 		w.changes(random, night)
 		after := time.Duration(random.Int64N(int64(whole)))
 		hit := w.killAfter(after, "run", "--once", "--quiet")
 		t.Logf("night %d: after %s, hit %t", night, after, hit)
 		kills.add("night, at a moment", hit)
+		if hit {
+			hits++
+		}
 		w.checkAlways()
 		w.leaseRunsOut()
 		began := time.Now()
