@@ -27,6 +27,8 @@ func newContent() content {
 	return content{&text}
 }
 
+func (c content) reset() { *c.text = (*c.text)[:0] }
+
 func (c content) add(text string) {
 	*c.text = append(binary.BigEndian.AppendUint32(*c.text, uint32(len(text))), text...)
 }
@@ -36,18 +38,16 @@ func (c content) sum() []byte {
 	return sum[:hashSize]
 }
 
-// row gathers the values of one record in the order of its table's columns, adds them to its content, and notes the
-// first value that Postgres could not store.
+// row gathers the values of one record in the order of its table's columns as a line of COPY, adds them to its content,
+// and notes the first value that Postgres could not store.
 type row struct {
 	content
-	values []any
-	err    error
+	line []byte
+	err  error
 }
 
 func newRow(content content, store int64, columns int) *row {
-	values := make([]any, 1, columns)
-	values[0] = store
-	return &row{content: content, values: values}
+	return &row{content: content, line: strconv.AppendInt(make([]byte, 0, 16*columns), store, 10)}
 }
 
 func (r *row) refuse(column, why string) {
@@ -56,9 +56,15 @@ func (r *row) refuse(column, why string) {
 	}
 }
 
-func (r *row) put(value any, normal string) {
-	r.values = append(r.values, value)
-	r.add(normal)
+func (r *row) put(value string) {
+	r.line = appendText(append(r.line, '\t'), value)
+	r.add(value)
+}
+
+// none puts no value.
+func (r *row) none() {
+	r.derived(null)
+	r.add("null")
 }
 
 // text takes any text that Postgres can store.
@@ -66,7 +72,7 @@ func (r *row) text(column, value string) {
 	if why := unstorable(value); why != "" {
 		r.refuse(column, why)
 	}
-	r.put(value, value)
+	r.put(value)
 }
 
 // id takes text that must not be empty.
@@ -102,8 +108,7 @@ func (r *row) amount(column string, value decimal.Decimal) {
 		r.refuse(column, "is out of range")
 		value = decimal.Decimal{}
 	}
-	text := plain(value)
-	r.put(text, text)
+	r.put(plain(value))
 }
 
 // plain is value.String(), the one text for equal amounts, without the detour over big numbers where it is not needed.
@@ -139,7 +144,7 @@ func plain(value decimal.Decimal) string {
 
 func (r *row) maybeAmount(column string, value decimal.NullDecimal) {
 	if !value.Valid {
-		r.put(nil, "null")
+		r.none()
 		return
 	}
 	r.amount(column, value.Decimal)
@@ -156,7 +161,7 @@ func (r *row) moment(column string, value time.Time) {
 // maybeMoment takes a time; the zero time is none.
 func (r *row) maybeMoment(column string, value time.Time) {
 	if value.IsZero() {
-		r.put(nil, "null")
+		r.none()
 		return
 	}
 	value = value.UTC()
@@ -164,8 +169,7 @@ func (r *row) maybeMoment(column string, value time.Time) {
 		r.refuse(column, "is no date between the years 1 and 9999")
 		value = time.Time{}
 	}
-	text := value.Format("2006-01-02 15:04:05.999999Z07:00")
-	r.put(text, text)
+	r.put(value.Format("2006-01-02 15:04:05.999999Z07:00"))
 }
 
 // claim takes a time that the shop may change without a change of content, such as a date of modification: it is stored
@@ -180,10 +184,10 @@ func (r *row) integer(column string, value int, limit int) {
 	if value > limit || value < -limit {
 		r.refuse(column, "is out of range")
 	}
-	r.put(int64(value), strconv.Itoa(value))
+	r.put(strconv.Itoa(value))
 }
 
-func (r *row) boolean(value bool) { r.put(value, strconv.FormatBool(value)) }
+func (r *row) boolean(value bool) { r.put(strconv.FormatBool(value)) }
 
 func (r *row) texts(column string, values []string) {
 	for _, value := range values {
@@ -199,7 +203,7 @@ func (r *row) texts(column string, values []string) {
 		}
 		text, _ = encoded.(string)
 	}
-	r.put(text, text)
+	r.put(text)
 }
 
 func (r *row) json(column string, value any) {
@@ -210,11 +214,11 @@ func (r *row) json(column string, value any) {
 	case strings.Contains(string(text), `\u0000`):
 		r.refuse(column, "has a NUL byte")
 	}
-	r.put(string(text), string(text))
+	r.put(string(text))
 }
 
-// derived takes values that follow from others and from the rules, and are no content.
-func (r *row) derived(values ...any) { r.values = append(r.values, values...) }
+// derived takes fields that follow from others and from the rules, and are no content.
+func (r *row) derived(fields ...string) { r.line = appendFields(r.line, fields...) }
 
 // maxInteger and maxSmall are the limits of the column types integer and smallint.
 const (
@@ -222,18 +226,18 @@ const (
 	maxSmall   = math.MaxInt16
 )
 
-// maybe is a nullable amount for the database.
-func maybe(value decimal.NullDecimal) any {
+// amountField is a nullable amount for COPY.
+func amountField(value decimal.NullDecimal) string {
 	if !value.Valid {
-		return nil
+		return null
 	}
-	return value.Decimal.String()
+	return plain(value.Decimal)
 }
 
-// maybeID is a nullable person.
-func maybeID(id int64) any {
+// personField is a nullable person for COPY.
+func personField(id int64) string {
 	if id == 0 {
-		return nil
+		return null
 	}
-	return id
+	return strconv.FormatInt(id, 10)
 }

@@ -310,14 +310,14 @@ func (c *commit) known(ctx context.Context, t table, ids []string) (map[string]s
 
 // entry is a record ready to be stored.
 type entry struct {
-	id     string
-	values []any
-	hash   []byte
+	id   string
+	line []byte
+	hash []byte
 }
 
 // latest keeps the last of the records with the same id, in the order of first appearance.
-func latest[T any](records []T, id func(*T) string) []*T {
-	at := make(map[string]int, len(records))
+func latest[T any, K comparable](records []T, id func(*T) K) []*T {
+	at := make(map[K]int, len(records))
 	kept := make([]*T, 0, len(records))
 	for i := range records {
 		key := id(&records[i])
@@ -370,10 +370,10 @@ func (c *commit) keep(ctx context.Context, t table, entries []entry) error {
 	return t.upsert(ctx, c.tx, rowsOf(changed))
 }
 
-func rowsOf(entries []entry) [][]any {
-	rows := make([][]any, 0, len(entries))
+func rowsOf(entries []entry) [][]byte {
+	rows := make([][]byte, 0, len(entries))
 	for _, e := range entries {
-		rows = append(rows, e.values)
+		rows = append(rows, e.line)
 	}
 	return rows
 }

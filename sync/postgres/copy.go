@@ -2,8 +2,11 @@ package postgres
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -26,15 +29,15 @@ func (t table) stage() string { return "stage_" + t.name }
 
 // insert copies rows that are surely new straight into the table: the writer holds the fence, so nobody else adds rows
 // of this shop.
-func (t table) insert(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
+func (t table) insert(ctx context.Context, tx *sqlx.Tx, rows [][]byte) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	return copyIn(ctx, tx, t.name, t.columns, rows)
+	return copyIn(ctx, tx, t.name, t.columns, slices.Values(rows))
 }
 
 // upsert copies rows to the temporary table and from there writes those that differ from what stands.
-func (t table) upsert(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
+func (t table) upsert(ctx context.Context, tx *sqlx.Tx, rows [][]byte) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -46,13 +49,13 @@ func (t table) upsert(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
 
 // load copies rows to the temporary table. The table lives as long as the connection and is emptied at each commit:
 // made anew for each page, it would fill the catalogue and the log.
-func (t table) load(ctx context.Context, tx *sqlx.Tx, rows [][]any) error {
+func (t table) load(ctx context.Context, tx *sqlx.Tx, rows [][]byte) error {
 	_, err := tx.ExecContext(ctx, `CREATE TEMP TABLE IF NOT EXISTS `+t.stage()+` (LIKE `+t.name+`) ON COMMIT DELETE ROWS;
 		DELETE FROM `+t.stage()) // a TRUNCATE would write to the catalogue each time
 	if err != nil {
 		return fmt.Errorf("stage of %s: %w", t.name, err)
 	}
-	return copyIn(ctx, tx, t.stage(), t.columns, rows)
+	return copyIn(ctx, tx, t.stage(), t.columns, slices.Values(rows))
 }
 
 // merge writes staged rows that are new or differ.
@@ -82,8 +85,11 @@ func (t table) joined() string {
 	return strings.Join(on, " AND ")
 }
 
-// copyIn streams rows into a table. An error may show only at the end, and loses all rows.
-func copyIn(ctx context.Context, tx *sqlx.Tx, name string, columns []string, rows [][]any) (err error) {
+// copyChunk is from how many bytes on rows are sent to the server.
+const copyChunk = 32 << 10
+
+// copyIn streams rows, each a line of COPY, into a table. An error may show only at the end, and loses all rows.
+func copyIn(ctx context.Context, tx *sqlx.Tx, name string, columns []string, rows iter.Seq[[]byte]) (err error) {
 	stmt, err := tx.PrepareContext(ctx, `COPY `+name+` (`+strings.Join(columns, ", ")+`) FROM STDIN`)
 	if err != nil {
 		return fmt.Errorf("copy to %s: %w", name, err)
@@ -93,16 +99,50 @@ func copyIn(ctx context.Context, tx *sqlx.Tx, name string, columns []string, row
 			err = fmt.Errorf("copy to %s: %w", name, closed)
 		}
 	}()
-	for _, values := range rows {
-		if _, err := stmt.ExecContext(ctx, values...); err != nil {
+	var lines copied
+	for row := range rows {
+		if lines = append(append(lines, row...), '\n'); len(lines) < copyChunk {
+			continue
+		}
+		if _, err := stmt.ExecContext(ctx, lines); err != nil {
+			return fmt.Errorf("copy to %s: %w", name, err)
+		}
+		lines = lines[:0]
+	}
+	for _, last := range [][]any{{lines}, nil} {
+		if _, err := stmt.ExecContext(ctx, last...); err != nil {
 			return fmt.Errorf("copy to %s: %w", name, err)
 		}
 	}
-	if _, err := stmt.ExecContext(ctx); err != nil {
-		return fmt.Errorf("copy to %s: %w", name, err)
-	}
 	return nil
 }
+
+// null is no value, as COPY writes it.
+const null = `\N`
+
+// unsafeInCopy are the bytes that mean something else to COPY.
+const unsafeInCopy = "\\\n\r\t"
+
+var escapeForCopy = strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
+
+// appendText adds any text to a line of COPY.
+func appendText(line []byte, text string) []byte {
+	if strings.ContainsAny(text, unsafeInCopy) {
+		text = escapeForCopy.Replace(text)
+	}
+	return append(line, text...)
+}
+
+// appendFields adds fields that have nothing to escape to a line of COPY.
+func appendFields(line []byte, fields ...string) []byte {
+	for _, field := range fields {
+		line = append(append(line, '\t'), field...)
+	}
+	return line
+}
+
+// binaryField is the field of bytes.
+func binaryField(value []byte) string { return `\\x` + hex.EncodeToString(value) }
 
 // The states of SQL that decide what happens next.
 const (

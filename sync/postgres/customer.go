@@ -47,7 +47,7 @@ func (c *commit) customers(ctx context.Context, b commerce.Batch) error {
 	}
 	for _, list := range [][]entry{added, changed} {
 		for i := range list {
-			list[i].values = append(list[i].values, maybeID(c.people.account[list[i].id]))
+			list[i].line = appendFields(list[i].line, personField(c.people.account[list[i].id]))
 		}
 	}
 	if err := customerTable.insert(ctx, c.tx, rowsOf(added)); err != nil {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -182,7 +183,7 @@ func (e *erasure) bury(ctx context.Context) error {
 	}
 	result, err := e.tx.ExecContext(ctx, `INSERT INTO tombstones (store_id, key_hash, person_id, at)
 		SELECT $1, hash, $3, $4 FROM unnest($2::bytea[]) AS k(hash) ON CONFLICT DO NOTHING`,
-		e.store, hashes, maybeID(person), e.page.At)
+		e.store, hashes, sql.NullInt64{Int64: person, Valid: person != 0}, e.page.At)
 	return counted(&e.done.Keys, result, err, "tombstones")
 }
 

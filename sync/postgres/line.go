@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/lib/pq"
 	"github.com/shopspring/decimal"
@@ -100,20 +101,20 @@ func (c *commit) writeChildren(ctx context.Context, added, changed []*orderSet) 
 	return c.replace(ctx, refundTable, setIDs(whole), refunds)
 }
 
-func childRows(sets []*orderSet) (lines, refunds [][]any) {
+func childRows(sets []*orderSet) (lines, refunds [][]byte) {
 	for _, set := range sets {
 		for _, r := range set.lineRows {
-			lines = append(lines, r.values)
+			lines = append(lines, r.line)
 		}
 		for _, r := range set.refundRows {
-			refunds = append(refunds, r.values)
+			refunds = append(refunds, r.line)
 		}
 	}
 	return lines, refunds
 }
 
 // replace makes rows the whole set of the orders: others that are stored of them go.
-func (c *commit) replace(ctx context.Context, t table, orders []string, rows [][]any) error {
+func (c *commit) replace(ctx context.Context, t table, orders []string, rows [][]byte) error {
 	if len(orders) == 0 {
 		return nil
 	}
@@ -146,41 +147,40 @@ func (c *commit) mergeChildren(ctx context.Context, t table) error {
 // that name only a person.
 func (c *commit) apart(ctx context.Context, b commerce.Batch) error {
 	own, whole := map[string]bool{}, map[string]bool{}
-	for _, set := range sets(b) {
-		own[set.order.ID] = set.complete // its children were stored, or set aside, with it
+	for i := range b.Orders {
+		own[b.Orders[i].ID] = false
 	}
 	for _, id := range b.Complete {
-		whole[id] = !own[id]
+		if _, ok := own[id]; ok {
+			own[id] = true // its children were stored, or set aside, with it
+		} else {
+			whole[id] = true
+		}
 	}
-	lines, refunds := map[bool][][]any{}, map[bool][][]any{} // by whether the set is whole
+	lines, refunds := map[bool][][]byte{}, map[bool][][]byte{} // by whether the set is whole
 	var recounted, replaced []string
 	for _, id := range b.Complete {
 		if whole[id] {
 			recounted, replaced = append(recounted, id), append(replaced, id)
 		}
 	}
-	for _, l := range latest(b.Lines, lineKey) {
-		if own[l.OrderID] {
-			continue
-		}
+	for _, l := range latest(foreign(b.Lines, own, func(l *commerce.Line) string { return l.OrderID }), lineKey) {
 		r := lineRow(newContent(), c.store, l)
 		if r.err != nil {
 			c.reject(l.OrderID, fmt.Sprintf("line %s: %v", storable(l.ID), r.err), l)
 			continue
 		}
-		lines[whole[l.OrderID]] = append(lines[whole[l.OrderID]], r.values)
+		lines[whole[l.OrderID]] = append(lines[whole[l.OrderID]], r.line)
 	}
-	for _, f := range latest(b.Refunds, refundKey) {
-		if own[f.OrderID] || f.OrderID == "" {
-			continue
-		}
+	own[""] = true // refunds that name only a person
+	for _, f := range latest(foreign(b.Refunds, own, func(f *commerce.Refund) string { return f.OrderID }), refundKey) {
 		r := refundRow(newContent(), c.store, f)
 		if r.err != nil {
 			c.reject(f.OrderID, fmt.Sprintf("refund %s: %v", storable(f.ID), r.err), f)
 			continue
 		}
-		r.derived(nil, false, "0", "0")
-		refunds[whole[f.OrderID]] = append(refunds[whole[f.OrderID]], r.values)
+		r.derived(null, "false", "0", "0")
+		refunds[whole[f.OrderID]] = append(refunds[whole[f.OrderID]], r.line)
 		recounted = append(recounted, f.OrderID)
 	}
 	if err := c.writeApart(ctx, replaced, lines, refunds); err != nil {
@@ -192,7 +192,18 @@ func (c *commit) apart(ctx context.Context, b commerce.Batch) error {
 	return c.looseRefunds(ctx, b)
 }
 
-func (c *commit) writeApart(ctx context.Context, replaced []string, lines, refunds map[bool][][]any) error {
+// foreign returns the records that belong to other orders than those.
+func foreign[T any](records []T, own map[string]bool, order func(*T) string) []T {
+	var others []T
+	for i := range records {
+		if !own[order(&records[i])] {
+			others = append(others, records[i])
+		}
+	}
+	return others
+}
+
+func (c *commit) writeApart(ctx context.Context, replaced []string, lines, refunds map[bool][][]byte) error {
 	if err := c.replace(ctx, lineTable, replaced, lines[true]); err != nil {
 		return err
 	}
@@ -219,7 +230,7 @@ func (c *commit) writeApart(ctx context.Context, replaced []string, lines, refun
 
 // writeRefunds writes refunds that came apart. Those that are stored with the same content keep what was derived of
 // them.
-func (c *commit) writeRefunds(ctx context.Context, rows [][]any) error {
+func (c *commit) writeRefunds(ctx context.Context, rows [][]byte) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -264,7 +275,7 @@ func (c *commit) looseRefunds(ctx context.Context, b commerce.Batch) error {
 	if err := c.resolve(ctx, asked); err != nil {
 		return err
 	}
-	var rows [][]any
+	var rows [][]byte
 	people := map[string]int64{}
 	for _, f := range loose {
 		r := refundRow(newContent(), c.store, f)
@@ -278,14 +289,14 @@ func (c *commit) looseRefunds(ctx context.Context, b commerce.Batch) error {
 		}
 		people[f.ID] = person
 		l := c.rules.refund(f, worth{counted: true}, giftCards{})
-		r.derived(maybeID(person), l.counted, l.net.String(), l.whole.String())
-		rows = append(rows, r.values)
+		r.derived(personField(person), strconv.FormatBool(l.counted), plain(l.net), plain(l.whole))
+		rows = append(rows, r.line)
 	}
 	return c.writeLoose(ctx, rows, people)
 }
 
 // writeLoose writes loose refunds and marks both whose they were and whose they are, where anything changed.
-func (c *commit) writeLoose(ctx context.Context, rows [][]any, people map[string]int64) error {
+func (c *commit) writeLoose(ctx context.Context, rows [][]byte, people map[string]int64) error {
 	if len(rows) == 0 {
 		return nil
 	}

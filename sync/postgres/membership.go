@@ -132,24 +132,24 @@ func (w memberWriter) stage(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("members: %w", err)
 	}
-	stmt, err := w.tx.PrepareContext(ctx, `COPY news (person_id, r, f, m, segment) FROM STDIN`)
-	if err != nil {
-		return fmt.Errorf("members: %w", err)
-	}
-	defer func() { _ = stmt.Close() }() // the last Exec tells what went wrong
-	for _, m := range w.result.Members {
-		row := []any{m.Person, int64(m.Score.R), int64(m.Score.F), int64(m.Score.M), m.Segment}
-		if _, err := stmt.ExecContext(ctx, row...); err != nil {
-			return fmt.Errorf("member: %w", err)
+	rows := func(yield func([]byte) bool) {
+		for _, m := range w.result.Members {
+			line := strconv.AppendInt(nil, m.Person, 10)
+			for _, score := range []uint8{m.Score.R, m.Score.F, m.Score.M} {
+				line = strconv.AppendUint(append(line, '\t'), uint64(score), 10)
+			}
+			if !yield(appendText(append(line, '\t'), m.Segment)) {
+				return
+			}
+		}
+		for _, person := range w.result.Left {
+			if !yield(appendFields(strconv.AppendInt(nil, person, 10), null, null, null, null)) {
+				return
+			}
 		}
 	}
-	for _, person := range w.result.Left {
-		if _, err := stmt.ExecContext(ctx, person, nil, nil, nil, nil); err != nil {
-			return fmt.Errorf("member who left: %w", err)
-		}
-	}
-	if _, err := stmt.ExecContext(ctx); err != nil {
-		return fmt.Errorf("members: %w", err)
+	if err := copyIn(ctx, w.tx, "news", []string{"person_id", "r", "f", "m", "segment"}, rows); err != nil {
+		return err
 	}
 	if _, err := w.tx.ExecContext(ctx, `ANALYZE news`); err != nil {
 		return fmt.Errorf("members: %w", err)

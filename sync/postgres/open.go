@@ -156,11 +156,16 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		SET idle_in_transaction_session_timeout = %d; SET timezone = 'UTC'; SET client_min_messages = warning`,
 		c.options.StatementTimeout.Milliseconds(), c.options.LockTimeout.Milliseconds(),
 		c.options.IdleTimeout.Milliseconds())
-	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, settings, nil); err != nil {
+	s, ok := conn.(driverConn)
+	if !ok {
+		_ = conn.Close()
+		return nil, fmt.Errorf("session: a connection of %T lacks what is needed", conn)
+	}
+	if _, err := s.ExecContext(ctx, settings, nil); err != nil {
 		_ = conn.Close() // the first error tells more
 		return nil, fmt.Errorf("session settings: %w", err)
 	}
-	return conn, nil
+	return session{s}, nil
 }
 
 // Driver returns lib/pq's.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lib/pq"
@@ -41,9 +42,10 @@ func (c *commit) orders(ctx context.Context, b commerce.Batch) error {
 	}
 	byID := map[string]*orderSet{}
 	var entries []entry
+	content := newContent()
 	for _, set := range sets(b) {
 		c.scrub(set)
-		if err := c.encode(set); err != nil {
+		if err := c.encode(content, set); err != nil {
 			c.reject(set.order.ID, err.Error(), commerce.Batch{
 				Orders: []commerce.Order{*set.order}, Lines: values(set.lines), Refunds: values(set.refunds),
 			})
@@ -99,8 +101,8 @@ func sets(b commerce.Batch) []*orderSet {
 	return all
 }
 
-func lineKey(l *commerce.Line) string     { return l.OrderID + "\x00" + l.ID }
-func refundKey(f *commerce.Refund) string { return f.OrderID + "\x00" + f.ID }
+func lineKey(l *commerce.Line) [2]string     { return [2]string{l.OrderID, l.ID} }
+func refundKey(f *commerce.Refund) [2]string { return [2]string{f.OrderID, f.ID} }
 
 func values[T any](pointers []*T) []T {
 	all := make([]T, 0, len(pointers))
@@ -136,8 +138,8 @@ func (c *commit) scrub(set *orderSet) {
 }
 
 // encode makes the rows of a set, and its hash.
-func (c *commit) encode(set *orderSet) error {
-	content := newContent()
+func (c *commit) encode(content content, set *orderSet) error {
+	content.reset()
 	r := c.orderRow(content, set.order)
 	if r.err != nil {
 		return r.err
@@ -157,7 +159,7 @@ func (c *commit) encode(set *orderSet) error {
 		}
 		set.refundRows = append(set.refundRows, refund)
 	}
-	set.entry = entry{id: set.order.ID, values: r.values, hash: r.sum()}
+	set.entry = entry{id: set.order.ID, line: r.line, hash: r.sum()}
 	return nil
 }
 
@@ -273,12 +275,12 @@ func (c *commit) writeOrders(ctx context.Context, added, changed []*orderSet) er
 		}
 	}
 	delete(c.touched, 0)
-	var fresh, other [][]any
+	var fresh, other [][]byte
 	for _, set := range added {
-		fresh = append(fresh, set.entry.values)
+		fresh = append(fresh, set.entry.line)
 	}
 	for _, set := range changed {
-		other = append(other, set.entry.values)
+		other = append(other, set.entry.line)
 	}
 	if err := orderTable.insert(ctx, c.tx, fresh); err != nil {
 		return err
@@ -299,8 +301,8 @@ func (c *commit) finish(set *orderSet, had before) {
 	}
 	complete := set.complete || had.complete
 	w := c.rules.order(set.order, complete, false)
-	set.entry.values = append(set.entry.values, set.entry.hash, complete, nil, maybeID(set.person),
-		w.counted, maybe(w.rate), w.gross.String())
+	set.entry.line = appendFields(set.entry.line, binaryField(set.entry.hash), strconv.FormatBool(complete), null,
+		personField(set.person), strconv.FormatBool(w.counted), amountField(w.rate), plain(w.gross))
 	cards := giftCards{lines: map[string]bool{}, goods: set.order.Net()}
 	for _, l := range set.lines {
 		if l.GiftCard {
@@ -309,6 +311,6 @@ func (c *commit) finish(set *orderSet, had before) {
 	}
 	for i, f := range set.refunds {
 		l := c.rules.refund(f, w, cards)
-		set.refundRows[i].derived(maybeID(set.person), l.counted, l.net.String(), l.whole.String())
+		set.refundRows[i].derived(personField(set.person), strconv.FormatBool(l.counted), plain(l.net), plain(l.whole))
 	}
 }

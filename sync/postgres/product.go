@@ -43,6 +43,6 @@ func (c *commit) append(entries []entry, id string, r *row, record any) []entry 
 		return entries
 	}
 	hash := r.sum()
-	r.derived(hash, nil)
-	return append(entries, entry{id: id, values: r.values, hash: hash})
+	r.derived(binaryField(hash), null)
+	return append(entries, entry{id: id, line: r.line, hash: hash})
 }
