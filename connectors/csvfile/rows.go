@@ -86,11 +86,12 @@ func (r *rows) record(at int, first []byte) (row, error) {
 		if errors.Is(err, io.EOF) {
 			break // no quote closes it
 		}
-		if err != nil && !errors.Is(err, errLong) {
+		long := errors.Is(err, errLong)
+		if err != nil && !long {
 			return row{}, err
 		}
 		ahead = append(ahead, physical{text: more, err: err})
-		if err != nil {
+		if long {
 			break
 		}
 		text = append(text[:len(text):len(text)], more...)

@@ -133,7 +133,7 @@ func TestRefusedPeopleWaitForAChange(t *testing.T) {
 func TestRetryLaterComesBackInTheNextPush(t *testing.T) {
 	s, p := newShop(t), newPlatform("ann@example.com")
 	s.place(s.person("", "ann@example.com"), "champions")
-	p.script = func(_ int, changes []connectors.Change) (int, error) { return 0, nil } // says nothing about anybody
+	p.script = func(int, []connectors.Change) (int, error) { return 0, nil } // says nothing about anybody
 	sum := s.push(p, list())
 	require.Equal(t, 1, sum.RetryLater)
 	require.Equal(t, 1, p.calls, "no second try in the same push")

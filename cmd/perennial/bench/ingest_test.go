@@ -172,6 +172,7 @@ func copyIn(tb testing.TB, tx *sql.Tx, table string, columns []string, rows [][]
 	tb.Helper()
 	stmt, err := tx.Prepare(`COPY ` + table + ` (` + strings.Join(columns, ", ") + `) FROM STDIN`)
 	require.NoError(tb, err)
+	defer func() { require.NoError(tb, stmt.Close()) }()
 	for _, values := range rows {
 		if _, err := stmt.Exec(values...); err != nil {
 			require.NoError(tb, err)
@@ -179,7 +180,6 @@ func copyIn(tb testing.TB, tx *sql.Tx, table string, columns []string, rows [][]
 	}
 	_, err = stmt.Exec()
 	require.NoError(tb, err)
-	require.NoError(tb, stmt.Close())
 }
 
 // quietNights runs a night that asks for changes and finds none, and one that reads everything again.

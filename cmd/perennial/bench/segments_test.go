@@ -57,21 +57,26 @@ func middle(costs []cost, of func(cost) float64) float64 {
 	return median(values)
 }
 
-// load fills the tables that the analysis reads: five orders a person, unevenly, and a refund for one order in twenty.
-func (p *place) load(people int) {
+// indexes returns the definitions and names of the indexes beside the primary keys.
+func (p *place) indexes() (definitions, names []string) {
 	p.tb.Helper()
-	var indexes []string
 	rows, err := p.raw.Query(`SELECT indexdef, indexname FROM pg_indexes WHERE schemaname = 'public'
 		AND tablename IN ('orders', 'persons', 'refunds') AND indexname NOT LIKE '%_pkey'`)
 	require.NoError(p.tb, err)
-	var names []string
+	defer func() { require.NoError(p.tb, rows.Close()) }()
 	for rows.Next() {
 		var definition, name string
 		require.NoError(p.tb, rows.Scan(&definition, &name))
-		indexes, names = append(indexes, definition), append(names, name)
+		definitions, names = append(definitions, definition), append(names, name)
 	}
 	require.NoError(p.tb, rows.Err())
-	require.NoError(p.tb, rows.Close())
+	return definitions, names
+}
+
+// load fills the tables that the analysis reads: five orders a person, unevenly, and a refund for one order in twenty.
+func (p *place) load(people int) {
+	p.tb.Helper()
+	indexes, names := p.indexes()
 	for _, name := range names {
 		p.exec(`DROP INDEX ` + name)
 	}
