@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/perennial-cvo/perennial/sync/activation"
+	"github.com/perennial-cvo/perennial/sync/postgres"
 )
 
 // outcomes counts what a push did, by word.
@@ -94,4 +95,21 @@ func (s *shop) printPlan(destination string, plan activation.Plan) {
 		s.app.printf("  HELD: %s would go from %s to %s; if that is right: perennial push --confirm %s\n",
 			h.Audience.Name, count(h.Before), count(h.After), h.Audience.Key)
 	}
+}
+
+// printWriting prints what a push would do for one person: the address, the way between audiences, and the attributes or why
+// the person is taken out.
+func (s *shop) printWriting(w postgres.Writing) error {
+	name := func(audiences []string) string {
+		if len(audiences) == 0 {
+			return "-"
+		}
+		return strings.Join(audiences, ",")
+	}
+	what := w.Attributes
+	if w.Reason != "" {
+		what = w.Reason
+	}
+	s.app.printf("  %s: %s -> %s  %s\n", w.Address, name(w.Before), name(w.After), what)
+	return nil
 }

@@ -27,6 +27,7 @@ var attributes = []string{"segment", "segment_name", "rfm", "since"}
 // pushFlags are what a person can say to one push.
 type pushFlags struct {
 	dry     bool
+	list    bool
 	confirm []string
 	only    []string // destinations
 }
@@ -48,6 +49,7 @@ func newPush(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&flags.dry, "dry-run", false, "print the difference, send nothing")
+	cmd.Flags().BoolVar(&flags.list, "list", false, "with --dry-run: print every person to write, and what would stand there")
 	cmd.Flags().StringSliceVar(&flags.confirm, "confirm", nil, "let this `audience` shrink or empty, this time")
 	cmd.Flags().StringSliceVar(&flags.only, "to", nil, "only this `destination` (\"shop\" is the shop's own tags)")
 	return cmd
@@ -155,7 +157,7 @@ func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
 		return nil
 	}
 	if flags.dry {
-		return s.dryPush(ctx, receivers)
+		return s.dryPush(ctx, receivers, flags)
 	}
 	return s.step(ctx, "push", func(ctx context.Context) (map[string]int, error) {
 		counts := map[string]int{}
@@ -213,7 +215,7 @@ func (s *shop) pushOptions(r receiver, progress func(done, total int)) activatio
 }
 
 // dryPush prints the exact difference and sends nothing.
-func (s *shop) dryPush(ctx context.Context, receivers []receiver) error {
+func (s *shop) dryPush(ctx context.Context, receivers []receiver, flags pushFlags) error {
 	for _, r := range receivers {
 		options := s.pushOptions(r, nil)
 		options.DryRun = true
@@ -222,6 +224,12 @@ func (s *shop) dryPush(ctx context.Context, receivers []receiver) error {
 			return err
 		}
 		s.printPlan(r.target.Destination, summary.Plan)
+		if !flags.list {
+			continue
+		}
+		if err := s.store().Writings(ctx, r.target, s.app.now(), s.printWriting); err != nil {
+			return databaseFailure("difference", err)
+		}
 	}
 	return nil
 }

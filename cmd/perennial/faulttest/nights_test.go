@@ -115,6 +115,12 @@ func TestFirstNightByCommands(t *testing.T) {
 	w.must("sync")
 	w.must("analyze")
 	require.Contains(t, w.must("push", "--dry-run"), "people to write")
+	list := w.must("push", "--dry-run", "--list", "--to", "listmonk")
+	for _, row := range w.query(`SELECT p.email, r.segment FROM rfm_scores r
+		JOIN persons p ON p.store_id = r.store_id AND p.person_id = r.person_id WHERE p.email IS NOT NULL`) {
+		email, segment, _ := strings.Cut(row, "|")
+		require.Contains(t, list, email+": - -> "+segment)
+	}
 	require.Empty(t, w.query(`SELECT person_id FROM deliveries`), "a dry run delivers nothing")
 	w.must("push")
 	w.CheckInvariants()
