@@ -31,6 +31,9 @@ func (g *globals) check(ctx context.Context) error {
 	}
 	c.part("configuration")
 	c.add(connectors.Finding{Subject: "file", Text: fmt.Sprintf("read, %d store(s)", len(cfg.Stores))})
+	for _, finding := range sharedPlatforms(cfg) {
+		c.add(finding)
+	}
 	a, err := g.open(ctx)
 	if err != nil {
 		c.part("database")
