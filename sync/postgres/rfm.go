@@ -118,7 +118,7 @@ func refresh(due string) string {
 	), saved AS (
 		INSERT INTO person_stats (store_id, person_id, orders, first_day, last_day, gross, net)
 		SELECT $1, f.person_id, f.orders, f.first_day, f.last_day, f.gross, f.net
-		FROM fresh f LEFT JOIN person_stats s ON s.store_id = $1 AND s.person_id = f.person_id
+		FROM fresh f LEFT JOIN (SELECT * FROM person_stats s WHERE s.store_id = $1` + scope + `) s USING (person_id)
 		WHERE s.person_id IS NULL OR s.orders <> f.orders OR s.first_day IS DISTINCT FROM f.first_day
 			OR s.last_day IS DISTINCT FROM f.last_day OR s.gross <> f.gross OR s.net <> f.net
 		ON CONFLICT (store_id, person_id) DO UPDATE SET orders = excluded.orders, first_day = excluded.first_day,
@@ -206,8 +206,8 @@ func (s *Store) untouch(ctx context.Context, tx *sqlx.Tx, asOf time.Time) error 
 // customerText is one customer as one text, which costs a fraction of nine columns to read: person, orders, first and
 // last day, gross, net, score as r*10000+f*100+m, segment.
 const customerText = `concat_ws(' ', person_id, coalesce(f.orders, 0), coalesce(f.first_day - DATE '1970-01-01', 0),
-	coalesce(f.last_day - DATE '1970-01-01', 0), coalesce(round(f.gross * 10000)::bigint, 0),
-	coalesce(round(f.net * 10000)::bigint, 0), coalesce(s.r * 10000 + s.f * 100 + s.m, 0), coalesce(s.segment, ''))`
+	coalesce(f.last_day - DATE '1970-01-01', 0), coalesce((f.gross * 10000)::bigint, 0), coalesce((f.net * 10000)::bigint, 0),
+	coalesce(s.r * 10000 + s.f * 100 + s.m, 0), coalesce(s.segment, ''))`
 
 // Customers reads the aggregates in order of person. Somebody who has a membership but no counted order any more comes
 // too, with no orders, so that the run can tell that they left.
