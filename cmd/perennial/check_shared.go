@@ -25,7 +25,7 @@ func sharedPlatforms(cfg config.Config) []connectors.Finding {
 			findings = append(findings, connectors.Finding{
 				Level: connectors.Problem, Subject: "destination " + destination.Name,
 				Text:   fmt.Sprintf("stores %s and %s push to the same %s, into the same lists and attributes", other, store.Name, destination.Kind),
-				Remedy: "give each store a platform of its own, or run a second Perennial with another prefix for it",
+				Remedy: "give each store an e-mail platform of its own, or push only one of them there",
 			})
 		}
 	}
