@@ -156,6 +156,9 @@ func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
 		s.line("nothing to push: neither tags nor destinations are configured")
 		return nil
 	}
+	if err := s.loaded(ctx); err != nil {
+		return err
+	}
 	if flags.dry {
 		return s.dryPush(ctx, receivers, flags)
 	}
@@ -173,6 +176,19 @@ func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
 		}
 		return counts, errors.Join(failures...)
 	})
+}
+
+// loaded refuses to push before the first load is complete: half a shop makes wrong audiences.
+func (s *shop) loaded(ctx context.Context) error {
+	facts, err := s.store().Shop(ctx)
+	if err != nil {
+		return databaseFailure("shop", err)
+	}
+	if !facts.Loaded {
+		return fail(exitFindings, "the first load is not complete, so nothing was pushed; what was read so far is kept",
+			"perennial sync goes on with it, perennial status says how far it is", nil)
+	}
+	return nil
 }
 
 // known refuses to confirm what is no audience: the push would go on without a word and be held again.

@@ -7,13 +7,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAnalysesThatCannotBe asks for one before the first load, and for one of a day before the last: both say what to do,
-// and are nothing that nobody foresaw.
+// TestAnalysesThatCannotBe asks for an analysis and a push before the first load, and for an analysis of a day before the
+// last: all say what to do, and are nothing that nobody foresaw.
 func TestAnalysesThatCannotBe(t *testing.T) {
 	w := newWorld(t, 20, 17)
 	_, errs, code := w.run("analyze")
 	require.Equal(t, 8, code, errs)
 	require.Contains(t, errs, "perennial sync")
+	_, errs, code = w.run("push")
+	require.Equal(t, 8, code, errs)
+	require.Contains(t, errs, "perennial sync")
+	require.Empty(t, w.ourLists(), "no audience is made of half a shop")
 	w.night()
 	_, errs, code = w.run("analyze", "--now", w.shop.Now().Add(-48*time.Hour).Format(time.RFC3339))
 	require.Equal(t, 8, code, errs)
