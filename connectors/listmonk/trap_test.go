@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -401,11 +402,11 @@ func TestWhoLeavesWhileWeWriteStaysOut(t *testing.T) {
 	for name, onList := range map[string]bool{"moving": true, "joining": false} {
 		t.Run(name, func(t *testing.T) {
 			b := startBench(t)
-			people, armed := b.people(simulator.Subscribed)[:3], false
+			people := b.people(simulator.Subscribed)[:3]
+			var armed atomic.Bool
 			var lists []connectors.Audience
 			before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
-				if r.Method == "PATCH" && armed {
-					armed = false
+				if r.Method == "PATCH" && armed.CompareAndSwap(true, false) {
 					left := b.Newsletter()
 					if onList {
 						left = b.listID(lists[0])
@@ -425,7 +426,7 @@ func TestWhoLeavesWhileWeWriteStaysOut(t *testing.T) {
 				c.Attributes, c.Leave = map[string]string{"rfm": "255"}, []string{champions.Key}
 				changes = append(changes, c)
 			}
-			armed = true
+			armed.Store(true)
 			result, err := d.Apply(t.Context(), changes)
 			require.NoError(t, err)
 			states := map[int64]string{}

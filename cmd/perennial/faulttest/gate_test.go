@@ -87,8 +87,13 @@ func (w *world) killAt(n int, b blow, args ...string) (hit bool, requests int) {
 	cmd := w.command(context.Background(), args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	w.gate.arm(n, b, func() { _ = cmd.Process.Kill() })
+	started := make(chan struct{})
+	w.gate.arm(n, b, func() {
+		<-started
+		_ = cmd.Process.Kill()
+	})
 	require.NoError(w.t, cmd.Start())
+	close(started)
 	err := cmd.Wait()
 	requests = w.gate.disarm()
 	w.output.Write(out.Bytes())
