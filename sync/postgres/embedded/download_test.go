@@ -51,7 +51,7 @@ func compress(t *testing.T, plain []byte) []byte {
 	t.Helper()
 	program, err := exec.LookPath("xz")
 	if err != nil {
-		t.Skip("archives are packed with xz, which is not installed")
+		skip(t, "archives are packed with xz, which is not installed")
 	}
 	cmd := exec.Command(program, "-z", "-c", "-0")
 	cmd.Stdin = bytes.NewReader(plain)
