@@ -64,6 +64,10 @@ type Page struct {
 	Total    int        // records of the whole pull as announced by the shop, 0 where it does not say; a hint only
 	Next     Cursor
 	Done     bool
+	// Settled says that the pull has now carried the whole set of every order that it left open, as an order is that
+	// came without being listed in Records.Complete, its lines and refunds on any page of the pull. From this page on
+	// they are complete. GiftCards and Cost of an open order are summed from its lines then.
+	Settled bool
 	// NotBefore, where set, says that nothing is ready yet: pull again with the same cursor, not before this time.
 	NotBefore time.Time
 	// Warnings tell the owner what was odd though readable, such as a notice printed before the JSON.

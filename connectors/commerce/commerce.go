@@ -79,7 +79,8 @@ type Batch struct {
 	Reviews   []Review
 
 	// Complete lists the orders whose lines and refunds in this batch are the whole set: stored lines and refunds of
-	// these orders that are not in the batch are gone from the shop, and the order counts from now on.
+	// these orders that are not in the batch are gone from the shop, and the order counts from now on. An order that is
+	// not listed is open: its lines and refunds come apart, and it counts once the pull says that all is settled.
 	Complete []string
 }
 

@@ -35,7 +35,8 @@ type Order struct {
 	Tax      decimal.Decimal
 	Fees     decimal.Decimal // positive fees
 	Total    decimal.Decimal // as the shop states it: goods - discount + shipping + tax + fees
-	// GiftCards is the part of Goods that buys gift cards: money, but not revenue.
+	// GiftCards is the part of Goods that buys gift cards: money, but not revenue. It and Cost are left empty in an
+	// order whose lines come apart: they are summed from the lines.
 	GiftCards decimal.Decimal
 	// Cost is the unit cost of all lines; Valid only where the shop knows the cost of every line.
 	Cost decimal.NullDecimal

@@ -20,6 +20,8 @@ type Product struct {
 	Brands     []string            // names, sorted
 	Tags       []string            // names, sorted
 	Attributes []Attribute         // in the shop's order
+	Rating     decimal.NullDecimal // mean of its reviews, as the shop states it; Valid only where it does
+	Ratings    int                 // how many reviews that mean is of
 	CreatedAt  time.Time
 	ModifiedAt time.Time
 }
