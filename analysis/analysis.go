@@ -18,8 +18,8 @@ type Facts interface {
 	// call, and returns how many. A full refresh recomputes everybody.
 	Refresh(ctx context.Context, asOf time.Time, full bool) (int, error)
 
-	// Customers reads everybody with at least one counted order from the aggregates that Refresh made, in order of
-	// person, with the membership that stands.
+	// Customers reads everybody with at least one counted order from the aggregates that Refresh made, in any order,
+	// with the membership that stands.
 	Customers(ctx context.Context) ([]Customer, error)
 
 	// CustomersAsOf computes the same from the orders as of a moment in the past, without using or changing aggregates.
@@ -57,7 +57,7 @@ type Result struct {
 	Day     int // local day of AsOf, in days since 1970-01-01
 	Scheme  Scheme
 	Members []Member // whose score or segment differs from what stood, in order of person
-	Left    []int64  // people who had a membership and have none now
+	Left    []int64  // people who had a membership and have none now, in order of person
 	Groups  []Group  // everybody, by segment, in the scheme's order
 }
 

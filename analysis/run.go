@@ -1,12 +1,14 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/perennial-cvo/perennial/analysis/rfm"
@@ -265,6 +267,8 @@ func (r run) members(customers []Customer, scored rfm.Result, out *Outcome) {
 			out.Result.Members = append(out.Result.Members, Member{Person: c.Person, Score: score, Segment: id})
 		}
 	}
+	slices.SortFunc(out.Result.Members, func(a, b Member) int { return cmp.Compare(a.Person, b.Person) })
+	slices.Sort(out.Result.Left)
 	out.Result.Groups = groups.all
 	if !r.past {
 		out.Moves = movement.Moves()

@@ -109,13 +109,13 @@ func (w memberWriter) saveMembers(ctx context.Context) (analysis.Saved, error) {
 			return saved, err
 		}
 	}
+	if err := w.compare(ctx); err != nil {
+		return saved, err
+	}
 	err := w.tx.QueryRowContext(ctx, `
-		SELECT count(*) FILTER (WHERE s.person_id IS NULL AND n.segment IS NOT NULL),
-			count(*) FILTER (WHERE s.segment <> n.segment),
-			count(*) FILTER (WHERE s.segment = n.segment AND (s.r, s.f, s.m) <> (n.r, n.f, n.m)),
-			count(*) FILTER (WHERE s.person_id IS NOT NULL AND n.segment IS NULL)
-		FROM news n LEFT JOIN rfm_scores s ON s.store_id = $1 AND s.person_id = n.person_id`, w.store).
-		Scan(&saved.Entered, &saved.Moved, &saved.Scored, &saved.Left)
+		SELECT count(*) FILTER (WHERE was IS NULL), count(*) FILTER (WHERE was <> segment),
+			count(*) FILTER (WHERE was = segment), count(*) FILTER (WHERE segment IS NULL)
+		FROM changes`).Scan(&saved.Entered, &saved.Moved, &saved.Scored, &saved.Left)
 	if err != nil {
 		return saved, fmt.Errorf("members: %w", err)
 	}
@@ -148,11 +148,24 @@ func (w memberWriter) stage(ctx context.Context) error {
 			}
 		}
 	}
-	if err := copyIn(ctx, w.tx, "news", []string{"person_id", "r", "f", "m", "segment"}, rows); err != nil {
-		return err
+	return copyIn(ctx, w.tx, "news", []string{"person_id", "r", "f", "m", "segment"}, rows)
+}
+
+// compare fills the temporary table changes with the news that differ from what stands. Since is the day since when
+// they are in the segment; those who come to another one have none yet, and was is where they come from.
+func (w memberWriter) compare(ctx context.Context) error {
+	steps := []string{
+		`CREATE TEMP TABLE changes (person_id bigint, r smallint, f smallint, m smallint, segment text, was text, since date)
+			ON COMMIT DROP`,
+		`INSERT INTO changes SELECT n.*, s.segment, CASE WHEN s.segment = n.segment THEN s.since END
+			FROM news n LEFT JOIN rfm_scores s ON s.store_id = $1 AND s.person_id = n.person_id
+			WHERE (s.r, s.f, s.m, s.segment) IS DISTINCT FROM (n.r, n.f, n.m, n.segment)`,
+		`ANALYZE changes`,
 	}
-	if _, err := w.tx.ExecContext(ctx, `ANALYZE news`); err != nil {
-		return fmt.Errorf("members: %w", err)
+	for _, step := range steps {
+		if err := w.exec(ctx, step); err != nil {
+			return fmt.Errorf("members: %w", err)
+		}
 	}
 	return nil
 }
@@ -160,28 +173,24 @@ func (w memberWriter) stage(ctx context.Context) error {
 // saveIntervals closes and opens the intervals of those whose segment changes. First it takes back what an earlier run
 // of the same day did to them, if there was one, so that only its last word is kept.
 func (w memberWriter) saveIntervals(ctx context.Context) error {
-	steps := []string{
-		`CREATE TEMP TABLE movers (person_id bigint, segment text, since date) ON COMMIT DROP`,
-		`INSERT INTO movers SELECT n.person_id, n.segment FROM news n
-			LEFT JOIN rfm_scores s ON s.store_id = $1 AND s.person_id = n.person_id
-			WHERE s.segment IS DISTINCT FROM n.segment`,
-		`ANALYZE movers`,
-	}
+	var steps []string
 	if w.again {
 		steps = append(steps,
-			`DELETE FROM memberships m USING movers n
-				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.first_day >= `+day,
-			`UPDATE memberships m SET last_day = NULL FROM movers n
-				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day = `+day+` - 1`,
-			`UPDATE movers n SET since = m.first_day FROM memberships m
-				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day IS NULL
-					AND m.segment = n.segment AND m.version = $4`)
+			`DELETE FROM memberships m USING changes n
+				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND n.since IS NULL
+					AND m.first_day >= `+day,
+			`UPDATE memberships m SET last_day = NULL FROM changes n
+				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND n.since IS NULL
+					AND m.last_day = `+day+` - 1`,
+			`UPDATE changes n SET since = m.first_day FROM memberships m
+				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND n.since IS NULL
+					AND m.last_day IS NULL AND m.segment = n.segment AND m.version = $4`)
 	}
 	steps = append(steps,
-		`UPDATE memberships m SET last_day = `+day+` - 1 FROM movers n
+		`UPDATE memberships m SET last_day = `+day+` - 1 FROM changes n
 			WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day IS NULL AND n.since IS NULL`,
 		`INSERT INTO memberships (store_id, scheme, person_id, first_day, version, segment)
-			SELECT $1, $2, person_id, `+day+`, $4, segment FROM movers WHERE segment IS NOT NULL AND since IS NULL`)
+			SELECT $1, $2, person_id, `+day+`, $4, segment FROM changes WHERE segment IS NOT NULL AND since IS NULL`)
 	for _, step := range steps {
 		if err := w.exec(ctx, step); err != nil {
 			return fmt.Errorf("memberships: %w", err)
@@ -190,21 +199,17 @@ func (w memberWriter) saveIntervals(ctx context.Context) error {
 	return nil
 }
 
-// saveScores writes the scores that stand from now on. Runs after saveIntervals, which compares with those before.
+// saveScores writes the scores that stand from now on. Runs after saveIntervals, which finds out since when.
 func (w memberWriter) saveScores(ctx context.Context, left int) error {
 	if left > 0 {
-		err := w.exec(ctx, `DELETE FROM rfm_scores s USING news n
+		err := w.exec(ctx, `DELETE FROM rfm_scores s USING changes n
 			WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.segment IS NULL`)
 		if err != nil {
 			return fmt.Errorf("scores: %w", err)
 		}
 	}
 	err := w.exec(ctx, `INSERT INTO rfm_scores (store_id, person_id, r, f, m, segment, since)
-		SELECT $1, n.person_id, n.r, n.f, n.m, n.segment,
-			CASE WHEN s.segment = n.segment THEN s.since ELSE coalesce(v.since, `+day+`) END
-		FROM news n LEFT JOIN movers v ON v.person_id = n.person_id
-		LEFT JOIN rfm_scores s ON s.store_id = $1 AND s.person_id = n.person_id
-		WHERE n.segment IS NOT NULL AND (s.person_id IS NULL OR (s.r, s.f, s.m, s.segment) <> (n.r, n.f, n.m, n.segment))
+		SELECT $1, person_id, r, f, m, segment, coalesce(since, `+day+`) FROM changes WHERE segment IS NOT NULL
 		ON CONFLICT (store_id, person_id) DO UPDATE SET r = excluded.r, f = excluded.f, m = excluded.m,
 			segment = excluded.segment, since = excluded.since`)
 	if err != nil {

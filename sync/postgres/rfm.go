@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -11,7 +9,6 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/perennial-cvo/perennial/analysis"
-	"github.com/perennial-cvo/perennial/analysis/rfm"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
@@ -83,10 +80,11 @@ func aggregates(due string) string {
 		return ` AND ` + column + ` IN (SELECT person_id FROM ` + due + `)`
 	}
 	return `
-	back AS (
-		SELECT order_id, sum(net) AS net FROM refunds
-		WHERE store_id = $1 AND counted AND order_id <> '' AND at < $2` + only("person_id") + `
-		GROUP BY order_id
+	given AS MATERIALIZED (
+		SELECT order_id, person_id, net FROM refunds
+		WHERE store_id = $1 AND counted AND at < $2` + only("person_id") + `
+	), back AS (
+		SELECT order_id, sum(net) AS net FROM given WHERE order_id <> '' GROUP BY order_id
 	), bought AS (
 		SELECT person_id, count(live)::int AS orders, min(live) AS first_at, max(live) AS last_at, sum(gross) AS gross
 		FROM (
@@ -95,9 +93,7 @@ func aggregates(due string) string {
 			WHERE o.store_id = $1 AND o.counted AND o.person_id IS NOT NULL AND o.placed_at < $2` + only("o.person_id") + `
 		) AS o GROUP BY person_id
 	), returned AS (
-		SELECT person_id, sum(net) AS net FROM refunds
-		WHERE store_id = $1 AND counted AND person_id IS NOT NULL AND at < $2` + only("person_id") + `
-		GROUP BY person_id
+		SELECT person_id, sum(net) AS net FROM given WHERE person_id IS NOT NULL GROUP BY person_id
 	), fresh AS MATERIALIZED (
 		SELECT person_id, coalesce(b.orders, 0) AS orders, b.first_at::date AS first_day,
 			b.last_at::date AS last_day, coalesce(b.gross, 0) AS gross,
@@ -108,13 +104,13 @@ func aggregates(due string) string {
 
 // refresh returns the one statement that brings person_stats up to date, writing only what differs.
 func refresh(due string) string {
-	scope := ""
+	scope, gone := "", ` AND NOT EXISTS (SELECT FROM fresh f WHERE f.person_id = s.person_id)`
 	if due != "" {
 		scope = ` AND s.person_id IN (SELECT person_id FROM ` + due + `)`
+		gone = ` AND s.person_id IN (SELECT person_id FROM ` + due + ` EXCEPT SELECT person_id FROM fresh)`
 	}
 	return `WITH` + aggregates(due) + `, gone AS (
-		DELETE FROM person_stats s WHERE s.store_id = $1` + scope + `
-			AND NOT EXISTS (SELECT FROM fresh f WHERE f.person_id = s.person_id)
+		DELETE FROM person_stats s WHERE s.store_id = $1` + gone + `
 	), saved AS (
 		INSERT INTO person_stats (store_id, person_id, orders, first_day, last_day, gross, net)
 		SELECT $1, f.person_id, f.orders, f.first_day, f.last_day, f.gross, f.net
@@ -190,117 +186,55 @@ func (s *Store) refreshTouched(ctx context.Context, tx *sqlx.Tx, asOf time.Time)
 	return people, nil
 }
 
+// untouch forgets whom a refresh covered. Later orders are gathered first: a statement that deletes could not find them
+// in the index alone.
 func (s *Store) untouch(ctx context.Context, tx *sqlx.Tx, asOf time.Time) error {
 	_, err := tx.ExecContext(ctx, `
-		DELETE FROM touched t WHERE t.store_id = $1
-			AND NOT EXISTS (SELECT FROM orders o WHERE o.store_id = $1 AND o.person_id = t.person_id AND o.counted
-				AND o.placed_at >= $2)
-			AND NOT EXISTS (SELECT FROM refunds r WHERE r.store_id = $1 AND r.person_id = t.person_id AND r.counted
-				AND r.at >= $2)`, s.id, asOf)
+		WITH later AS MATERIALIZED (
+			SELECT person_id FROM orders WHERE store_id = $1 AND counted AND placed_at >= $2
+				AND person_id IN (SELECT person_id FROM touched WHERE store_id = $1)
+			UNION SELECT person_id FROM refunds WHERE store_id = $1 AND counted AND at >= $2
+		) DELETE FROM touched t WHERE t.store_id = $1 AND NOT EXISTS (SELECT FROM later l WHERE l.person_id = t.person_id)`,
+		s.id, asOf)
 	if err != nil {
 		return fmt.Errorf("touched people: %w", err)
 	}
 	return nil
 }
 
-// customerText is one customer as one text, which costs a fraction of nine columns to read: person, orders, first and
-// last day, gross, net, score as r*10000+f*100+m, segment.
-const customerText = `concat_ws(' ', person_id, coalesce(f.orders, 0), coalesce(f.first_day - DATE '1970-01-01', 0),
-	coalesce(f.last_day - DATE '1970-01-01', 0), coalesce((f.gross * 10000)::bigint, 0), coalesce((f.net * 10000)::bigint, 0),
-	coalesce(s.r * 10000 + s.f * 100 + s.m, 0), coalesce(s.segment, ''))`
-
-// Customers reads the aggregates in order of person. Somebody who has a membership but no counted order any more comes
-// too, with no orders, so that the run can tell that they left.
+// Customers reads the aggregates. Somebody who has a membership but no counted order any more comes too, with no orders,
+// so that the run can tell that they left.
 func (s *Store) Customers(ctx context.Context) ([]analysis.Customer, error) {
-	return s.customers(ctx, `SELECT `+customerText+`
-		FROM (SELECT * FROM person_stats WHERE store_id = $1) f
-		FULL JOIN (SELECT * FROM rfm_scores WHERE store_id = $1) s USING (person_id)
-		WHERE f.orders > 0 OR s.person_id IS NOT NULL ORDER BY person_id`, nil)
-}
-
-// CustomersAsOf computes the same from the orders, with the membership that stands today.
-func (s *Store) CustomersAsOf(ctx context.Context, asOf time.Time) ([]analysis.Customer, error) {
-	return s.customers(ctx, `WITH`+aggregates("")+` SELECT `+customerText+`
-		FROM fresh f LEFT JOIN (SELECT * FROM rfm_scores WHERE store_id = $1) s USING (person_id)
-		WHERE f.orders > 0 ORDER BY person_id`, &asOf)
-}
-
-// customers reads the rows of a query over customerText. With asOf, the query takes that too.
-func (s *Store) customers(ctx context.Context, query string, asOf *time.Time) ([]analysis.Customer, error) {
 	var all []analysis.Customer
 	err := s.read(ctx, func(tx *sqlx.Tx) error {
-		if err := wideMemory(ctx, tx); err != nil {
+		r, err := newCustomerReader(ctx, tx, s.id)
+		if err != nil {
 			return err
 		}
-		args := []any{s.id}
-		if asOf != nil {
-			if err := s.localDays(ctx, tx); err != nil {
-				return err
-			}
-			args = append(args, *asOf)
+		if all, err = r.read(ctx, customerTexts("person_stats WHERE store_id = $1 AND"), s.id); err != nil {
+			return err
 		}
-		rows, err := tx.QueryContext(ctx, query, args...)
-		if err != nil {
-			return fmt.Errorf("customers: %w", err)
+		for person, m := range r.standing.rest() {
+			all = append(all, analysis.Customer{Person: person, Score: m.Score, Segment: m.Segment})
 		}
-		defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
-		all, err = readCustomers(rows)
-		return err
+		return nil
 	})
 	return all, err
 }
 
-func readCustomers(rows *sql.Rows) ([]analysis.Customer, error) {
+// CustomersAsOf computes the same from the orders, with the membership that stands today.
+func (s *Store) CustomersAsOf(ctx context.Context, asOf time.Time) ([]analysis.Customer, error) {
 	var all []analysis.Customer
-	var text sql.RawBytes
-	segments := map[string]string{} // one copy of each name
-	for rows.Next() {
-		if err := rows.Scan(&text); err != nil {
-			return nil, fmt.Errorf("customer: %w", err)
+	err := s.read(ctx, func(tx *sqlx.Tx) error {
+		if err := s.localDays(ctx, tx); err != nil {
+			return err
 		}
-		c, err := parseCustomer(text, segments)
+		r, err := newCustomerReader(ctx, tx, s.id)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, c)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("customers: %w", err)
-	}
-	return all, nil
-}
-
-var errCustomerText = errors.New("customer: unreadable row")
-
-func parseCustomer(text []byte, segments map[string]string) (analysis.Customer, error) {
-	var numbers [7]int64
-	at := 0
-	for i := range numbers {
-		negative := at < len(text) && text[at] == '-'
-		if negative {
-			at++
-		}
-		start := at
-		for at < len(text) && text[at] >= '0' && text[at] <= '9' {
-			numbers[i] = numbers[i]*10 + int64(text[at]-'0')
-			at++
-		}
-		if at == start || at == len(text) || text[at] != ' ' {
-			return analysis.Customer{}, errCustomerText
-		}
-		if negative {
-			numbers[i] = -numbers[i]
-		}
-		at++
-	}
-	segment, ok := segments[string(text[at:])]
-	if !ok {
-		segment = string(text[at:])
-		segments[segment] = segment
-	}
-	return analysis.Customer{
-		Person: numbers[0], Orders: int(numbers[1]), FirstDay: int(numbers[2]), LastDay: int(numbers[3]),
-		Gross: numbers[4], Net: numbers[5], Segment: segment,
-		Score: rfm.Score{R: uint8(numbers[6] / 10000), F: uint8(numbers[6] / 100 % 100), M: uint8(numbers[6] % 100)},
-	}, nil
+		all, err = r.read(ctx, `WITH`+aggregates("")+customerTexts("fresh WHERE"), s.id, asOf)
+		return err
+	})
+	return all, err
 }
