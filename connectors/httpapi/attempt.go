@@ -16,6 +16,9 @@ import (
 	"github.com/perennial-cvo/perennial/connectors"
 )
 
+// slowestUpload is how slow a line may be on which a large body still goes out in time, in bytes per second.
+const slowestUpload = 128 << 10
+
 // unsigned marks, in a request's context, a call that goes without credentials.
 type unsigned struct{}
 
@@ -62,18 +65,16 @@ func (c *Client) redirect(r *http.Request, via []*http.Request) error {
 
 // attempt sends the request once.
 func (c *Client) attempt(ctx context.Context, r Request) (Response, *fault) {
-	if r.Unsigned {
+	if r.Unsigned || r.URL != "" {
 		ctx = context.WithValue(ctx, unsigned{}, true)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	dog := watch(cancel, c.opts.HeaderTimeout)
+	dog := watch(cancel, c.opts.HeaderTimeout+sending(r.Body))
 	defer dog.stop()
 
 	request := c.http.R().SetContext(ctx)
-	if r.Body != nil {
-		request.SetHeader("Content-Type", "application/json").SetBody(r.Body)
-	}
+	r.prepare(request)
 	raw, err := request.Execute(r.Method, c.address(r))
 	if raw != nil && raw.RawResponse != nil && raw.RawResponse.Body != nil {
 		defer func() { _ = raw.RawResponse.Body.Close() }()
@@ -82,16 +83,60 @@ func (c *Client) attempt(ctx context.Context, r Request) (Response, *fault) {
 		return Response{}, c.transportFault(ctx, r, err)
 	}
 	answer := Response{Status: raw.StatusCode(), Header: raw.Header(), Date: serverDate(raw.Header())}
-	body, err := readBody(raw.RawResponse, dog.idle(c.opts.IdleTimeout), c.opts.MaxBody)
+	body, end, err := c.read(r, raw.RawResponse, dog.idle(c.opts.IdleTimeout))
 	if err != nil {
 		return Response{}, c.transportFault(ctx, r, err)
+	}
+	answer.End = end
+	if r.URL != "" {
+		return c.judgeFile(r, answer, body)
 	}
 	c.noteBudget(answer)
 	return c.judge(r, answer, body)
 }
 
+// sending is the time granted for a large body to go out.
+func sending(body []byte) time.Duration {
+	return time.Duration(len(body)) * time.Second / slowestUpload
+}
+
+// prepare puts body and headers on the request.
+func (r Request) prepare(request *resty.Request) {
+	if r.Body != nil {
+		kind := r.ContentType
+		if kind == "" {
+			kind = "application/json"
+		}
+		request.SetHeader("Content-Type", kind).SetBody(r.Body)
+	}
+	if r.Raw || r.Span != nil {
+		request.SetHeader("Accept", "*/*")
+	}
+	if r.Span != nil {
+		request.SetHeader("Range", fmt.Sprintf("bytes=%d-%d", r.Span.From, r.Span.From+r.Span.Size-1))
+	}
+	for name, values := range r.Header {
+		request.Header[name] = values
+	}
+}
+
+func (c *Client) read(r Request, answer *http.Response, tell func(int64)) (body []byte, end bool, err error) {
+	switch {
+	case r.URL != "" && answer.StatusCode >= 300:
+		return nil, false, nil // of no use: it may repeat the address
+	case r.Span != nil && answer.StatusCode < 300:
+		return readSpan(answer, *r.Span, tell)
+	}
+	body, err = readBody(answer, tell, c.opts.MaxBody)
+	return body, false, err
+}
+
 // judge decides whether an answer that arrived whole is a success.
 func (c *Client) judge(r Request, answer Response, body []byte) (Response, *fault) {
+	if (r.Raw || r.Span != nil) && answer.Status < 300 {
+		answer.Body = body
+		return answer, nil
+	}
 	if len(body) == 0 && answer.Status < 300 && (r.MayBeEmpty || answer.Status == http.StatusNoContent) {
 		return answer, nil
 	}
@@ -101,11 +146,17 @@ func (c *Client) judge(r Request, answer Response, body []byte) (Response, *faul
 	if answer.JSON {
 		answer.Body = value
 	}
+	if answer.JSON {
+		c.noteLevel(r, answer)
+	}
 	if answer.Status >= 300 {
 		return Response{}, c.statusFault(r, answer)
 	}
 	if err != nil {
 		return Response{}, c.notJSON(r, err, body)
+	}
+	if f := c.inspect(r, answer); f != nil {
+		return Response{}, f
 	}
 	if warning != "" {
 		answer.Warnings = []string{r.Op + ": " + c.mask.text(warning)}
@@ -115,6 +166,9 @@ func (c *Client) judge(r Request, answer Response, body []byte) (Response, *faul
 }
 
 func (c *Client) address(r Request) string {
+	if r.URL != "" {
+		return r.URL
+	}
 	u := c.base.JoinPath(r.Path)
 	if strings.HasSuffix(r.Path, "/") && !strings.HasSuffix(u.Path, "/") {
 		u.Path += "/"
@@ -141,6 +195,10 @@ type RedirectError struct{ Target string }
 func (e *RedirectError) Error() string { return "redirect to " + e.Target + " refused" }
 
 func (c *Client) redirected(r Request, e *RedirectError) *fault {
+	if r.URL != "" { // its path and query may be the permission to read it
+		refused := errors.New("a redirect away from the host of the file refused")
+		return &fault{err: &connectors.Error{Kind: connectors.KindPermanent, Op: r.Op, Err: refused, Remedy: "something between us and the file sends us elsewhere: look at proxy and firewall"}}
+	}
 	remedy := fmt.Sprintf("the address answers with a redirect to %s: if that is the right place, set url to it", e.Target)
 	return &fault{err: &connectors.Error{Kind: connectors.KindPermanent, Op: r.Op, Err: e, Remedy: remedy}}
 }

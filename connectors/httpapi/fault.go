@@ -48,15 +48,39 @@ func (c *Client) statusFault(r Request, answer Response) *fault {
 	if f.err == nil {
 		f.err = c.defaultError(answer)
 	}
-	if f.err.Op == "" {
-		f.err.Op = r.Op
-	}
+	c.name(r, f)
 	f.throttle = answer.Status == http.StatusTooManyRequests || f.err.Kind == connectors.KindWait ||
 		answer.Status == http.StatusServiceUnavailable && f.hint.given
 	f.unsent = f.throttle
 	switch answer.Status {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusRequestTimeout:
 		f.heavy = f.err.Kind == connectors.KindRetry
+	}
+	return f
+}
+
+func (c *Client) name(r Request, f *fault) {
+	if f.err.Op == "" {
+		f.err.Op = r.Op
+	}
+}
+
+// inspect asks the connector whether an answer that looks like a success is one.
+func (c *Client) inspect(r Request, answer Response) *fault {
+	if c.opts.Inspect == nil {
+		return nil
+	}
+	err := c.opts.Inspect(answer)
+	if err == nil {
+		return nil
+	}
+	f := &fault{err: err, hint: retryAfter(answer, c.opts.Deps.Now()), heavy: err.Kind == connectors.KindRetry}
+	c.name(r, f)
+	if err.Kind == connectors.KindWait {
+		f.throttle, f.unsent = true, true
+		if wait := err.Until.Sub(c.opts.Deps.Now()); wait > f.hint.wait {
+			f.hint = hint{given: true, wait: min(wait, longestHint)}
+		}
 	}
 	return f
 }

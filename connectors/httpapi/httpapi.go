@@ -32,8 +32,14 @@ type Options struct {
 	// Classify turns an answer with status 400 or above into an error that says what to do; nil means that the
 	// default (see Fault) is right. A KindRetry or KindWait is tried again, any other kind is final.
 	Classify func(Response) *connectors.Error
+	// Inspect looks into an answer of the API below 300, for APIs that fail with status 200; nil means that all is
+	// well. A KindRetry or KindWait is tried again, a KindWait not before its Until; any other kind is final.
+	Inspect func(Response) *connectors.Error
 	// Budget says how long to wait before the next request, as far as the answer's headers tell.
 	Budget func(Response) time.Duration
+	// Bucket reads the level of the leaky bucket out of an answer, good or bad, and whether it stands there. Once it
+	// is known, a request with a Cost waits until the bucket holds it.
+	Bucket func(Response) (Level, bool)
 
 	Deps      connectors.Deps
 	Secrets   []secret.Text     // what must never show up in an error or log
@@ -61,7 +67,24 @@ type Request struct {
 	Method string // default GET
 	Path   string // below BaseURL, escaped where needed
 	Query  url.Values
-	Body   []byte // JSON, or nil
+	Body   []byte // or nil
+
+	// URL asks this absolute address instead of Path and Query, as for a file at a signed address. It goes without
+	// credentials, and no error or log names more of it than its host. Classify, Inspect and Bucket are about the API
+	// and are not asked; every status from 400 to 499 but 408, 425 and 429 is final.
+	URL string
+	// Header is added to the request.
+	Header http.Header
+	// ContentType labels Body, application/json by default.
+	ContentType string
+	// Raw takes the body of the answer as it is, whatever its type, and be it empty.
+	Raw bool
+	// Span asks for a part of a file; the answer is Raw then.
+	Span *Span
+	// Cost is what the request will take out of the bucket, in the units of Level; 0 where it takes nothing.
+	Cost float64
+	// settled is what the bucket had settled of all requests when this one was sent.
+	settled float64
 
 	// Idempotent says that a POST may be repeated when nobody knows whether it was executed.
 	Idempotent bool
@@ -82,7 +105,12 @@ type Response struct {
 	JSON     bool   // labelled as JSON and valid
 	Date     time.Time
 	Warnings []string
+	End      bool // of a Span: the file ends with this body
 }
+
+// Span is a part of a file: Size bytes, or what is left of it, from the byte From on. It is asked for by a Range
+// header; from a side that sends the whole file all the same it is cut out as the file passes.
+type Span struct{ From, Size int64 }
 
 // ErrHeavy marks time-outs and server failures that a smaller request may avoid.
 var ErrHeavy = errors.New("the request is too heavy")
@@ -99,6 +127,7 @@ type Client struct {
 
 	mu        sync.Mutex
 	notBefore time.Time // as asked by the budget
+	bucket    bucket
 }
 
 // New makes a client. It refuses a base URL that is not http or https or that carries credentials, without network.
@@ -134,6 +163,9 @@ func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 	if r.Method == "" {
 		r.Method = http.MethodGet
 	}
+	if err := checkURL(r); err != nil {
+		return Response{}, err
+	}
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
@@ -145,7 +177,13 @@ func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 		if err := c.pace(ctx); err != nil {
 			return Response{}, fmt.Errorf("%s: %w", r.Op, err)
 		}
+		settled, err := c.draw(ctx, r.Cost)
+		if err != nil {
+			return Response{}, fmt.Errorf("%s: %w", r.Op, err)
+		}
+		r.settled = settled
 		answer, f := c.attempt(ctx, r)
+		c.bucket.settle(r.Cost)
 		if ctx.Err() != nil && f != nil {
 			return Response{}, fmt.Errorf("%s: %w", r.Op, ctx.Err())
 		}
