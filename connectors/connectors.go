@@ -85,6 +85,9 @@ type Rejected struct {
 type Report struct {
 	Shop     commerce.Shop // zero for destinations that are not shops
 	Findings []Finding
+	// Since is the moment before which the key sees no orders; zero where it sees all there are. Where it is set, every
+	// figure about a whole life, such as a first order or a sum of all orders, is incomplete and must be shown as such.
+	Since time.Time
 }
 
 // OK reports whether nothing in the report is a Problem.
