@@ -31,12 +31,9 @@ func (s *Store) Commit(ctx context.Context, page ingest.Commit) (ingest.Written,
 
 func (s *Store) commit(ctx context.Context, page ingest.Commit, careful bool) (ingest.Written, error) {
 	var written ingest.Written
-	err := s.write(ctx, func(tx *sqlx.Tx) error {
+	err := s.writeBatch(ctx, func(tx *sqlx.Tx) error {
 		c, err := newCommit(ctx, tx, s.id, page)
 		if err != nil {
-			return err
-		}
-		if err := planSmall(ctx, tx); err != nil {
 			return err
 		}
 		c.written.Read = page.Page.Records.Len() + len(page.Page.Rejected)
@@ -55,17 +52,6 @@ func (s *Store) commit(ctx context.Context, page ingest.Commit, careful bool) (i
 	return written, err
 }
 
-// planSmall tells the planner for the rest of the transaction that batches are small beside the tables. It would read a
-// whole table for every page, most of all in a first load, when nothing was counted yet. Where it has no other way, the
-// price it puts on one must not make it compile the query.
-func planSmall(ctx context.Context, tx *sqlx.Tx) error {
-	if _, err := tx.ExecContext(ctx, `SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
-		SET LOCAL enable_seqscan = off; SET LOCAL jit = off`); err != nil {
-		return fmt.Errorf("plan settings: %w", err)
-	}
-	return nil
-}
-
 // commit is the work on one page inside its transaction.
 type commit struct {
 	tx     *sqlx.Tx
@@ -73,6 +59,7 @@ type commit struct {
 	page   ingest.Commit
 	rules  *rules
 	erased *erased
+	clean  bool // nothing of the resource is in quarantine, as it was found
 
 	people   people                // whom records belong to, filled by resolve
 	rejected []connectors.Rejected // what Postgres cannot store
@@ -80,16 +67,25 @@ type commit struct {
 	written  ingest.Written
 }
 
+// newCommit reads what decides about records: the rules, who was erased, and whether anything is in quarantine. A
+// transaction that writes holds the fence, behind which none of it changes.
 func newCommit(ctx context.Context, tx *sqlx.Tx, store int64, page ingest.Commit) (*commit, error) {
-	rules, err := readRules(ctx, tx, store)
+	c := &commit{tx: tx, store: store, page: page, people: newPeople(), touched: map[int64]bool{}}
+	var policy, zone string
+	var key []byte
+	var nobody bool
+	err := tx.QueryRowxContext(ctx, `SELECT CAST(policy AS text), time_zone, erasure_key,
+			NOT EXISTS (SELECT FROM tombstones WHERE store_id = $1),
+			NOT EXISTS (SELECT FROM quarantine WHERE store_id = $1 AND resource = $2)
+		FROM stores WHERE store_id = $1`, store, page.Resource).Scan(&policy, &zone, &key, &nobody, &c.clean)
 	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	c.erased = newErased(key, nobody)
+	if c.rules, err = parseRules(policy, zone); err != nil {
 		return nil, err
 	}
-	erased, err := readErased(ctx, tx, store)
-	if err != nil {
-		return nil, err
-	}
-	return &commit{tx: tx, store: store, page: page, rules: rules, erased: erased, people: newPeople(), touched: map[int64]bool{}}, nil
+	return c, nil
 }
 
 // records writes what the page carries.
@@ -333,14 +329,15 @@ func latest[T any, K comparable](records []T, id func(*T) K) []*T {
 
 // changes splits entries into those that are new and those that differ from what is stored, and counts them.
 func (c *commit) changes(ctx context.Context, t table, entries []entry) (added, changed []entry, err error) {
-	ids := make([]string, 0, len(entries))
-	for _, e := range entries {
-		ids = append(ids, e.id)
-	}
-	known, err := c.known(ctx, t, ids)
+	known, err := c.known(ctx, t, idsOf(entries))
 	if err != nil {
 		return nil, nil, err
 	}
+	added, changed = c.split(entries, known)
+	return added, changed, nil
+}
+
+func (c *commit) split(entries []entry, known map[string]stored) (added, changed []entry) {
 	for _, e := range entries {
 		s, ok := known[e.id]
 		switch {
@@ -352,7 +349,15 @@ func (c *commit) changes(ctx context.Context, t table, entries []entry) (added, 
 	}
 	c.written.Added += len(added)
 	c.written.Changed += len(changed)
-	return added, changed, nil
+	return added, changed
+}
+
+func idsOf(entries []entry) []string {
+	ids := make([]string, 0, len(entries))
+	for _, e := range entries {
+		ids = append(ids, e.id)
+	}
+	return ids
 }
 
 // keep stores the entries of a noun that stands alone.

@@ -34,32 +34,27 @@ func (s *Store) Cursor(ctx context.Context, resource commerce.Resource, mode con
 // advance moves the cursor of a page from old to next, or returns ErrCursorMoved.
 func (c *commit) advance(ctx context.Context) error {
 	p := c.page
-	var stored string
-	err := c.tx.GetContext(ctx, &stored, `SELECT cursor FROM cursors WHERE store_id = $1 AND resource = $2 AND mode = $3 FOR UPDATE`,
-		c.store, p.Resource, p.Mode)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("cursor: %w", err)
-	}
-	if stored != string(p.Old) {
-		return ingest.ErrCursorMoved
-	}
 	if why := unstorable(string(p.Page.Next)); why != "" {
 		return &connectors.Error{Kind: connectors.KindPermanent, Op: string(p.Resource) + " page", Err: errors.New("the cursor " + why)}
 	}
-	if p.Start || errors.Is(err, sql.ErrNoRows) {
+	if p.Start {
 		if err := c.start(ctx); err != nil {
 			return err
 		}
 	}
 	ended := p.Page.Done && p.Mode == connectors.Increment
-	_, err = c.tx.ExecContext(ctx, `UPDATE cursors SET cursor = $4, done = $5, records = records + $6, read_at = $8,
-			total = CASE WHEN $7 > 0 THEN $7 ELSE total END, ended_at = CASE WHEN $9 THEN $8 ELSE ended_at END
-		WHERE store_id = $1 AND resource = $2 AND mode = $3`,
-		c.store, p.Resource, p.Mode, string(p.Page.Next), p.Page.Done, c.written.Read, p.Page.Total, p.At, ended)
-	if err != nil {
-		return fmt.Errorf("cursor: %w", err)
+	moved, err := c.swap(ctx, ended)
+	if err == nil && !moved && !p.Start && p.Old == "" { // there may be no cursor yet
+		if err = c.start(ctx); err == nil {
+			moved, err = c.swap(ctx, ended)
+		}
 	}
-	if !ended {
+	switch {
+	case err != nil:
+		return err
+	case !moved:
+		return ingest.ErrCursorMoved
+	case !ended:
 		return nil
 	}
 	_, err = c.tx.ExecContext(ctx, `INSERT INTO cursors AS c (store_id, resource, mode, started_at, ended_at)
@@ -73,11 +68,26 @@ func (c *commit) advance(ctx context.Context) error {
 	return nil
 }
 
-// start begins a pull: counts start at nothing, and the notes of an earlier sweep go.
+// swap moves the cursor if it stands where the page says, and reports whether it did.
+func (c *commit) swap(ctx context.Context, ended bool) (bool, error) {
+	p := c.page
+	result, err := c.tx.ExecContext(ctx, `UPDATE cursors SET cursor = $5, done = $6, records = records + $7, read_at = $9,
+			total = CASE WHEN $8 > 0 THEN $8 ELSE total END, ended_at = CASE WHEN $10 THEN $9 ELSE ended_at END
+		WHERE store_id = $1 AND resource = $2 AND mode = $3 AND cursor = $4`, c.store, p.Resource, p.Mode, string(p.Old),
+		string(p.Page.Next), p.Page.Done, c.written.Read, p.Page.Total, p.At, ended)
+	if err != nil {
+		return false, fmt.Errorf("cursor: %w", err)
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// start begins a pull: counts start at nothing, and the notes of an earlier sweep go. The cursor is left to
+// swap, which compares it: one that is not there yet stands at the beginning.
 func (c *commit) start(ctx context.Context) error {
 	p := c.page
 	_, err := c.tx.ExecContext(ctx, `INSERT INTO cursors (store_id, resource, mode, cursor, done, started_at, whole, unswept)
-		VALUES ($1, $2, $3, $4, false, $5, $4 = '', $6)
+		VALUES ($1, $2, $3, '', false, $5, $4 = '', $6)
 		ON CONFLICT (store_id, resource, mode) DO UPDATE
 		SET started_at = EXCLUDED.started_at, whole = EXCLUDED.whole, unswept = EXCLUDED.unswept, records = 0, total = 0, seen = 0`,
 		c.store, p.Resource, p.Mode, string(p.Old), p.At, p.Mode == connectors.Sweep)

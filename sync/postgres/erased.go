@@ -22,16 +22,8 @@ type erased struct {
 	people map[string]int64 // of the keys asked, those erased; 0 where the person had no orders
 }
 
-func readErased(ctx context.Context, tx *sqlx.Tx, store int64) (*erased, error) {
-	e := &erased{asked: map[string]bool{}, people: map[string]int64{}}
-	var some bool
-	err := tx.QueryRowxContext(ctx, `SELECT erasure_key, EXISTS (SELECT FROM tombstones WHERE store_id = $1)
-		FROM stores WHERE store_id = $1`, store).Scan(&e.key, &some)
-	if err != nil {
-		return nil, fmt.Errorf("tombstones: %w", err)
-	}
-	e.none = !some
-	return e, nil
+func newErased(key []byte, none bool) *erased {
+	return &erased{key: key, none: none, asked: map[string]bool{}, people: map[string]int64{}}
 }
 
 // customerKey and emailKey are what is hashed; the empty key is nobody's.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/lib/pq"
@@ -69,16 +70,7 @@ func refundRow(content content, store int64, f *commerce.Refund) *row {
 
 // writeChildren writes the lines and refunds of new orders, and replaces the sets of changed ones.
 func (c *commit) writeChildren(ctx context.Context, added, changed []*orderSet) error {
-	var early bool // children of a new order came before it
-	ids := setIDs(added)
-	err := c.tx.GetContext(ctx, &early, `SELECT EXISTS (SELECT FROM unnest($2::text[]) AS k(id)
-			CROSS JOIN LATERAL (SELECT FROM lines WHERE store_id = $1 AND order_id = k.id LIMIT 1) l)
-		OR EXISTS (SELECT FROM unnest($2::text[]) AS k(id)
-			CROSS JOIN LATERAL (SELECT FROM refunds WHERE store_id = $1 AND order_id = k.id LIMIT 1) f)`, c.store, pq.Array(ids))
-	if err != nil {
-		return fmt.Errorf("stored lines: %w", err)
-	}
-	if early {
+	if slices.ContainsFunc(added, func(set *orderSet) bool { return set.had.children }) {
 		added, changed = nil, append(added[:len(added):len(added)], changed...)
 	}
 	lines, refunds := childRows(added)

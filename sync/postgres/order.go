@@ -25,6 +25,7 @@ type orderSet struct {
 	complete bool // these lines and refunds are the whole set
 	nameless bool // it belongs to someone erased
 	person   int64
+	had      before
 
 	entry      entry
 	lineRows   []*row
@@ -54,16 +55,19 @@ func (c *commit) orders(ctx context.Context, b commerce.Batch) error {
 		byID[set.order.ID] = set
 		entries = append(entries, set.entry)
 	}
-	added, changed, err := c.changes(ctx, orderTable, entries)
+	known, had, err := c.readBefore(ctx, idsOf(entries))
 	if err != nil {
 		return err
 	}
+	added, changed := c.split(entries, known)
 	if len(added)+len(changed) == 0 {
 		return nil
 	}
 	pick := func(entries []entry) (picked []*orderSet) {
 		for _, e := range entries {
-			picked = append(picked, byID[e.id])
+			set := byID[e.id]
+			set.had = had[e.id]
+			picked = append(picked, set)
 		}
 		return picked
 	}
@@ -212,33 +216,45 @@ func (c *commit) orderRow(content content, o *commerce.Order) *row {
 	return r
 }
 
-// before is what is stored of an order that is about to change.
+// before is what is stored of an order.
 type before struct {
 	customer string
 	person   int64
 	complete bool
+	children bool // lines or refunds came before it: only those of orders that are not stored are looked for
 }
 
-func (c *commit) readBefore(ctx context.Context, changed []*orderSet) (map[string]before, error) {
-	had := map[string]before{}
-	if len(changed) == 0 {
-		return had, nil
-	}
-	rows, err := c.tx.QueryxContext(ctx, `SELECT id, customer_id, coalesce(person_id, 0), complete FROM orders
-		WHERE store_id = $1 AND id = ANY($2)`, c.store, pq.Array(setIDs(changed)))
+// readBefore looks up what decides whether orders are new, changed or the same, and what has to be known to write them.
+func (c *commit) readBefore(ctx context.Context, ids []string) (known map[string]stored, had map[string]before, err error) {
+	// The LATERAL with its OFFSET, and LIMIT in place of EXISTS, make the planner look up each id by itself, whatever it
+	// believes of the tables.
+	rows, err := c.tx.QueryxContext(ctx, `SELECT k.id, o.hash, coalesce(o.deleted, false), coalesce(o.customer_id, ''),
+			coalesce(o.person_id, 0), coalesce(o.complete, false),
+			o.hash IS NULL AND coalesce((SELECT true FROM lines WHERE store_id = $1 AND order_id = k.id LIMIT 1),
+				(SELECT true FROM refunds WHERE store_id = $1 AND order_id = k.id LIMIT 1), false)
+		FROM unnest($2::text[]) AS k(id)
+		LEFT JOIN LATERAL (SELECT hash, deleted_at IS NOT NULL AS deleted, customer_id, person_id, complete FROM orders
+			WHERE store_id = $1 AND id = k.id OFFSET 0) o ON true`, c.store, pq.Array(ids))
 	if err != nil {
-		return nil, fmt.Errorf("stored orders: %w", err)
+		return nil, nil, fmt.Errorf("stored orders: %w", err)
 	}
 	defer func() { _ = rows.Close() }() // reading
+	known, had = map[string]stored{}, map[string]before{}
 	for rows.Next() {
 		var id string
+		var hash []byte
+		var s stored
 		var b before
-		if err := rows.Scan(&id, &b.customer, &b.person, &b.complete); err != nil {
-			return nil, fmt.Errorf("stored orders: %w", err)
+		if err := rows.Scan(&id, &hash, &s.deleted, &b.customer, &b.person, &b.complete, &b.children); err != nil {
+			return nil, nil, fmt.Errorf("stored orders: %w", err)
+		}
+		if hash != nil {
+			s.hash = string(hash)
+			known[id] = s
 		}
 		had[id] = b
 	}
-	return had, rows.Err()
+	return known, had, rows.Err()
 }
 
 func setIDs(sets []*orderSet) []string {
@@ -251,14 +267,10 @@ func setIDs(sets []*orderSet) []string {
 
 // writeOrders finds out whose the orders are and how they count, and writes them.
 func (c *commit) writeOrders(ctx context.Context, added, changed []*orderSet) error {
-	had, err := c.readBefore(ctx, changed)
-	if err != nil {
-		return err
-	}
 	all := append(added[:len(added):len(added)], changed...)
 	asked := claims{stale: setIDs(changed)}
 	for _, set := range all {
-		asked.accounts = append(asked.accounts, had[set.order.ID].customer)
+		asked.accounts = append(asked.accounts, set.had.customer)
 		o := set.order
 		asked.orders = append(asked.orders, claim{id: o.ID, customer: o.CustomerID, email: o.Email, at: o.PlacedAt})
 	}
@@ -267,10 +279,9 @@ func (c *commit) writeOrders(ctx context.Context, added, changed []*orderSet) er
 	}
 	var apart []string // their refunds have to be counted by what is stored
 	for _, set := range all {
-		b := had[set.order.ID]
-		c.finish(set, b)
-		c.touched[b.person], c.touched[set.person] = true, true
-		if b.complete && !set.complete {
+		c.finish(set)
+		c.touched[set.had.person], c.touched[set.person] = true, true
+		if set.had.complete && !set.complete {
 			apart = append(apart, set.order.ID)
 		}
 	}
@@ -295,11 +306,11 @@ func (c *commit) writeOrders(ctx context.Context, added, changed []*orderSet) er
 }
 
 // finish adds to the rows of a set what follows from others and from the rules.
-func (c *commit) finish(set *orderSet, had before) {
+func (c *commit) finish(set *orderSet) {
 	if !set.nameless {
 		set.person = c.people.of(set.order.CustomerID, set.order.Email)
 	}
-	complete := set.complete || had.complete
+	complete := set.complete || set.had.complete
 	w := c.rules.order(set.order, complete, false)
 	set.entry.line = appendFields(set.entry.line, binaryField(set.entry.hash), strconv.FormatBool(complete), null,
 		personField(set.person), strconv.FormatBool(w.counted), amountField(w.rate), plain(w.gross))

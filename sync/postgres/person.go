@@ -63,7 +63,6 @@ type account struct {
 	living  bool   // its customer record is there
 	lived   bool   // it was there before
 	exists  bool
-	promote bool // it takes over a guest's person
 	changed bool // in a way that may move guests' orders
 	fresh   bool // its person is made as it shall be
 }
@@ -75,6 +74,7 @@ type identity struct {
 	accounts map[string]*account
 	others   map[string][]*account // accounts by address that were not asked for
 	guests   map[string]int64      // guest persons by address
+	moved    map[string]bool       // addresses of stored guests whose owner may have changed
 }
 
 // resolve finds or makes the persons of the claims, brings accounts up to date, and moves stored orders whose owner
@@ -82,12 +82,14 @@ type identity struct {
 func (c *commit) resolve(ctx context.Context, claims claims) error {
 	w := &identity{
 		commit: c, claims: claims,
-		accounts: map[string]*account{}, others: map[string][]*account{}, guests: map[string]int64{},
+		accounts: map[string]*account{}, others: map[string][]*account{}, guests: map[string]int64{}, moved: map[string]bool{},
 	}
 	if claims.stale == nil {
 		w.claims.stale = []string{} // nil would be null, and nothing is unlike null
 	}
-	steps := []func(context.Context) error{w.readAccounts, w.readAddresses, w.settleAccounts, w.settleGuests, w.absorb}
+	steps := []func(context.Context) error{
+		w.readAccounts, w.readAddresses, w.settleAccounts, w.makePersons, w.writeAccounts, w.settleGuests, w.absorb,
+	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("people: %w", err)
@@ -112,14 +114,19 @@ func (w *identity) readAccounts(ctx context.Context) error {
 		return nil
 	}
 	latest := map[string]claim{}
+	// As in all look-ups, LATERAL with OFFSET, and LIMIT in place of EXISTS, make the planner look up each key by itself,
+	// whatever it believes of the tables.
 	rows, err := w.tx.QueryxContext(ctx, `SELECT k.id, coalesce(p.person_id, 0), coalesce(p.email, ''), c.id IS NOT NULL, coalesce(c.email, ''),
 			coalesce(o.email, ''), o.placed_at, coalesce(o.id, ''),
-			c.id IS NOT NULL
-			OR EXISTS (SELECT FROM orders e WHERE e.store_id = $1 AND e.customer_id = k.id AND e.customer_id <> '' AND e.id <> ALL($3))
-			OR EXISTS (SELECT FROM refunds r WHERE r.store_id = $1 AND r.order_id = '' AND r.customer_id = k.id AND r.customer_id <> '')
+			c.id IS NOT NULL OR coalesce(
+				(SELECT true FROM orders e WHERE e.store_id = $1 AND e.customer_id = k.id AND e.customer_id <> '' AND e.id <> ALL($3) LIMIT 1),
+				(SELECT true FROM refunds r WHERE r.store_id = $1 AND r.order_id = '' AND r.customer_id = k.id AND r.customer_id <> '' LIMIT 1),
+				false)
 		FROM unnest($2::text[]) AS k(id)
-		LEFT JOIN customers c ON c.store_id = $1 AND c.id = k.id AND c.deleted_at IS NULL
-		LEFT JOIN persons p ON p.store_id = $1 AND p.customer_id = k.id
+		LEFT JOIN LATERAL (
+			SELECT id, email FROM customers WHERE store_id = $1 AND id = k.id AND deleted_at IS NULL OFFSET 0) c ON true
+		LEFT JOIN LATERAL (
+			SELECT person_id, email FROM persons WHERE store_id = $1 AND customer_id = k.id OFFSET 0) p ON true
 		LEFT JOIN LATERAL (
 			SELECT o.email, o.placed_at, o.id FROM orders o
 			WHERE c.id IS NULL AND o.store_id = $1 AND o.customer_id = k.id AND o.customer_id <> '' AND o.email <> '' AND o.id <> ALL($3)
@@ -176,35 +183,65 @@ func (w *identity) overlay(latest map[string]claim) {
 		if w.rules.shared[a.email] {
 			a.email = ""
 		}
+		if a.exists {
+			a.changed = a.person == 0 || a.had != a.email || a.lived != a.living // a living account goes before others
+		} else {
+			a.changed = a.had != ""
+		}
 	}
 }
 
-// readAddresses reads who else has the addresses that the claims and the accounts concern.
+// readAddresses reads who else has the addresses that the claims and the accounts concern, and whether stored guests use
+// those whose owner may have changed.
 func (w *identity) readAddresses(ctx context.Context) error {
-	emails := map[string]bool{}
-	for _, a := range w.accounts {
-		emails[a.email], emails[a.had] = true, true
-	}
+	concerned := map[string]bool{} // by whether the owner may have changed
 	for email := range w.guestAddresses() {
-		emails[email] = true
+		concerned[email] = false
 	}
-	delete(emails, "")
-	if len(emails) == 0 {
+	for _, a := range w.accounts {
+		for _, email := range []string{a.had, a.email} {
+			concerned[email] = concerned[email] || a.changed && !w.rules.shared[email]
+		}
+	}
+	for _, email := range w.claims.guests {
+		concerned[email] = !w.rules.shared[email]
+	}
+	delete(concerned, "")
+	if len(concerned) == 0 {
 		return nil
 	}
-	rows, err := w.tx.QueryxContext(ctx, `SELECT p.person_id, coalesce(p.customer_id, ''), p.email, c.id IS NOT NULL FROM persons p
-		LEFT JOIN customers c ON c.store_id = p.store_id AND c.id = p.customer_id AND c.deleted_at IS NULL
-		WHERE p.store_id = $1 AND p.email = ANY($2) ORDER BY p.person_id DESC`, w.store, pq.Array(slices.Sorted(maps.Keys(emails))))
+	emails := slices.Sorted(maps.Keys(concerned))
+	movable := make([]bool, 0, len(emails))
+	for _, email := range emails {
+		movable = append(movable, concerned[email])
+	}
+	rows, err := w.tx.QueryxContext(ctx, `SELECT k.email, coalesce(p.person_id, 0), coalesce(p.customer_id, ''), c.id IS NOT NULL,
+			k.movable AND coalesce(
+				(SELECT true FROM orders o WHERE o.store_id = $1 AND o.email = k.email AND o.email <> '' AND o.customer_id = ''
+					AND o.id <> ALL($4) LIMIT 1),
+				(SELECT true FROM refunds r WHERE r.store_id = $1 AND r.order_id = '' AND r.email = k.email AND r.customer_id = '' LIMIT 1),
+				false)
+		FROM unnest($2::text[], $3::boolean[]) AS k(email, movable)
+		LEFT JOIN LATERAL (
+			SELECT person_id, customer_id FROM persons WHERE store_id = $1 AND email = k.email OFFSET 0) p ON true
+		LEFT JOIN LATERAL (
+			SELECT id FROM customers WHERE store_id = $1 AND id = p.customer_id AND deleted_at IS NULL OFFSET 0) c ON true
+		ORDER BY p.person_id DESC`, w.store, pq.Array(emails), pq.Array(movable), pq.Array(w.claims.stale))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }() // reading
 	for rows.Next() {
 		a := &account{exists: true}
-		if err := rows.Scan(&a.person, &a.id, &a.email, &a.living); err != nil {
+		var used bool
+		if err := rows.Scan(&a.email, &a.person, &a.id, &a.living, &used); err != nil {
 			return err
 		}
+		if used {
+			w.moved[a.email] = true
+		}
 		switch {
+		case a.person == 0: // nobody has it
 		case a.id == "":
 			w.guests[a.email] = a.person // the lowest, should there ever be two
 		case w.accounts[a.id] == nil:
@@ -250,33 +287,28 @@ func (w *identity) owners() map[string]*account {
 	return owners
 }
 
-// settleAccounts gives every account its person and its address.
+// settleAccounts lets accounts go that nothing names any more, and gives others the person of the guest they were.
 func (w *identity) settleAccounts(ctx context.Context) error {
 	owners := w.owners()
-	var fresh []*account
 	for _, id := range slices.Sorted(maps.Keys(w.accounts)) {
 		a := w.accounts[id]
 		switch {
-		case !a.exists && a.person == 0:
-			continue
-		case !a.exists:
+		case a.exists && a.person == 0 && w.guests[a.email] != 0 && owners[a.email] == a:
+			a.person = w.guests[a.email]
+			delete(w.guests, a.email)
+		case a.exists && a.person == 0:
+			a.fresh = true
+		case !a.exists && a.person != 0:
 			if err := w.retire(ctx, a, owners); err != nil {
 				return err
 			}
-			continue
-		case a.person == 0 && w.guests[a.email] != 0 && owners[a.email] == a:
-			a.person, a.promote, a.changed = w.guests[a.email], true, true
-			delete(w.guests, a.email)
-		case a.person == 0:
-			a.changed, a.fresh = true, true
-			fresh = append(fresh, a)
-		default:
-			a.changed = a.had != a.email || a.lived != a.living // a living account goes before others
 		}
 	}
-	if err := w.makePersons(ctx, fresh); err != nil {
-		return err
-	}
+	return nil
+}
+
+// writeAccounts brings the persons of accounts up to date.
+func (w *identity) writeAccounts(ctx context.Context) error {
 	var persons []int64
 	var ids, emails []string
 	for _, id := range slices.Sorted(maps.Keys(w.accounts)) {
@@ -300,7 +332,6 @@ func (w *identity) settleAccounts(ctx context.Context) error {
 
 // retire lets an account go that nothing names any more: its person becomes the guest of its address, or nobody's.
 func (w *identity) retire(ctx context.Context, a *account, owners map[string]*account) error {
-	a.changed = a.had != ""
 	if a.had == "" {
 		return nil
 	}
@@ -313,16 +344,30 @@ func (w *identity) retire(ctx context.Context, a *account, owners map[string]*ac
 	return err
 }
 
-// makePersons makes persons for accounts that have none.
-func (w *identity) makePersons(ctx context.Context, fresh []*account) error {
-	if len(fresh) == 0 {
+// makePersons makes persons for accounts and for guests that have none.
+func (w *identity) makePersons(ctx context.Context) error {
+	var ids, emails []string
+	for _, id := range slices.Sorted(maps.Keys(w.accounts)) {
+		if a := w.accounts[id]; a.fresh {
+			ids, emails = append(ids, a.id), append(emails, a.email)
+		}
+	}
+	owners := w.owners()
+	for _, email := range w.guestsToSettle() {
+		if owners[email] == nil && w.guests[email] == 0 {
+			ids, emails = append(ids, ""), append(emails, email)
+		}
+	}
+	if len(ids) == 0 {
 		return nil
 	}
-	var ids, emails []string
-	for _, a := range fresh {
-		ids, emails = append(ids, a.id), append(emails, a.email)
-	}
-	return w.insertPersons(ctx, ids, emails, func(i int, person int64) { fresh[i].person = person })
+	return w.insertPersons(ctx, ids, emails, func(i int, person int64) {
+		if ids[i] == "" {
+			w.guests[emails[i]] = person
+		} else {
+			w.accounts[ids[i]].person = person
+		}
+	})
 }
 
 // insertPersons makes one person for each pair of customer id and address, either of which may be empty.
@@ -351,65 +396,24 @@ func (w *identity) insertPersons(ctx context.Context, ids, emails []string, made
 	return rows.Err()
 }
 
-// settleGuests finds the person of every guest, and moves stored orders and refunds of guests whose owner changed.
-func (w *identity) settleGuests(ctx context.Context) error {
-	moved, err := w.movable(ctx)
-	if err != nil {
-		return err
-	}
+// guestsToSettle are the addresses of all guests whose person is asked for, in order.
+func (w *identity) guestsToSettle() []string {
 	wanted := w.guestAddresses()
-	for _, email := range moved {
-		wanted[email] = true
-	}
-	owners := w.owners()
-	var fresh []string
-	for _, email := range slices.Sorted(maps.Keys(wanted)) {
-		switch {
-		case owners[email] != nil:
-			w.people.guest[email] = owners[email].person
-		case w.guests[email] != 0:
-			w.people.guest[email] = w.guests[email]
-		default:
-			fresh = append(fresh, email)
-		}
-	}
-	if len(fresh) > 0 {
-		err := w.insertPersons(ctx, make([]string, len(fresh)), fresh, func(i int, person int64) {
-			w.people.guest[fresh[i]] = person
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return w.move(ctx, moved)
+	maps.Copy(wanted, w.moved)
+	return slices.Sorted(maps.Keys(wanted))
 }
 
-// movable returns the addresses of stored guests whose owner may have changed.
-func (w *identity) movable(ctx context.Context) ([]string, error) {
-	emails := map[string]bool{}
-	for _, email := range w.claims.guests {
-		emails[email] = true
-	}
-	for _, a := range w.accounts {
-		if a.changed {
-			emails[a.had], emails[a.email] = true, true
+// settleGuests finds the person of every guest, and moves stored orders and refunds of guests whose owner changed.
+func (w *identity) settleGuests(ctx context.Context) error {
+	owners := w.owners()
+	for _, email := range w.guestsToSettle() {
+		if owner := owners[email]; owner != nil {
+			w.people.guest[email] = owner.person
+		} else {
+			w.people.guest[email] = w.guests[email]
 		}
 	}
-	delete(emails, "")
-	for email := range emails {
-		if w.rules.shared[email] {
-			delete(emails, email)
-		}
-	}
-	if len(emails) == 0 {
-		return nil, nil
-	}
-	var used []string
-	err := w.tx.SelectContext(ctx, &used, `SELECT email FROM unnest($2::text[]) AS k(email)
-		WHERE EXISTS (SELECT FROM orders o WHERE o.store_id = $1 AND o.email = k.email AND o.email <> '' AND o.customer_id = '' AND o.id <> ALL($3))
-		OR EXISTS (SELECT FROM refunds r WHERE r.store_id = $1 AND r.order_id = '' AND r.email = k.email AND r.customer_id = '')`,
-		w.store, pq.Array(slices.Sorted(maps.Keys(emails))), pq.Array(w.claims.stale))
-	return used, err
+	return w.move(ctx, slices.Sorted(maps.Keys(w.moved)))
 }
 
 // move points stored orders and refunds of guests at their persons.

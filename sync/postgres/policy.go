@@ -117,13 +117,8 @@ func newRules(policy Policy, zone *time.Location) (*rules, error) {
 	return r, nil
 }
 
-// readRules reads the rules of a shop inside a transaction that holds its fence.
-func readRules(ctx context.Context, tx *sqlx.Tx, id int64) (*rules, error) {
-	var text, zone string
-	err := tx.QueryRowxContext(ctx, `SELECT CAST(policy AS text), time_zone FROM stores WHERE store_id = $1`, id).Scan(&text, &zone)
-	if err != nil {
-		return nil, fmt.Errorf("policy: %w", err)
-	}
+// parseRules makes rules of a policy and a time zone as they are stored.
+func parseRules(text, zone string) (*rules, error) {
 	var policy Policy
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
 		return nil, fmt.Errorf("policy: %w", err)

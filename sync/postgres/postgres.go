@@ -37,12 +37,28 @@ func (s *Store) ID() int64 { return s.id }
 // ingest.ErrFenced and nothing is written. The fence row stays locked until the transaction ends, so that writers of one
 // shop never interleave.
 func (s *Store) write(ctx context.Context, fn func(*sqlx.Tx) error) error {
+	return s.fenced(ctx, `''`, fn)
+}
+
+// writeBatch is write for batches that are small beside the tables, and tells the planner so for the transaction: it would
+// read a whole table for every page, most of all in a first load, when nothing was counted yet. Where it has no other way,
+// the price it puts on one must not make it compile the query.
+func (s *Store) writeBatch(ctx context.Context, fn func(*sqlx.Tx) error) error {
+	return s.fenced(ctx, `concat(set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+		set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true))`, fn)
+}
+
+// fenced runs fn behind the fence, with settings of the transaction made on the way. What fn reads it must read by
+// statements of its own: one that waits for the fence sees the rest of the database as it was before the wait.
+func (s *Store) fenced(ctx context.Context, settings string, fn func(*sqlx.Tx) error) error {
 	if s.epoch <= 0 {
 		return ingest.ErrFenced
 	}
 	return inTx(ctx, s.db, func(tx *sqlx.Tx) error {
 		var epoch int64
-		err := tx.GetContext(ctx, &epoch, `SELECT epoch FROM fences WHERE store_id = $1 FOR UPDATE`, s.id)
+		var made string
+		err := tx.QueryRowxContext(ctx, `SELECT epoch, `+settings+` FROM fences WHERE store_id = $1 FOR UPDATE`, s.id).
+			Scan(&epoch, &made)
 		if err != nil {
 			return fmt.Errorf("fence: %w", err)
 		}

@@ -51,10 +51,12 @@ func (c *commit) quarantine(ctx context.Context) error {
 			well = append(well, storable(id))
 		}
 	}
-	_, err := c.tx.ExecContext(ctx, `DELETE FROM quarantine WHERE store_id = $1 AND resource = $2 AND id = ANY($3)`,
-		c.store, c.page.Resource, pq.Array(append(well, c.page.Page.Deleted...)))
-	if err != nil {
-		return fmt.Errorf("quarantine: %w", err)
+	if !c.clean {
+		_, err := c.tx.ExecContext(ctx, `DELETE FROM quarantine WHERE store_id = $1 AND resource = $2 AND id = ANY($3)`,
+			c.store, c.page.Resource, pq.Array(append(well, c.page.Page.Deleted...)))
+		if err != nil {
+			return fmt.Errorf("quarantine: %w", err)
+		}
 	}
 	var mentioned []string
 	for _, r := range rejected {

@@ -92,7 +92,7 @@ func (s *Store) Unseen(ctx context.Context, resource commerce.Resource) (ids []s
 // the sweep. Records that came back were revived when their page was committed.
 func (s *Store) EndSweep(ctx context.Context, resource commerce.Resource, deleted []string) (ingest.Written, error) {
 	var written ingest.Written
-	err := s.write(ctx, func(tx *sqlx.Tx) error {
+	err := s.writeBatch(ctx, func(tx *sqlx.Tx) error {
 		var read, started sql.NullTime
 		err := tx.QueryRowxContext(ctx, `UPDATE cursors SET ended_at = coalesce(read_at, now()), seen = 0, unswept = false
 			WHERE store_id = $1 AND resource = $2 AND mode = $3 RETURNING ended_at, started_at`, s.id, resource, connectors.Sweep).
@@ -105,9 +105,6 @@ func (s *Store) EndSweep(ctx context.Context, resource commerce.Resource, delete
 		}
 		c, err := newCommit(ctx, tx, s.id, ingest.Commit{Resource: resource, Mode: connectors.Sweep, At: read.Time})
 		if err != nil {
-			return err
-		}
-		if err := planSmall(ctx, tx); err != nil {
 			return err
 		}
 		if err := c.remove(ctx, deleted); err != nil {
