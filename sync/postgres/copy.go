@@ -99,7 +99,7 @@ func copyIn(ctx context.Context, tx *sqlx.Tx, name string, columns []string, row
 			err = fmt.Errorf("copy to %s: %w", name, closed)
 		}
 	}()
-	var lines copied
+	lines := make(copied, 0, copyChunk+copyChunk/8) // room for the row that fills it
 	for row := range rows {
 		if lines = append(append(lines, row...), '\n'); len(lines) < copyChunk {
 			continue

@@ -149,3 +149,57 @@ func TestRunsOfDeadProcessesAreClosed(t *testing.T) {
 	require.Equal(t, []string{"sync failed", "push held", "sync succeeded"}, all[string](s, `SELECT kind || ' ' || state FROM runs ORDER BY run_id`))
 	require.Equal(t, 3, one[int](s, `SELECT (counts->>'read')::int FROM runs WHERE run_id = $1`, again))
 }
+
+// TestWriterBehindTheFenceSeesWhatWasChangedBeforeIt lets a page wait for the fence while the rules are changed.
+func TestWriterBehindTheFenceSeesWhatWasChangedBeforeIt(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	tx, err := s.raw.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback() }() // no-op after the commit
+	_, err = tx.Exec(`SELECT FROM fences WHERE store_id = $1 FOR UPDATE`, s.id)
+	require.NoError(t, err)
+	_, err = tx.Exec(`UPDATE stores SET policy = jsonb_set(policy, '{statuses,completed}', 'false') WHERE store_id = $1`, s.id)
+	require.NoError(t, err)
+
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Commit(ctx, ingest.Commit{
+			Resource: commerce.Orders, Mode: connectors.Increment, At: noon,
+			Page: connectors.Page{Records: whole(order("1", "", "")), Next: "a"},
+		})
+		done <- err
+	}()
+	require.Eventually(t, func() bool {
+		return one[int](s, `SELECT count(*) FROM pg_locks WHERE NOT granted`) > 0
+	}, time.Minute, time.Millisecond, "the page waits for the fence")
+	require.NoError(t, tx.Commit())
+	require.NoError(t, <-done)
+	require.False(t, one[bool](s, `SELECT counted FROM orders`))
+}
+
+// TestPullThatStartsElsewhereIsRefused keeps a first page from moving a cursor that is not where it says.
+func TestPullThatStartsElsewhereIsRefused(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	page := ingest.Commit{
+		Resource: commerce.Orders, Mode: connectors.Sweep, Old: "elsewhere", Start: true, At: noon,
+		Page: connectors.Page{Records: whole(order("1", "", "")), Next: "a"},
+	}
+	_, err := s.Commit(ctx, page)
+	require.ErrorIs(t, err, ingest.ErrCursorMoved, "there is no cursor yet")
+	page.Old = ""
+	_, err = s.Commit(ctx, page)
+	require.NoError(t, err)
+	page.Page.Next = "b"
+	for _, start := range []bool{true, false} {
+		page.Start = start
+		_, err = s.Commit(ctx, page)
+		require.ErrorIs(t, err, ingest.ErrCursorMoved, "the cursor has moved on")
+	}
+	stand, err := s.Cursor(ctx, commerce.Orders, connectors.Sweep)
+	require.NoError(t, err)
+	require.EqualValues(t, "a", stand.Cursor)
+	require.Equal(t, 1, stand.Records)
+	require.Equal(t, []string{"1"}, all[string](s, `SELECT id FROM sweep_seen`))
+}
