@@ -49,6 +49,12 @@ type Roll interface {
 	Everybody(ctx context.Context, cursor Cursor) (MemberPage, error)
 }
 
+// Batcher is a Destination that wants many people at once, as one does whose platform takes whole files.
+type Batcher interface {
+	// BatchSize is how many people Apply is to be given at once where there are so many. All of them are in memory then.
+	BatchSize() int
+}
+
 // Audience is a named group of people: a tag in the shop or a list in an e-mail platform.
 type Audience struct {
 	Key  string // stable, ours, such as "champions"

@@ -63,7 +63,7 @@ func (p *purger) run(ctx context.Context) error {
 func (p *purger) takeBack(ctx context.Context) error {
 	after := int64(0)
 	for {
-		deliveries, err := p.Ledger.Delivered(ctx, p.Target.Destination, after, pageSize)
+		deliveries, err := p.Ledger.Delivered(ctx, p.Target.Destination, after, p.batch())
 		if err != nil || len(deliveries) == 0 {
 			return err
 		}
@@ -120,10 +120,10 @@ func (p *purger) apply(ctx context.Context, changes []connectors.Change) ([]int6
 	return gone, nil
 }
 
-// await asks for a job until it ends or patience does.
+// await asks for a job until it ends or is too old: no later push would ask for it.
 func (p *purger) await(ctx context.Context, result connectors.Result) ([]int64, error) {
 	var gone []int64
-	end := p.Now().Add(p.JobWait)
+	end := p.Now().Add(p.JobLimit)
 	for result.Job != "" && p.Now().Before(end) {
 		pause := max(result.NotBefore.Sub(p.Now()), askEvery)
 		if err := sleep(ctx, pause); err != nil {

@@ -13,12 +13,14 @@ import (
 
 // Limits of a push.
 const (
-	pageSize = 500 // people handed to a destination at once
+	pageSize = 500 // people handed to a destination at once, unless it is a connectors.Batcher
 	rounds   = 3   // plans in one push: the difference, those who must leave first, and those who come back after that
 	patience = 15 * time.Minute
 	stuck    = 6 * time.Hour
 	// recordTime is how long answers may take to be recorded when the push itself is called off.
 	recordTime = 10 * time.Second
+	// recordSize is how many answers are recorded at once: within recordTime on a slow machine.
+	recordSize = pageSize
 )
 
 // Options say what to push where.
@@ -49,6 +51,14 @@ func (o Options) withDefaults() Options {
 		o.JobLimit = stuck
 	}
 	return o
+}
+
+// batch is how many people the destination is handed at once.
+func (o Options) batch() int {
+	if b, is := o.Destination.(connectors.Batcher); is && b.BatchSize() > 0 {
+		return b.BatchSize()
+	}
+	return pageSize
 }
 
 // Summary is what a push found and did. It is right also where the push ended with an error.
@@ -221,7 +231,7 @@ func (p *pusher) carryOut(ctx context.Context, plan Plan, people int) error {
 func (p *pusher) send(ctx context.Context, plan Plan) error {
 	after := int64(0)
 	for {
-		changes, err := p.Ledger.Next(ctx, p.Target, after, pageSize)
+		changes, err := p.Ledger.Next(ctx, p.Target, after, p.batch())
 		if err != nil || len(changes) == 0 {
 			return err
 		}
@@ -284,9 +294,15 @@ func (p *pusher) deliver(ctx context.Context, changes []connectors.Change) error
 // record stores outcomes, and suppresses whoever turned out to be unsubscribed. What the platform answered is recorded
 // even if the push was called off meanwhile.
 func (p *pusher) record(ctx context.Context, outcomes []connectors.Outcome) error {
-	if len(outcomes) == 0 {
-		return nil
+	for part := range slices.Chunk(outcomes, recordSize) {
+		if err := p.recordPart(ctx, part); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (p *pusher) recordPart(ctx context.Context, outcomes []connectors.Outcome) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	suppressed := map[string][]int64{}
