@@ -124,15 +124,15 @@ type stopped struct {
 	skipped, failed bool
 }
 
-func (*stopped) Helper()       {}
+func (*stopped) Helper()        {}
 func (s *stopped) Skip(...any)  { s.skipped = true }
 func (s *stopped) Fatal(...any) { s.failed = true }
 
 func TestSkipIsForbiddenWhereReferenceIsRequired(t *testing.T) {
 	missing := &Missing{What: "schema", Err: os.ErrNotExist}
 	for _, c := range []struct {
-		required         string
-		err              error
+		required        string
+		err             error
 		skipped, failed bool
 	}{
 		{"", nil, false, false},
