@@ -27,7 +27,7 @@ func reference(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("PERENNIAL_REFERENCE_DIR")
 	if dir == "" {
-		stopWithout(t, &Missing{What: "the reference", Err: os.ErrNotExist})
+		StopWithout(t, &Missing{What: "the reference", Err: os.ErrNotExist})
 	}
 	return dir
 }

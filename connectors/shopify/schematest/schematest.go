@@ -34,7 +34,7 @@ func Load(t testing.TB, version string) *ast.Schema {
 		t.Fatalf("no schema is known for version %q", version)
 	}
 	schema, err := get()
-	stopWithout(t, err)
+	StopWithout(t, err)
 	return schema
 }
 
@@ -42,7 +42,7 @@ func Load(t testing.TB, version string) *ast.Schema {
 func SDL(t testing.TB, version string) string {
 	t.Helper()
 	text, err := source(version)
-	stopWithout(t, err)
+	StopWithout(t, err)
 	return text
 }
 
@@ -58,9 +58,9 @@ func load(version string) (*ast.Schema, error) {
 	return schema, nil
 }
 
-// stopWithout ends the test where err says that something is not to be had: by a skip, unless a skip is forbidden. Any
+// StopWithout ends the test where err says that something is not to be had: by a skip, unless a skip is forbidden. Any
 // other error fails it.
-func stopWithout(t testing.TB, err error) {
+func StopWithout(t testing.TB, err error) {
 	t.Helper()
 	var missing *Missing
 	switch {

@@ -64,7 +64,7 @@ func TestPackageSource(t *testing.T) {
 	for _, version := range Versions() {
 		t.Run(version, func(t *testing.T) {
 			text, err := packageSource(version)
-			stopWithout(t, err)
+			StopWithout(t, err)
 			fetched, err := gqlparser.LoadSchema(&ast.Source{Input: text})
 			require.NoError(t, err)
 			if os.Getenv("PERENNIAL_REFERENCE_DIR") == "" {
@@ -78,7 +78,7 @@ func TestPackageSource(t *testing.T) {
 
 func TestSourceFollowsTheEnvironment(t *testing.T) {
 	if _, err := packageSource("2026-07"); err != nil {
-		stopWithout(t, err)
+		StopWithout(t, err)
 	}
 	t.Setenv("PERENNIAL_REFERENCE_DIR", "")
 	text, err := source("2026-07")
@@ -142,7 +142,7 @@ func TestSkipIsForbiddenWhereReferenceIsRequired(t *testing.T) {
 	} {
 		t.Setenv("PERENNIAL_REQUIRE_REFERENCE", c.required)
 		s := &stopped{}
-		stopWithout(s, c.err)
+		StopWithout(s, c.err)
 		require.Equal(t, [2]bool{c.skipped, c.failed}, [2]bool{s.skipped, s.failed}, "required %q, error %v", c.required, c.err)
 	}
 }
