@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,9 +23,27 @@ var (
 )
 
 // mask makes foreign text harmless: no secrets, no e-mail addresses, no query values, no control characters, short.
-type mask struct{ secrets *strings.Replacer }
+type mask struct {
+	mu      sync.Mutex
+	known   []secret.Text
+	secrets atomic.Pointer[strings.Replacer]
+}
 
 func newMask(secrets []secret.Text) *mask {
+	m := &mask{}
+	m.hide(secrets...)
+	return m
+}
+
+// hide adds secrets to those that are masked.
+func (m *mask) hide(secrets ...secret.Text) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known = append(m.known, secrets...)
+	m.secrets.Store(replacer(m.known))
+}
+
+func replacer(secrets []secret.Text) *strings.Replacer {
 	var pairs []string
 	for _, s := range secrets {
 		value := s.Reveal()
@@ -34,11 +54,11 @@ func newMask(secrets []secret.Text) *mask {
 			pairs = append(pairs, form, "***")
 		}
 	}
-	return &mask{secrets: strings.NewReplacer(pairs...)}
+	return strings.NewReplacer(pairs...)
 }
 
 func (m *mask) text(text string) string {
-	text = m.secrets.Replace(strings.ToValidUTF8(text, ""))
+	text = m.secrets.Load().Replace(strings.ToValidUTF8(text, ""))
 	text = query.ReplaceAllString(text, "$1***")
 	text = tag.ReplaceAllString(text, " ")
 	text = address.ReplaceAllString(text, "(address)")
@@ -58,6 +78,9 @@ func (m *mask) text(text string) string {
 	}
 	return text[:cut]
 }
+
+// Hide adds a secret that was got on the way, such as a token that expires, to those that no error or log may show.
+func (c *Client) Hide(s secret.Text) { c.mask.hide(s) }
 
 // Harmless makes foreign text fit for errors and logs: at most 200 bytes, on one line, without secrets, e-mail
 // addresses, markup and query values.
