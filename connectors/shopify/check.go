@@ -11,8 +11,8 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
-// window is how far back an app without read_all_orders sees orders.
-const window = 60 * 24 * time.Hour
+// visible is how far back an app without read_all_orders sees orders.
+const visible = 60 * 24 * time.Hour
 
 // survey is what a shop says of itself and of our app.
 type survey struct {
@@ -203,7 +203,7 @@ func (a *api) checkWindow(ctx context.Context, report *connectors.Report, s surv
 		note(report, connectors.Fine, subject, "allowed", "")
 		return nil
 	}
-	start := a.now().Add(-window)
+	start := a.now().Add(-visible)
 	if s.Shop.CreatedAt.After(start) {
 		note(report, connectors.Notice, subject, "the scope read_all_orders is missing; the shop is younger than the 60 days that can be seen without it", a.grantRemedy("read_all_orders"))
 		return nil
