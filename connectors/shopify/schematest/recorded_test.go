@@ -27,7 +27,7 @@ func reference(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("PERENNIAL_REFERENCE_DIR")
 	if dir == "" {
-		StopWithout(t, &Missing{What: "the reference", Err: os.ErrNotExist})
+		StopWithout(t, &Missing{What: "the reference", Err: os.ErrNotExist, Reference: true})
 	}
 	return dir
 }

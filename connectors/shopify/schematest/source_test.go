@@ -128,21 +128,27 @@ func (*stopped) Helper()        {}
 func (s *stopped) Skip(...any)  { s.skipped = true }
 func (s *stopped) Fatal(...any) { s.failed = true }
 
-func TestSkipIsForbiddenWhereReferenceIsRequired(t *testing.T) {
-	missing := &Missing{What: "schema", Err: os.ErrNotExist}
+func TestSkipIsForbiddenWhereAllMustBeThere(t *testing.T) {
+	schema := &Missing{What: "schema", Err: os.ErrNotExist}
+	recordings := &Missing{What: "recordings", Err: os.ErrNotExist, Reference: true}
 	for _, c := range []struct {
-		required        string
+		required, ci    string
 		err             error
 		skipped, failed bool
 	}{
-		{"", nil, false, false},
-		{"", missing, true, false},
-		{"1", missing, false, true},
-		{"", os.ErrInvalid, false, true},
+		{"", "", nil, false, false},
+		{"", "", schema, true, false},
+		{"", "", recordings, true, false},
+		{"1", "", schema, false, true},
+		{"1", "", recordings, false, true},
+		{"", "true", schema, false, true},
+		{"", "true", recordings, true, false},
+		{"", "", os.ErrInvalid, false, true},
 	} {
 		t.Setenv("PERENNIAL_REQUIRE_REFERENCE", c.required)
+		t.Setenv("CI", c.ci)
 		s := &stopped{}
 		StopWithout(s, c.err)
-		require.Equal(t, [2]bool{c.skipped, c.failed}, [2]bool{s.skipped, s.failed}, "required %q, error %v", c.required, c.err)
+		require.Equal(t, [2]bool{c.skipped, c.failed}, [2]bool{s.skipped, s.failed}, "%q %q %v", c.required, c.ci, c.err)
 	}
 }
