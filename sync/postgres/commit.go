@@ -37,7 +37,7 @@ func (s *Store) commit(ctx context.Context, page ingest.Commit, careful bool) (i
 			return err
 		}
 		c.written.Read = page.Page.Records.Len() + len(page.Page.Rejected)
-		steps := []func(context.Context) error{c.advance, c.records, c.removed, c.quarantine, c.note, c.touch}
+		steps := []func(context.Context) error{c.advance, c.records, c.removed, c.quarantine, c.note, c.settle, c.touch}
 		if careful {
 			steps[1] = c.search
 		}

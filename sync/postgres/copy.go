@@ -60,15 +60,14 @@ func (t table) load(ctx context.Context, tx *sqlx.Tx, rows [][]byte) error {
 
 // merge writes staged rows that are new or differ.
 func (t table) merge(ctx context.Context, tx *sqlx.Tx) error {
-	var same, set []string
+	var set []string
 	for _, column := range t.columns {
-		same = append(same, "t."+column+" IS NOT DISTINCT FROM s."+column)
 		set = append(set, column+" = EXCLUDED."+column)
 	}
 	columns := strings.Join(t.columns, ", ")
 	_, err := tx.ExecContext(ctx, `INSERT INTO `+t.name+` (`+columns+`)
 		SELECT `+columns+` FROM `+t.stage()+` s
-		WHERE NOT EXISTS (SELECT FROM `+t.name+` t WHERE `+t.joined()+` AND `+strings.Join(same, " AND ")+`)
+		WHERE NOT EXISTS (SELECT FROM `+t.name+` t WHERE `+t.joined()+` AND `+t.same()+`)
 		ON CONFLICT (store_id, `+strings.Join(t.key, ", ")+`) DO UPDATE SET `+strings.Join(set, ", "))
 	if err != nil {
 		return fmt.Errorf("upsert of %s: %w", t.name, err)
@@ -83,6 +82,15 @@ func (t table) joined() string {
 		on = append(on, "t."+column+" = s."+column)
 	}
 	return strings.Join(on, " AND ")
+}
+
+// same is the condition that t and s have the same content.
+func (t table) same() string {
+	var same []string
+	for _, column := range t.columns {
+		same = append(same, "t."+column+" IS NOT DISTINCT FROM s."+column)
+	}
+	return strings.Join(same, " AND ")
 }
 
 // copyChunk is from how many bytes on rows are sent to the server.

@@ -310,9 +310,8 @@ func (c *commit) finish(set *orderSet) {
 	if !set.nameless {
 		set.person = c.people.of(set.order.CustomerID, set.order.Email)
 	}
-	complete := set.complete || set.had.complete
-	w := c.rules.order(set.order, complete, false)
-	set.entry.line = appendFields(set.entry.line, binaryField(set.entry.hash), strconv.FormatBool(complete), null,
+	w := c.rules.order(set.order, set.complete, false)
+	set.entry.line = appendFields(set.entry.line, binaryField(set.entry.hash), strconv.FormatBool(set.complete), null,
 		personField(set.person), strconv.FormatBool(w.counted), amountField(w.rate), plain(w.gross))
 	cards := giftCards{lines: map[string]bool{}, goods: set.order.Net()}
 	for _, l := range set.lines {

@@ -7,7 +7,7 @@ import (
 )
 
 var productTable = newTable("products", "id", `id parent_id name sku type status price cost categories brands tags
-	attributes created_at modified_at hash deleted_at`)
+	attributes created_at modified_at rating ratings hash deleted_at`)
 
 func (c *commit) products(ctx context.Context, b commerce.Batch) error {
 	var entries []entry
@@ -31,9 +31,21 @@ func (c *commit) products(ctx context.Context, b commerce.Batch) error {
 		r.json("attributes", attributes)
 		r.maybeMoment("created_at", p.CreatedAt)
 		r.claim("modified_at", p.ModifiedAt)
+		r.rating(p)
 		entries = c.append(entries, p.ID, r, p)
 	}
 	return c.keep(ctx, productTable, entries)
+}
+
+// rating takes what the shop says of a product's reviews. Where it says nothing, nothing is added to the content: the
+// products of shops without ratings stay what they were.
+func (r *row) rating(p *commerce.Product) {
+	kept := len(*r.content.text)
+	r.maybeAmount("rating", p.Rating)
+	r.integer("ratings", p.Ratings, maxInteger)
+	if !p.Rating.Valid && p.Ratings == 0 {
+		*r.content.text = (*r.content.text)[:kept]
+	}
 }
 
 // append closes the row of a noun that stands alone, or sets the record aside.
