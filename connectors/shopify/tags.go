@@ -1,0 +1,105 @@
+package shopify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/perennial-cvo/perennial/connectors"
+)
+
+const (
+	longestTag = 255 // characters
+	// listSize is how many customers one list of ids may hold.
+	listSize = 250
+	// listsAtOnce is how many such lists are looked at in one request.
+	listsAtOnce = 10
+)
+
+// tag is an audience as customers carry it.
+func (d *destination) tag(key string) string { return d.prefix + ":" + key }
+
+// spare looks at the tags of customers who are to lose some. Shopify removes a tag in any letter case, so a tag that the
+// merchant set himself, such as "Perennial:Champions", would go with ours: only what stands there exactly as we write it is
+// removed. It returns what is left to do, and outcomes for those about whom nothing is left.
+func (d *destination) spare(ctx context.Context, wishes []wish) ([]wish, []connectors.Outcome, error) {
+	var ids []string
+	for _, w := range wishes {
+		if len(w.remove) > 0 {
+			ids = append(ids, w.customer)
+		}
+	}
+	if len(ids) == 0 {
+		return wishes, nil, nil
+	}
+	carried, err := d.carried(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	left := make([]wish, 0, len(wishes))
+	var said []connectors.Outcome
+	for _, w := range wishes {
+		if len(w.remove) > 0 {
+			tags, there := carried[w.customer]
+			if !there {
+				said = append(said, w.outcome(gone()))
+				continue
+			}
+			w.remove = slices.DeleteFunc(w.remove, func(tag string) bool { return !slices.Contains(tags, tag) })
+			if w.empty() {
+				said = append(said, w.outcome(verdict{state: connectors.Unchanged}))
+				continue
+			}
+		}
+		left = append(left, w)
+	}
+	return left, said, nil
+}
+
+// carried returns the tags under our prefix, in any letter case, of those customers who exist.
+func (d *destination) carried(ctx context.Context, ids []string) (map[string][]string, error) {
+	carried := map[string][]string{}
+	for len(ids) > 0 {
+		n := min(len(ids), d.lists*listSize)
+		lists := slices.Collect(slices.Chunk(ids[:n], listSize))
+		var answer map[string][]struct {
+			ID   string   `json:"id"`
+			Tags []string `json:"tags"`
+		}
+		err := d.run(ctx, carriedQuery(lists), &answer)
+		if tooMuch(err) && d.lists > 1 {
+			d.lists = max(1, len(lists)/2)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, list := range answer {
+			for _, customer := range list {
+				if customer.ID != "" {
+					carried[customer.ID] = slices.DeleteFunc(customer.Tags, func(tag string) bool { return !d.marked(tag) })
+				}
+			}
+		}
+		ids = ids[n:]
+	}
+	return carried, nil
+}
+
+// marked reports whether a tag stands under our prefix, in any letter case.
+func (d *destination) marked(tag string) bool {
+	return len(tag) > len(d.prefix)+1 && strings.EqualFold(tag[:len(d.prefix)+1], d.prefix+":")
+}
+
+func carriedQuery(lists [][]string) query {
+	q := query{Op: "customers' tags", Variables: map[string]any{}, Cost: float64(len(lists)), Idempotent: true, Shrinkable: true}
+	var head, body []string
+	for i, ids := range lists {
+		head = append(head, fmt.Sprintf("$l%d: [ID!]!", i))
+		body = append(body, fmt.Sprintf("  l%d: nodes(ids: $l%d) { ... on Customer { id tags } }", i, i))
+		q.Variables[fmt.Sprintf("l%d", i)] = ids
+	}
+	q.Text = "query CustomerTags(" + strings.Join(head, ", ") + ") {\n" + strings.Join(body, "\n") + "\n}"
+	return q
+}
