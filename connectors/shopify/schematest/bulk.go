@@ -41,6 +41,34 @@ func (j *Judge) Bulk(query string) []string {
 	return b.messages()
 }
 
+// BulkMutation returns the messages with which bulkOperationRunMutation would refuse a mutation, none where it would run
+// it over a file.
+func (j *Judge) BulkMutation(mutation string) []string {
+	if len(mutation) > maxBulkBytes {
+		return []string{fmt.Sprintf("is too large (%d bytes; maximum is %d bytes)", len(mutation), maxBulkBytes)}
+	}
+	document, fault := parse(mutation)
+	if fault != nil {
+		return []string{"Failed to parse the mutation - " + fault.Message}
+	}
+	operation := document.Operations[0]
+	if operation.Operation != ast.Mutation {
+		return []string{"Invalid operation type. Only `mutation` operations are supported."}
+	}
+	if found := j.document(document); len(found) > 0 {
+		return []string{"Failed to parse the mutation - " + found[0].Message}
+	}
+	b := &bulk{document: document}
+	if len(b.fields(operation.SelectionSet)) != 1 {
+		return []string{"You must specify a single top level mutation."}
+	}
+	b.walk(operation.SelectionSet, place{})
+	if b.connections > 1 {
+		return []string{"Bulk mutations cannot contain more than 1 connection."}
+	}
+	return nil
+}
+
 // bulk counts what a bulk query is judged by.
 type bulk struct {
 	document    *ast.QueryDocument
