@@ -18,7 +18,8 @@ type object struct {
 	// changed is when anything changed that a search can see, by the shop's clock: the index lags behind it. Zero is
 	// never.
 	changed time.Time
-	record  any // what the object was made of, for search and sort
+	record  any  // what the object was made of, for search and sort
+	wrapper bool // a connection or an edge, which cost nothing themselves
 }
 
 // resolver answers one field with nil, bool, string, int, int64, float64, time.Time (a DateTime), []string, []any,
@@ -73,6 +74,7 @@ type connection struct {
 	days   map[string]bool     // time fields of which a search compares the whole day (UTC)
 	accept map[string][]string // upper-case values that a field takes; others are warned of
 	named  bool                // terms without a field are not taken (counts)
+	strict bool                // a time that is none fails the request, instead of a warning
 	// sort is what a sortKey goes by: string, int64, float64 or time.Time. Without sortKey, or by a key that is not
 	// here, the order is that of items.
 	sort map[string]func(*object) any

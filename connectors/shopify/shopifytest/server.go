@@ -1,10 +1,7 @@
 package shopifytest
 
 import (
-	"io"
-	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +18,9 @@ const (
 	DefaultClientSecret = "shpss_trial0000000000000000000000000"
 	DefaultAccessToken  = "shpat_trial0000000000000000000000000"
 )
+
+// shopNumber is the number of the shop's id.
+const shopNumber = 61_700_000_001
 
 // AllScopes lists every scope that the connector can use, granted where Options name none.
 func AllScopes() []string {
@@ -63,10 +63,13 @@ type Server struct {
 	shop *simulator.Shop
 	opts Options
 	kept *kept
+	// query and mutation make the root objects; the engine adds what is its own.
+	query, mutation func() *object
 
 	mu         sync.Mutex // of what follows
 	home       string
 	tokens     map[string]time.Time // when each expires; zero never
+	revoked    bool
 	scopes     []string
 	bucket     bucket
 	faults     []*Fault
@@ -76,7 +79,9 @@ type Server struct {
 	files      map[string]*file
 	uploads    map[string]*upload
 	number     int64 // of the last operation, file or request named
-	indexes    map[string]map[string]indexed
+
+	indexing sync.Mutex
+	indexes  map[string]map[string]indexed // what searches see while they lag, by type and id
 }
 
 // New makes a fake over the shop. It listens nowhere until it is started or served by the caller.
@@ -110,6 +115,7 @@ func New(shop *simulator.Shop, opts Options) *Server {
 	}
 	s.bucket = newBucket(opts, s.clock())
 	s.kept = newKept(s)
+	s.query, s.mutation = s.queryRoot, s.mutationRoot
 	return s
 }
 
