@@ -64,12 +64,6 @@ func (s survey) scopes() map[string]bool {
 	return granted
 }
 
-// scopes asks what the app was granted, such as "read_orders".
-func (a *api) scopes(ctx context.Context) (map[string]bool, error) {
-	s, err := a.survey(ctx)
-	return s.scopes(), err
-}
-
 // checkSource says what can be read of the shop, and what each missing permission costs.
 func (a *api) checkSource(ctx context.Context) (connectors.Report, error) {
 	s, report, err := a.checkShop(ctx)
