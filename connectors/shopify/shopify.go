@@ -38,6 +38,26 @@ func defaults() settings {
 	return settings{APIVersion: "2026-07", PageSize: 250, BulkFrom: 5000, BulkChunk: 8 << 20}
 }
 
+// New returns the factory of Shopify shops: a source, and the shop's own tags as a destination.
+func New() connectors.Factory {
+	f := factory()
+	f.NewSource = func(s connectors.Settings, d connectors.Deps) (connectors.Source, error) {
+		a, err := open(f, s, d)
+		if err != nil {
+			return nil, err
+		}
+		return newSource(a), nil
+	}
+	f.NewDestination = func(s connectors.Settings, d connectors.Deps) (connectors.Destination, error) {
+		a, err := open(f, s, d)
+		if err != nil {
+			return nil, err
+		}
+		return newDestination(a, d.Prefix)
+	}
+	return f
+}
+
 // factory describes the kind; New adds what makes connectors of it.
 func factory() connectors.Factory {
 	return connectors.Factory{

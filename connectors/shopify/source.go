@@ -26,6 +26,9 @@ type source struct {
 
 func newSource(a *api) *source { return &source{api: a} }
 
+// Check asks the shop who it is and what our app may read.
+func (s *source) Check(ctx context.Context) (connectors.Report, error) { return s.checkSource(ctx) }
+
 // Resources lists what Shopify can tell. Discount codes stand on the orders, and reviews belong to apps.
 func (s *source) Resources() []connectors.Offer {
 	return []connectors.Offer{
