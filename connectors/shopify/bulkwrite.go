@@ -37,7 +37,7 @@ func (d *destination) enqueue(ctx context.Context, wishes []wish) (connectors.Jo
 		var content bytes.Buffer
 		var lines packed
 		for place, w := range wishes {
-			for _, c := range callsOf(s, place, w) {
+			for _, c := range d.callsOf(s, place, w) {
 				line, err := json.Marshal(c.variables())
 				if err != nil {
 					return "", &connectors.Error{Kind: connectors.KindPermanent, Op: "staged upload", Err: err}

@@ -26,8 +26,8 @@ const perCall = 25
 // call is one mutation: the tags of one customer, or metafields of one or several.
 type call struct {
 	step     step
-	wishes   []int // whose it is, by place
-	customer string
+	wishes   []int  // whose it is, by place
+	customer string // global id, of tags
 	tags     []string
 	fields   []metafield
 	keys     []metafieldKey
@@ -45,25 +45,40 @@ func (c call) variables() map[string]any {
 	}
 }
 
+// mutations is about how many mutations wishes come to.
+func mutations(wishes []wish) int {
+	n, fields, keys := 0, 0, 0
+	for _, w := range wishes {
+		n += min(len(w.leave), 1) + min(len(w.join), 1)
+		fields += len(w.set)
+		keys += len(w.drop)
+	}
+	return n + (fields+perCall-1)/perCall + (keys+perCall-1)/perCall
+}
+
 // callsOf lists the mutations of one step of one wish.
-func callsOf(s step, place int, w wish) []call {
+func (d *destination) callsOf(s step, place int, w wish) []call {
 	var calls []call
-	of := call{step: s, wishes: []int{place}, customer: w.customer}
+	of := call{step: s, wishes: []int{place}, customer: gid("Customer", w.customer)}
 	switch s {
 	case removing, adding:
-		if of.tags = w.add; s == removing {
-			of.tags = w.remove
+		keys := w.join
+		if s == removing {
+			keys = w.leave
+		}
+		for _, key := range keys {
+			of.tags = append(of.tags, d.tag(key))
 		}
 		if len(of.tags) > 0 {
 			calls = append(calls, of)
 		}
 	case dropping:
-		for keys := range slices.Chunk(w.drop, perCall) {
+		for keys := range slices.Chunk(d.dropped(w), perCall) {
 			of.keys = keys
 			calls = append(calls, of)
 		}
 	case setting:
-		for fields := range slices.Chunk(w.set, perCall) {
+		for fields := range slices.Chunk(d.metafields(w), perCall) {
 			of.fields = fields
 			calls = append(calls, of)
 		}
@@ -77,7 +92,7 @@ func (d *destination) calls(wishes []wish) []call {
 	for _, s := range steplist() {
 		var shared *call
 		for place, w := range wishes {
-			for _, c := range callsOf(s, place, w) {
+			for _, c := range d.callsOf(s, place, w) {
 				if n := len(c.fields) + len(c.keys); n > 0 && shared != nil && len(shared.fields)+len(shared.keys)+n <= perCall {
 					shared.wishes = append(shared.wishes, place)
 					shared.fields = append(slices.Clip(shared.fields), c.fields...)

@@ -31,7 +31,7 @@ var (
 // destination writes the audiences of a customer as tags "<prefix>:<key>" and the attributes as metafields of the
 // namespace <prefix>. Tags are only ever added and removed one by one, so that those of the merchant stay.
 type destination struct {
-	*source
+	*api
 	prefix string
 
 	bulkAbove int               // mutations
@@ -54,12 +54,14 @@ func newDestination(a *api, prefix string) (*destination, error) {
 		}
 	}
 	return &destination{
-		source: newSource(a), prefix: prefix, bulkAbove: bulkAbove, room: perRequest, lists: listsAtOnce, fresh: map[string]bool{},
+		api: a, prefix: prefix, bulkAbove: bulkAbove, room: perRequest, lists: listsAtOnce, fresh: map[string]bool{},
 	}, nil
 }
 
 // Check asks the shop who it is and whether the app may write customers.
-func (d *destination) Check(ctx context.Context) (connectors.Report, error) { return d.checkDestination(ctx) }
+func (d *destination) Check(ctx context.Context) (connectors.Report, error) {
+	return d.checkDestination(ctx)
+}
 
 // BatchSize is how many people Apply wants at once: Shopify takes whole files.
 func (d *destination) BatchSize() int { return peopleAtOnce }
@@ -103,14 +105,14 @@ func parseID(id string) (tag, segment string) {
 // wish is what is to be done about one customer: what is taken away first, and then what is put there.
 type wish struct {
 	person   int64
-	customer string // global id
-	remove   []string
-	add      []string
-	drop     []metafieldKey
-	set      []metafield
+	customer string            // the shop's id
+	leave    []string          // keys of audiences
+	join     []string          // keys of audiences
+	drop     []string          // keys of attributes
+	set      map[string]string // attributes
 }
 
-func (w wish) empty() bool { return len(w.remove)+len(w.add)+len(w.drop)+len(w.set) == 0 }
+func (w wish) empty() bool { return len(w.leave)+len(w.join)+len(w.drop)+len(w.set) == 0 }
 
 // Apply brings customers into their desired state: a few by requests that hold many mutations each, many by files that
 // Shopify works through as jobs.
@@ -136,8 +138,8 @@ func (d *destination) Apply(ctx context.Context, changes []connectors.Change) (c
 	if err != nil || len(wishes) == 0 {
 		return result, err
 	}
-	if calls := d.calls(wishes); len(calls) <= d.bulkAbove {
-		said, err = d.write(ctx, wishes, calls)
+	if mutations(wishes) <= d.bulkAbove {
+		said, err = d.write(ctx, wishes)
 		result.Outcomes = append(result.Outcomes, said...)
 		return result, err
 	}
@@ -156,9 +158,20 @@ func (d *destination) wishFor(c connectors.Change) (wish, *connectors.Outcome) {
 	if !isNumber(c.Person.CustomerID) {
 		return said(connectors.Refused, "the customer's id is not one of Shopify")
 	}
-	w := wish{person: c.Person.ID, customer: gid("Customer", c.Person.CustomerID)}
-	if wrong := d.fill(&w, c); wrong != "" {
+	if wrong := d.wrong(c); wrong != "" {
 		return said(connectors.Refused, wrong)
+	}
+	w := wish{
+		person: c.Person.ID, customer: c.Person.CustomerID, join: distinct(c.Audiences), set: c.Attributes,
+		leave: slices.DeleteFunc(distinct(c.Leave), func(key string) bool { return slices.Contains(c.Audiences, key) }),
+		drop:  slices.DeleteFunc(distinct(c.Drop), func(key string) bool { return c.Attributes[key] != "" }),
+	}
+	for key, value := range c.Attributes {
+		if value == "" { // Shopify keeps no blank value
+			w.set = maps.Clone(w.set)
+			delete(w.set, key)
+			w.drop = distinct(append(w.drop, key))
+		}
 	}
 	if w.empty() {
 		return said(connectors.Unchanged, "")
@@ -166,39 +179,23 @@ func (d *destination) wishFor(c connectors.Change) (wish, *connectors.Outcome) {
 	return w, nil
 }
 
-// fill puts tags and metafields into a wish, each checked, and returns what is wrong with them, or nothing.
-func (d *destination) fill(w *wish, c connectors.Change) (wrong string) {
-	for _, key := range append(slices.Clone(c.Audiences), c.Leave...) {
-		if !wordShape.MatchString(key) || len(d.tag(key)) > longestTag {
-			return fmt.Sprintf("audience key %q is not fit for a tag", key)
+// distinct returns the texts in order, each once; the list given stays as it is.
+func distinct(texts []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(texts)))
+}
+
+// wrong says what of a change cannot be written, or nothing.
+func (d *destination) wrong(c connectors.Change) string {
+	for _, keys := range [][]string{c.Audiences, c.Leave} {
+		for _, key := range keys {
+			if !wordShape.MatchString(key) || len(d.tag(key)) > longestTag {
+				return fmt.Sprintf("audience key %q is not fit for a tag", key)
+			}
 		}
 	}
 	for _, key := range append(slices.Sorted(maps.Keys(c.Attributes)), c.Drop...) {
 		if !wordShape.MatchString(key) || len(key) > longestKey {
 			return fmt.Sprintf("attribute key %q is not fit for a metafield", key)
-		}
-	}
-	for _, key := range slices.Compact(slices.Sorted(slices.Values(c.Audiences))) {
-		w.add = append(w.add, d.tag(key))
-	}
-	for _, key := range slices.Compact(slices.Sorted(slices.Values(c.Leave))) {
-		if !slices.Contains(c.Audiences, key) {
-			w.remove = append(w.remove, d.tag(key))
-		}
-	}
-	drop := slices.Clone(c.Drop)
-	for _, key := range slices.Sorted(maps.Keys(c.Attributes)) {
-		if c.Attributes[key] == "" {
-			drop = append(drop, key) // Shopify keeps no blank value
-			continue
-		}
-		w.set = append(w.set, metafield{
-			Owner: w.customer, Namespace: d.prefix, Key: fieldOf(key), Value: c.Attributes[key],
-		})
-	}
-	for _, key := range slices.Compact(slices.Sorted(slices.Values(drop))) {
-		if c.Attributes[key] == "" {
-			w.drop = append(w.drop, metafieldKey{Owner: w.customer, Namespace: d.prefix, Key: fieldOf(key)})
 		}
 	}
 	return ""

@@ -26,25 +26,25 @@ func (d *destination) Erase(ctx context.Context, person connectors.Person) (stri
 			} `json:"metafields"`
 		} `json:"customer"`
 	}
-	w := wish{person: person.ID, customer: gid("Customer", person.CustomerID)}
-	if err := d.ask(ctx, "customer_ours", map[string]any{"id": w.customer, "namespace": d.prefix}, &answer); err != nil {
+	w := wish{person: person.ID, customer: person.CustomerID}
+	if err := d.ask(ctx, "customer_ours", map[string]any{"id": gid("Customer", w.customer), "namespace": d.prefix}, &answer); err != nil {
 		return "", err
 	}
 	if answer.Customer == nil {
 		return "Shopify: the customer is gone already", nil
 	}
 	for _, tag := range answer.Customer.Tags {
-		if strings.HasPrefix(tag, d.prefix+":") {
-			w.remove = append(w.remove, tag)
+		if key, is := strings.CutPrefix(tag, d.prefix+":"); is {
+			w.leave = append(w.leave, key)
 		}
 	}
 	for _, f := range answer.Customer.Metafields.Nodes {
-		w.drop = append(w.drop, metafieldKey{Owner: w.customer, Namespace: d.prefix, Key: f.Key})
+		w.drop = append(w.drop, attributeOf(f.Key))
 	}
 	if w.empty() {
 		return fmt.Sprintf("Shopify: customer %s carries nothing of ours", person.CustomerID), nil
 	}
-	outcomes, err := d.write(ctx, []wish{w}, d.calls([]wish{w}))
+	outcomes, err := d.write(ctx, []wish{w})
 	if err != nil {
 		return "", err
 	}
@@ -52,5 +52,5 @@ func (d *destination) Erase(ctx context.Context, person connectors.Person) (stri
 		return "", &connectors.Error{Kind: connectors.KindRetry, Op: "erasure", Err: errors.New(o.Reason), Remedy: "run forget again"}
 	}
 	return fmt.Sprintf("Shopify: %d tags and %d metafields of ours removed from customer %s; the record belongs to the shop and stays",
-		len(w.remove), len(w.drop), person.CustomerID), nil
+		len(w.leave), len(w.drop), person.CustomerID), nil
 }

@@ -3,6 +3,7 @@ package shopify
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -70,14 +71,36 @@ type metafieldKey struct {
 	Key       string `json:"key"`
 }
 
+// metafields are the attributes of a wish as they are sent.
+func (d *destination) metafields(w wish) []metafield {
+	fields := make([]metafield, 0, len(w.set))
+	for _, key := range slices.Sorted(maps.Keys(w.set)) {
+		m := metafield{Owner: gid("Customer", w.customer), Namespace: d.prefix, Key: fieldOf(key), Value: w.set[key]}
+		if d.types[m.Key] == "" {
+			m.Type = fieldType(key)
+		}
+		fields = append(fields, m)
+	}
+	return fields
+}
+
+// dropped are the metafields that a wish takes away.
+func (d *destination) dropped(w wish) []metafieldKey {
+	keys := make([]metafieldKey, len(w.drop))
+	for i, key := range w.drop {
+		keys[i] = metafieldKey{Owner: gid("Customer", w.customer), Namespace: d.prefix, Key: fieldOf(key)}
+	}
+	return keys
+}
+
 // define sees to it that every attribute of the wishes has a definition, so that the merchant finds it in Shopify's own
 // editor of segments: a definition is made before the first value. Where Shopify takes no more of them, the values are
 // written with their type and cannot be filtered by.
 func (d *destination) define(ctx context.Context, wishes []wish) error {
 	wanted := map[string]bool{}
 	for _, w := range wishes {
-		for _, m := range w.set {
-			wanted[m.Key] = true
+		for key := range w.set {
+			wanted[fieldOf(key)] = true
 		}
 	}
 	if len(wanted) == 0 {
@@ -99,13 +122,6 @@ func (d *destination) define(ctx context.Context, wishes []wish) error {
 	for field := range wanted {
 		if err := d.fits(field); err != nil {
 			return err
-		}
-	}
-	for _, w := range wishes {
-		for i, m := range w.set {
-			if d.types[m.Key] == "" {
-				w.set[i].Type = fieldType(attributeOf(m.Key))
-			}
 		}
 	}
 	return nil

@@ -26,7 +26,7 @@ func (d *destination) tag(key string) string { return d.prefix + ":" + key }
 func (d *destination) spare(ctx context.Context, wishes []wish) ([]wish, []connectors.Outcome, error) {
 	var ids []string
 	for _, w := range wishes {
-		if len(w.remove) > 0 {
+		if len(w.leave) > 0 {
 			ids = append(ids, w.customer)
 		}
 	}
@@ -40,13 +40,13 @@ func (d *destination) spare(ctx context.Context, wishes []wish) ([]wish, []conne
 	left := make([]wish, 0, len(wishes))
 	var said []connectors.Outcome
 	for _, w := range wishes {
-		if len(w.remove) > 0 {
+		if len(w.leave) > 0 {
 			tags, there := carried[w.customer]
 			if !there {
 				said = append(said, w.outcome(gone()))
 				continue
 			}
-			w.remove = slices.DeleteFunc(w.remove, func(tag string) bool { return !slices.Contains(tags, tag) })
+			w.leave = slices.DeleteFunc(w.leave, func(key string) bool { return !slices.Contains(tags, d.tag(key)) })
 			if w.empty() {
 				said = append(said, w.outcome(verdict{state: connectors.Unchanged}))
 				continue
@@ -57,7 +57,7 @@ func (d *destination) spare(ctx context.Context, wishes []wish) ([]wish, []conne
 	return left, said, nil
 }
 
-// carried returns the tags under our prefix, in any letter case, of those customers who exist.
+// carried returns the tags under our prefix, in any letter case, of those customers who exist, by the shop's id.
 func (d *destination) carried(ctx context.Context, ids []string) (map[string][]string, error) {
 	carried := map[string][]string{}
 	for len(ids) > 0 {
@@ -78,7 +78,7 @@ func (d *destination) carried(ctx context.Context, ids []string) (map[string][]s
 		for _, list := range answer {
 			for _, customer := range list {
 				if customer.ID != "" {
-					carried[customer.ID] = slices.DeleteFunc(customer.Tags, func(tag string) bool { return !d.marked(tag) })
+					carried[tail(customer.ID)] = slices.DeleteFunc(customer.Tags, func(tag string) bool { return !d.marked(tag) })
 				}
 			}
 		}
@@ -95,7 +95,11 @@ func (d *destination) marked(tag string) bool {
 func carriedQuery(lists [][]string) query {
 	q := query{Op: "customers' tags", Variables: map[string]any{}, Cost: float64(len(lists)), Idempotent: true, Shrinkable: true}
 	var head, body []string
-	for i, ids := range lists {
+	for i, list := range lists {
+		ids := make([]string, len(list))
+		for n, id := range list {
+			ids[n] = gid("Customer", id)
+		}
 		head = append(head, fmt.Sprintf("$l%d: [ID!]!", i))
 		body = append(body, fmt.Sprintf("  l%d: nodes(ids: $l%d) { ... on Customer { id tags } }", i, i))
 		q.Variables[fmt.Sprintf("l%d", i)] = ids

@@ -36,7 +36,7 @@ func (w wish) outcome(v verdict) connectors.Outcome {
 	if v.good() {
 		v.state = connectors.Delivered
 	}
-	return connectors.Outcome{PersonID: w.person, State: v.state, RemoteID: tail(w.customer), Reason: v.reason}
+	return connectors.Outcome{PersonID: w.person, State: v.state, RemoteID: w.customer, Reason: v.reason}
 }
 
 // userErrors are what Shopify has against one mutation.

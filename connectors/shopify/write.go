@@ -13,8 +13,9 @@ import (
 // write carries out wishes by requests that hold many mutations each. A mutation that several customers share and that
 // fails is tried again for each of them alone: a customer who is gone must not take his neighbours with him. Only those
 // are told about whose every mutation was answered.
-func (d *destination) write(ctx context.Context, wishes []wish, calls []call) ([]connectors.Outcome, error) {
+func (d *destination) write(ctx context.Context, wishes []wish) ([]connectors.Outcome, error) {
 	t := tally{wishes: wishes, open: make([]int, len(wishes)), verdicts: make([]verdict, len(wishes))}
+	calls := d.calls(wishes)
 	for _, c := range calls {
 		for _, place := range c.wishes {
 			t.open[place]++
@@ -27,7 +28,7 @@ func (d *destination) write(ctx context.Context, wishes []wish, calls []call) ([
 			return
 		}
 		for _, place := range c.wishes {
-			parts := callsOf(c.step, place, wishes[place])
+			parts := d.callsOf(c.step, place, wishes[place])
 			t.open[place] += len(parts) - 1
 			alone = append(alone, parts...)
 		}
