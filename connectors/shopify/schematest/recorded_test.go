@@ -130,7 +130,7 @@ func unlike() map[string]string {
 		"admin-node-customer-balance-node-read":         "the same union",
 		"admin-platform-backup-region-update-access":    "the variable held a token and was taken out",
 		"admin-platform-utility-roots":                  "a mutation of that version is gone",
-		"fulfillment-return-node-read-after-write":      "fields of one name in types that exclude each other are refused by the parser's stricter rule",
+		"return-node-read-after-write":                  "fields of one name in types that exclude each other are refused by the parser's stricter rule",
 		"graphql-request-execution-operation-name":      "documents of several operations; the connector sends one",
 		"customers__customer-order-summary-read-effect": "variables were not recorded",
 		"customer-input-validation-parity":              "answers were shortened",
