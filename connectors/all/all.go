@@ -5,6 +5,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/csvfile"
 	"github.com/perennial-cvo/perennial/connectors/listmonk"
+	"github.com/perennial-cvo/perennial/connectors/shopify"
 	"github.com/perennial-cvo/perennial/connectors/woocommerce"
 )
 
@@ -12,6 +13,7 @@ import (
 func Factories() []connectors.Factory {
 	return []connectors.Factory{
 		woocommerce.New(),
+		shopify.New(),
 		csvfile.New(),
 		listmonk.New(),
 	}
