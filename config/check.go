@@ -48,6 +48,9 @@ func (r *reader) check(cfg Config) {
 		r.match(path+".kind", store.Kind, kindText, `the kind of shop, such as "woocommerce"`)
 		r.checkStore(path, store)
 		r.checkRFM(path+".rfm", store.RFM)
+		if store.Reviews.Settings != nil { // the table stands there
+			r.match(path+".reviews.kind", store.Reviews.Kind, kindText, `the kind of review platform, such as "judgeme"`)
+		}
 		r.checkDestinations(path, store.Destinations)
 	}
 }

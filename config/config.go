@@ -57,7 +57,15 @@ type Store struct {
 	Tags    bool   `mapstructure:"tags"`    // write segments back into the shop
 	Guard   Guard  `mapstructure:"guard"`
 
+	Reviews Reviews `mapstructure:"reviews"` // where they come from; the zero value is the shop itself
+
 	Destinations []Destination `mapstructure:"destinations"`
+}
+
+// Reviews is a review platform that keeps a store's reviews.
+type Reviews struct {
+	Kind     string         `mapstructure:"kind"`
+	Settings map[string]any `mapstructure:"settings"`
 }
 
 // Rate converts another currency from a day on, until the next rate of the same currency.

@@ -138,13 +138,14 @@ func tables(list any) []map[string]any {
 }
 
 // settings are the connectors' own tables, kept away from viper, which would change the case of keys inside them.
-type settings struct{ stores, destinations []map[string]any }
+type settings struct{ stores, reviews, destinations []map[string]any }
 
 func takeSettings(raw map[string]any) settings {
 	var kept settings
 	for _, store := range tables(raw["stores"]) {
 		kept.stores = append(kept.stores, subtable(store, "settings"))
 		delete(store, "settings")
+		kept.reviews = append(kept.reviews, takeReviews(store))
 		for _, destination := range tables(store["destinations"]) {
 			kept.destinations = append(kept.destinations, subtable(destination, "settings"))
 			delete(destination, "settings")
@@ -153,10 +154,21 @@ func takeSettings(raw map[string]any) settings {
 	return kept
 }
 
+// takeReviews returns the settings of a store's review platform, nil where the store has none.
+func takeReviews(store map[string]any) map[string]any {
+	reviews, given := store["reviews"].(map[string]any)
+	if !given {
+		return nil
+	}
+	kept := subtable(reviews, "settings")
+	delete(reviews, "settings")
+	return kept
+}
+
 func (s settings) putBack(cfg *Config) {
 	next := 0
 	for i := range cfg.Stores {
-		cfg.Stores[i].Settings = s.stores[i]
+		cfg.Stores[i].Settings, cfg.Stores[i].Reviews.Settings = s.stores[i], s.reviews[i]
 		for j := range cfg.Stores[i].Destinations {
 			cfg.Stores[i].Destinations[j].Settings = s.destinations[next]
 			next++

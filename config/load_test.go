@@ -115,6 +115,14 @@ func TestLoadResolvesSecrets(t *testing.T) {
 		"url": "https://mail.example", "token": secret.New("from-file"),
 	}, cfg.Stores[1].Destinations[0].Settings))
 
+	cfg, err = Load("testdata/reviews.good.toml", env(t))
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(Reviews{Kind: "yotpo", Settings: map[string]any{
+		"app_key": secret.New("from-env"), "secret": secret.New("from-file"), "page_size": int64(50),
+	}}, cfg.Stores[0].Reviews))
+	require.Empty(t, cmp.Diff(Reviews{Kind: "judgeme", Settings: map[string]any{}}, cfg.Stores[1].Reviews))
+	require.Zero(t, cfg.Stores[2].Reviews)
+
 	cfg, err = Load("testdata/database_env.good.toml", env(t))
 	require.NoError(t, err)
 	require.Equal(t, "postgres://me:pw@localhost/x", cfg.Database.URL.Reveal())
@@ -159,6 +167,7 @@ func TestLoadRefusesSecretsThatOthersCanRead(t *testing.T) {
 		{"a password in the database's address", "[database]\nurl = \"postgres://me:canary@localhost/x\"\n" + shop, 0o644, "chmod 600"},
 		{"no password in it", "[database]\nurl = \"postgres://me@localhost/x\"\n" + shop, 0o644, ""},
 		{"a destination's token", shop + "[[stores.destinations]]\nname = \"mail\"\nkind = \"listmonk\"\n[stores.destinations.settings]\napi_token = \"canary\"\n", 0o644, "stores[0].destinations[0].settings.api_token"},
+		{"a review platform's token", shop + "[stores.reviews]\nkind = \"judgeme\"\n[stores.reviews.settings]\napi_token = \"canary\"\n", 0o644, "stores[0].reviews.settings.api_token"},
 		{"only names", shop + "[stores.settings]\nconsumer_key_env = \"WOO_KEY\"\n", 0o644, ""},
 	}
 	for _, tt := range tests {

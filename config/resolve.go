@@ -60,6 +60,9 @@ func (r *reader) resolve(raw map[string]any) {
 	for i, store := range tables(raw["stores"]) {
 		path := fmt.Sprintf("stores[%d]", i)
 		r.resolveSettings(path+".settings", store["settings"])
+		if reviews, ok := store["reviews"].(map[string]any); ok {
+			r.resolveSettings(path+".reviews.settings", reviews["settings"])
+		}
 		for j, destination := range tables(store["destinations"]) {
 			r.resolveSettings(fmt.Sprintf("%s.destinations[%d].settings", path, j), destination["settings"])
 		}

@@ -105,6 +105,12 @@ func (p *page) store(store Store) {
 		p.set("from", rate.From)
 		p.set("rate", rate.Rate)
 	}
+	if store.Reviews.Kind != "" {
+		p.table("[stores.reviews]", "Where its reviews come from, in place of the shop.")
+		p.set("kind", store.Reviews.Kind)
+		p.table("[stores.reviews.settings]", "")
+		p.settings(store.Reviews.Settings)
+	}
 	for _, destination := range store.Destinations {
 		p.destination(destination)
 	}

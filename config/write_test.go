@@ -49,6 +49,7 @@ func drawConfig(t *rapid.T) Config {
 			RFM:              RFM{Convention: "thresholds", Bins: 4, Recency: []int{30, 90}, Frequency: []int{2}, Monetary: []string{"-1.50", "20"}, Segments: map[string]string{"5*4": "champions"}},
 			Guard:            Guard{Shrink: rapid.Float64Range(0, 1).Draw(t, "shrink"), MinSize: rapid.IntRange(0, 99).Draw(t, "size")},
 			Rates:            []Rate{{Currency: "USD", From: "2026-01-01", Rate: "0.92"}},
+			Reviews:          Reviews{Kind: "judgeme", Settings: map[string]any{"shop_domain": text.Draw(t, "domain"), "api_token": secret.New(text.Draw(t, "api token"))}},
 			Destinations: []Destination{{
 				Name: "mail", Kind: "listmonk", Settings: map[string]any{"token": secret.New(text.Draw(t, "token"))},
 				Exclude: []string{"office@example.com"},
@@ -105,9 +106,11 @@ func TestRedactedShowsNoSecret(t *testing.T) {
 	cfg.Stores[0].Settings["url"] = "https://me:canary@shop.example/de"
 	cfg.Stores[0].Settings["nested"] = map[string]any{"deep": []any{secret.New("canary")}}
 	cfg.Stores[0].Destinations[0].Settings["token"] = secret.New("canary")
+	cfg.Stores[0].Reviews.Settings["api_token"] = secret.New("canary")
 	shown := Redacted(cfg)
 	require.NotContains(t, shown, "canary")
 	require.Contains(t, shown, `consumer_key = "***"`)
+	require.Contains(t, shown, `api_token = "***"`)
 	require.Contains(t, shown, `url = "https://***@shop.example/de"`)
 	require.NotContains(t, fmt.Sprintf("%+v %#v", cfg, cfg.Database), "canary@localhost")
 }

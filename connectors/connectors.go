@@ -46,6 +46,8 @@ type Offer struct {
 	Resource commerce.Resource
 	// Incremental is false where the shop has no way to ask for changes: then every night is a sweep.
 	Incremental bool
+	// Apart says that the records come from somewhere else than the shop: whatever fails there concerns them alone.
+	Apart bool
 }
 
 // Fetcher is a Source that can read single records by id. It confirms deletions: an id that a sweep missed is deleted

@@ -35,6 +35,10 @@ type Factory struct {
 	NewSource      func(Settings, Deps) (Source, error)
 	NewDestination func(Settings, Deps) (Destination, error)
 
+	// Reviews is true where the source is a review platform: it reads the reviews of a shop that another kind reads, and
+	// is no shop by itself.
+	Reviews bool
+
 	// NeedsConsent is true where being in an audience means being mailed.
 	NeedsConsent bool
 

@@ -24,6 +24,9 @@ type Options struct {
 	SweepEvery time.Duration
 	// AcceptDeletions lets any share of a shop's records vanish at once: the owner's word that it is right.
 	AcceptDeletions bool
+	// Since is the moment before which the source sees no orders, zero where it sees all: what was placed before is never
+	// taken for deleted, whatever the shop says of its absence.
+	Since time.Time
 
 	// Progress is told after every page, for bars.
 	Progress func(Step)
@@ -79,14 +82,18 @@ const (
 	badFloor    = 10
 	fetchSize   = 100 // ids confirmed at once
 
+	// windowMargin is how much longer than Since orders count as hidden: the window moves on while a sweep runs, and a
+	// shop may cut it by another date than that of the purchase.
+	windowMargin = 48 * time.Hour
+
 	// staleSweep is when the rest of an interrupted sweep no longer stands for a sweep of today.
 	staleSweep = 12 * time.Hour
 )
 
 // Run pulls every resource that the source offers, in its order, and commits page by page. Whatever it returns,
 // everything committed stays, and the next run goes on from there. A resource that cannot be read for want of a
-// permission, or because this shop has none of it, does not keep the others from being read; the error comes at the end,
-// as a PartialError where analysis can do without what is missing.
+// permission, or because this shop has none of it, or that comes from elsewhere and fails there in any way, does not keep
+// the others from being read; the error comes at the end, as a PartialError where analysis can do without what is missing.
 func Run(ctx context.Context, options Options) (Summary, error) {
 	r := &runner{Options: options.withDefaults(), warned: map[string]bool{}}
 	var failures []error
@@ -97,12 +104,12 @@ func Run(ctx context.Context, options Options) (Summary, error) {
 			continue
 		}
 		err = fmt.Errorf("%s: %w", offer.Resource, err)
-		if ctx.Err() != nil || !onlyThis(err) {
+		if ctx.Err() != nil || !onlyThis(offer, err) {
 			// What stopped the run comes first: it decides when to try again.
 			return r.summary, errors.Join(append([]error{err}, failures...)...)
 		}
 		failures = append(failures, err)
-		loaded = loaded && optional(offer.Resource, err)
+		loaded = loaded && optional(offer.Resource)
 	}
 	if loaded {
 		if err := r.Records.MarkLoaded(ctx, r.Now()); err != nil {
@@ -110,8 +117,11 @@ func Run(ctx context.Context, options Options) (Summary, error) {
 		}
 		r.summary.Loaded = true
 	}
-	if err := r.judge(); err != nil {
+	if err := r.judge(false); err != nil {
 		return r.summary, errors.Join(append(failures, err)...)
+	}
+	if err := r.judge(true); err != nil {
+		failures = append(failures, err)
 	}
 	failures = append(failures, r.refused...)
 	if loaded && len(failures) > 0 {
@@ -161,18 +171,18 @@ func wait(ctx context.Context, until time.Time) error {
 }
 
 // onlyThis reports whether an error concerns one resource, so that the others can still be read.
-func onlyThis(err error) bool {
+func onlyThis(offer connectors.Offer, err error) bool {
 	var e *connectors.Error
 	if errors.Is(err, ErrFenced) || !errors.As(err, &e) {
 		return false
 	}
-	return e.Kind == connectors.KindCredentials && e.Permission != "" || e.Kind == connectors.KindPermanent
+	return offer.Apart || e.Kind == connectors.KindCredentials && e.Permission != "" || e.Kind == connectors.KindPermanent
 }
 
-// optional reports whether the first load can be called complete without a resource that failed for good: the key may
-// not read it or the shop has none of it, and analysis does without.
-func optional(resource commerce.Resource, err error) bool {
-	return onlyThis(err) && resource != commerce.Orders && resource != commerce.Customers
+// optional reports whether the first load can be called complete without a resource that failed alone: the key may not
+// read it, the shop has none of it, or its own platform is away, and analysis does without.
+func optional(resource commerce.Resource) bool {
+	return resource != commerce.Orders && resource != commerce.Customers
 }
 
 type runner struct {
@@ -189,9 +199,19 @@ func (r *runner) warn(text string) {
 	}
 }
 
-// judge fails a run in which too much could not be read. What could be is stored.
-func (r *runner) judge() error {
-	w := r.summary.Written()
+// judge fails a run in which too much could not be read of what the shop gives, or of what comes from elsewhere. What
+// could be is stored.
+func (r *runner) judge(apart bool) error {
+	elsewhere := map[commerce.Resource]bool{}
+	for _, offer := range r.Source.Resources() {
+		elsewhere[offer.Resource] = offer.Apart
+	}
+	var w Written
+	for _, p := range r.summary.Pulls {
+		if elsewhere[p.Resource] == apart {
+			w = w.Add(p.Written)
+		}
+	}
 	if w.Quarantined <= badFloor || float64(w.Quarantined) <= badShare*float64(w.Read) {
 		return nil
 	}

@@ -58,6 +58,7 @@ type memory struct {
 	met      map[string]bool
 	commits  []ingest.Commit
 	deleted  []string
+	since    time.Time // as the last question for unseen records named it
 	loaded   bool
 	lost     int // how often the notes of a sweep are gone
 	fenced   bool
@@ -98,7 +99,8 @@ func (m *memory) Commit(_ context.Context, c ingest.Commit) (ingest.Written, err
 	return ingest.Written{Read: c.Page.Records.Len() + len(c.Page.Rejected), Quarantined: len(c.Page.Rejected)}, nil
 }
 
-func (m *memory) Unseen(context.Context, commerce.Resource) (ids []string, living int, err error) {
+func (m *memory) Unseen(_ context.Context, _ commerce.Resource, since time.Time) (ids []string, living int, err error) {
+	m.since = since
 	if m.lost > 0 {
 		m.lost--
 		return nil, 0, ingest.ErrSweepLost
@@ -263,6 +265,21 @@ func TestSweepConfirmsDeletions(t *testing.T) {
 	require.False(t, m.progress[key(commerce.Orders, connectors.Sweep)].Unswept)
 }
 
+func TestSweepPassesOverWhatTheKeyCannotSee(t *testing.T) {
+	m := newMemory()
+	options := ingest.Options{
+		Source: &script{offers: offer(false), pull: pages(orders("1"))}, Records: m, Now: func() time.Time { return noon },
+	}
+	_, err := ingest.Run(context.Background(), options)
+	require.NoError(t, err)
+	require.Zero(t, m.since, "it sees everything")
+
+	options.Since = noon.Add(-60 * 24 * time.Hour)
+	_, err = ingest.Run(context.Background(), options)
+	require.NoError(t, err)
+	require.Equal(t, options.Since.Add(48*time.Hour), m.since)
+}
+
 func TestSweepRefusesThatMuchVanishes(t *testing.T) {
 	m := newMemory()
 	for i := range 11 {
@@ -396,6 +413,55 @@ func TestWhatAnalysisDoesWithoutDoesNotHoldItUp(t *testing.T) {
 			require.Equal(t, c.partial, summary.Loaded)
 			require.Equal(t, c.partial, m.loaded)
 		})
+	}
+}
+
+// TestAPlatformOfItsOwnHoldsUpNothing lets reviews that do not come from the shop fail in every way.
+func TestAPlatformOfItsOwnHoldsUpNothing(t *testing.T) {
+	for _, kind := range []connectors.Kind{
+		connectors.KindRetry, connectors.KindWait, connectors.KindCredentials, connectors.KindRecord, connectors.KindPermanent,
+	} {
+		source := failing(map[commerce.Resource]error{commerce.Reviews: &connectors.Error{Kind: kind, Op: "reviews page"}})
+		source.offers[2].Apart = true
+		m := newMemory()
+		summary, err := run(source, m)
+		require.Equal(t, kind, connectors.KindOf(err), "it is told")
+		var partial *ingest.PartialError
+		require.ErrorAs(t, err, &partial, kind.String())
+		require.True(t, summary.Loaded)
+		require.True(t, m.loaded)
+	}
+
+	source := failing(nil)
+	source.offers[2].Apart = true
+	m := newMemory()
+	m.fenced = true
+	_, err := run(source, m)
+	require.ErrorIs(t, err, ingest.ErrFenced)
+	var partial *ingest.PartialError
+	require.False(t, errors.As(err, &partial), "what fails on our side stops the run")
+}
+
+// TestWhatIsUnreadableElsewhereIsJudgedApart sets aside more reviews than a run of the shop may have unreadable.
+func TestWhatIsUnreadableElsewhereIsJudgedApart(t *testing.T) {
+	odd := connectors.Page{Done: true}
+	for i := range 20 {
+		odd.Rejected = append(odd.Rejected, connectors.Rejected{ID: fmt.Sprint(i), Reason: "field rating"})
+	}
+	for _, apart := range []bool{true, false} {
+		source := failing(nil)
+		source.offers[2] = connectors.Offer{Resource: commerce.Reviews, Apart: apart}
+		one := source.pull
+		source.pull = func(r commerce.Resource, mode connectors.Mode, cursor connectors.Cursor) (connectors.Page, error) {
+			if r == commerce.Reviews {
+				return odd, nil
+			}
+			return one(r, mode, cursor)
+		}
+		_, err := run(source, newMemory())
+		require.Equal(t, connectors.KindRecord, connectors.KindOf(err))
+		var partial *ingest.PartialError
+		require.Equal(t, apart, errors.As(err, &partial), "apart %t", apart)
 	}
 }
 
