@@ -89,6 +89,12 @@ func NetOf(r commerce.Refund) decimal.Decimal {
 	return r.Goods
 }
 
+// Count finds the persons of the records anew and adds up, for those who have put the records into other words.
+func (o *Oracle) Count(policy Policy, currency string) {
+	o.Persons, o.Gross, o.Net, o.Counted, o.SetAside, o.Unattributed = nil, decimal.Decimal{}, decimal.Decimal{}, 0, 0, 0
+	o.count(policy, currency)
+}
+
 // count finds the persons and adds up.
 func (o *Oracle) count(policy Policy, currency string) {
 	if policy.Counting == nil {
