@@ -31,8 +31,8 @@ func embedded(t *testing.T) []string {
 	return names
 }
 
-// sample gives every variable of a document a value of its type; lists get one element.
-func sample(t *testing.T, schema *ast.Schema, document string, first int) map[string]any {
+// sampleFor gives every variable of a document a value of its type; lists get one element.
+func sampleFor(t *testing.T, schema *ast.Schema, document string, first int) map[string]any {
 	t.Helper()
 	parsed, err := parser.ParseQuery(&ast.Source{Input: document})
 	require.NoError(t, err)
@@ -79,13 +79,13 @@ func TestDocuments(t *testing.T) {
 		schema, judge := schematest.Load(t, version), schematest.Validator(t, version)
 		for _, name := range embedded(t) {
 			t.Run(version+" "+name, func(t *testing.T) {
-				require.Empty(t, said(judge.Request(text(name), sample(t, schema, text(name), 10))))
+				require.Empty(t, faultTexts(judge.Request(text(name), sampleFor(t, schema, text(name), 10))))
 			})
 		}
 	}
 }
 
-func said(faults []json.RawMessage) []string {
+func faultTexts(faults []json.RawMessage) []string {
 	var out []string
 	for _, fault := range faults {
 		out = append(out, string(fault))
@@ -152,7 +152,7 @@ func TestPrunedDocuments(t *testing.T) {
 			for _, name := range embedded(t) {
 				document := prune(text(name), granted)
 				require.NotContains(t, document, "#")
-				require.Empty(t, said(judge.Request(document, sample(t, schema, document, 10))), "%s in %s with %v", name, version, granted)
+				require.Empty(t, faultTexts(judge.Request(document, sampleFor(t, schema, document, 10))), "%s in %s with %v", name, version, granted)
 				if len(granted) == 0 {
 					require.NotContains(t, document, "customer { id }", name)
 				}
@@ -232,7 +232,7 @@ func TestComposed(t *testing.T) {
 	for _, version := range schematest.Versions() {
 		judge := schematest.Validator(t, version)
 		for name, q := range composed(t) {
-			require.Empty(t, said(judge.Request(q.Text, q.Variables)), "%s in %s", name, version)
+			require.Empty(t, faultTexts(judge.Request(q.Text, q.Variables)), "%s in %s", name, version)
 			points, err := shopifytest.Cost(q.Text, q.Variables)
 			require.NoError(t, err, name)
 			require.InDelta(t, points, q.Cost, 0.001, name)
@@ -246,7 +246,7 @@ func TestBulkLines(t *testing.T) {
 		judge := schematest.Validator(t, version)
 		for _, c := range written() {
 			require.Empty(t, judge.BulkMutation(document(c.step)), string(c.step))
-			require.Empty(t, said(judge.Request(document(c.step), c.variables())), "%s in %s", c.step, version)
+			require.Empty(t, faultTexts(judge.Request(document(c.step), c.variables())), "%s in %s", c.step, version)
 		}
 	}
 }
@@ -261,7 +261,7 @@ func TestPricesFollowTheModel(t *testing.T) {
 		}
 		document := text(name)
 		cost := func(first int) float64 {
-			points, err := shopifytest.Cost(document, sample(t, schema, document, first))
+			points, err := shopifytest.Cost(document, sampleFor(t, schema, document, first))
 			require.NoError(t, err, name)
 			return points
 		}

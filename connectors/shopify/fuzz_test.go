@@ -21,8 +21,8 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/shopify/schematest"
 )
 
-// counter passes requests on, counts the records that pages brought, and holds both against the schema.
-type counter struct {
+// auditor passes requests on, notes the records that pages brought, and holds both against the schema.
+type auditor struct {
 	judge *schematest.Judge
 
 	mu      sync.Mutex
@@ -30,7 +30,7 @@ type counter struct {
 	faults  []string
 }
 
-func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c *auditor) RoundTrip(r *http.Request) (*http.Response, error) {
 	var asked struct {
 		Query     string         `json:"query"`
 		Variables map[string]any `json:"variables"`
@@ -58,7 +58,7 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-func (c *counter) note(query string, variables map[string]any, body []byte) {
+func (c *auditor) note(query string, variables map[string]any, body []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, fault := range c.judge.Request(query, variables) {
@@ -92,7 +92,7 @@ func (c *counter) note(query string, variables map[string]any, body []byte) {
 }
 
 // fuzzed returns a source before the mock server that reads in pages.
-func fuzzed(t *testing.T, mock string, c *counter) *source {
+func fuzzed(t *testing.T, mock string, c *auditor) *source {
 	t.Helper()
 	set := defaults()
 	set.Shop, set.URL, set.AccessToken, set.BulkFrom = "alder.myshopify.com", mock, secret.New("shpat_fuzz"), 1_000_000
@@ -118,7 +118,7 @@ func TestMock(t *testing.T) {
 		for _, resource := range []commerce.Resource{commerce.Products, commerce.Customers, commerce.Orders} {
 			t.Run(fmt.Sprintf("%s %d", resource, seed), func(t *testing.T) {
 				reseed(t, mock, strconv.Itoa(seed))
-				c := &counter{judge: judge, records: map[string]map[string]bool{}}
+				c := &auditor{judge: judge, records: map[string]map[string]bool{}}
 				s := fuzzed(t, mock, c)
 				for _, from := range []connectors.Cursor{"", changesSince()} {
 					clear(c.records)
@@ -148,7 +148,7 @@ func pullAll(t *testing.T, s *source, resource commerce.Resource, cursor connect
 	for range mostPulls {
 		page, err := s.Pull(t.Context(), resource, connectors.Increment, cursor)
 		require.NoError(t, err)
-		for _, id := range ids(page.Records, resource) {
+		for _, id := range rootIDs(page.Records, resource) {
 			taken[id] = true
 		}
 		for _, r := range page.Rejected {
@@ -167,8 +167,8 @@ func pullAll(t *testing.T, s *source, resource commerce.Resource, cursor connect
 	return nil, nil
 }
 
-// ids are those of the records of a page that are not children of others.
-func ids(batch commerce.Batch, resource commerce.Resource) []string {
+// rootIDs are those of the records of a page that are not children of others.
+func rootIDs(batch commerce.Batch, resource commerce.Resource) []string {
 	var out []string
 	switch resource {
 	case commerce.Customers:
@@ -201,7 +201,7 @@ func TestMockHostile(t *testing.T) {
 	for seed := 1; seed <= seeds; seed++ {
 		for _, resource := range []commerce.Resource{commerce.Products, commerce.Customers, commerce.Orders} {
 			reseed(t, mock, strconv.Itoa(seed)+"?hostile=1")
-			c := &counter{judge: judge, records: map[string]map[string]bool{}}
+			c := &auditor{judge: judge, records: map[string]map[string]bool{}}
 			s := fuzzed(t, mock, c)
 			cursor := connectors.Cursor("")
 			for pulls := 0; ; pulls++ {
