@@ -36,6 +36,9 @@ type Shop struct {
 	Currency string
 	Location *time.Location
 	Loaded   bool // the first load is complete
+	// Since is the moment before which orders are not known; zero where all are. Where it is set, whatever is said of a
+	// customer's whole life is incomplete.
+	Since time.Time
 }
 
 // Customer is one person's aggregates as of a moment. Amounts are in ten-thousandths of the store's currency.

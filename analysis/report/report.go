@@ -41,6 +41,8 @@ type Overview struct {
 	TimeZone string    `json:"time_zone"`
 	Loaded   bool      `json:"loaded"`
 	LoadedAt time.Time `json:"loaded_at,omitzero"`
+	// Since is the moment before which orders are not known; zero where all are.
+	Since time.Time `json:"-"` // told as Incomplete
 	// Resources says how far each resource is.
 	Resources []Resource `json:"resources"`
 	People    int        `json:"people"` // with an account or an order

@@ -23,8 +23,9 @@ type Records interface {
 	Commit(ctx context.Context, page Commit) (Written, error)
 
 	// Unseen returns the ids of living records that the finished sweep has not met, and how many living ones there
-	// are. It returns ErrSweepLost where the notes of the sweep are gone (the database crashed): sweep again.
-	Unseen(ctx context.Context, resource commerce.Resource) (ids []string, living int, err error)
+	// are. Orders placed before since, unless that is zero, are neither. It returns ErrSweepLost where the notes of the
+	// sweep are gone (the database crashed): sweep again.
+	Unseen(ctx context.Context, resource commerce.Resource, since time.Time) (ids []string, living int, err error)
 
 	// EndSweep applies confirmed deletions and revivals, and forgets the notes of the sweep.
 	EndSweep(ctx context.Context, resource commerce.Resource, deleted []string) (Written, error)

@@ -11,7 +11,11 @@ import (
 // finish ends a sweep that has read everything: what it did not meet is deleted, if the shop confirms it where it can,
 // and if not so much is missing that the shop's answer is more likely to be wrong.
 func (r *runner) finish(ctx context.Context, resource commerce.Resource) error {
-	missing, living, err := r.Records.Unseen(ctx, resource)
+	since := r.Since
+	if !since.IsZero() {
+		since = since.Add(windowMargin)
+	}
+	missing, living, err := r.Records.Unseen(ctx, resource, since)
 	if err != nil {
 		return err
 	}

@@ -103,12 +103,14 @@ func (c *commit) start(ctx context.Context) error {
 // Reset makes the next pull of the resource start from the beginning, in both modes; stored records stay, and so does the
 // moment of the last sweep.
 func (s *Store) Reset(ctx context.Context, resource commerce.Resource) error {
-	return s.write(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE cursors SET cursor = '', done = false, whole = true, unswept = false,
-			records = 0, total = 0, seen = 0, started_at = NULL WHERE store_id = $1 AND resource = $2`, s.id, resource)
-		if err != nil {
-			return fmt.Errorf("cursors of %s: %w", resource, err)
-		}
-		return dropNotes(ctx, tx, s.id, resource)
-	})
+	return s.write(ctx, func(tx *sqlx.Tx) error { return s.reset(ctx, tx, resource) })
+}
+
+func (s *Store) reset(ctx context.Context, tx *sqlx.Tx, resource commerce.Resource) error {
+	_, err := tx.ExecContext(ctx, `UPDATE cursors SET cursor = '', done = false, whole = true, unswept = false,
+		records = 0, total = 0, seen = 0, started_at = NULL WHERE store_id = $1 AND resource = $2`, s.id, resource)
+	if err != nil {
+		return fmt.Errorf("cursors of %s: %w", resource, err)
+	}
+	return dropNotes(ctx, tx, s.id, resource)
 }

@@ -112,7 +112,7 @@ func TestSweepFindsWhatIsGone(t *testing.T) {
 	ctx := context.Background()
 	s.put(commerce.Orders, whole(order("1", "7", ""), order("2", "7", ""), order("3", "7", "")))
 	s.page(commerce.Orders, connectors.Increment, connectors.Page{Done: true})
-	_, _, err := s.Unseen(ctx, commerce.Orders)
+	_, _, err := s.Unseen(ctx, commerce.Orders, time.Time{})
 	require.ErrorIs(t, err, ingest.ErrSweepLost, "nothing was swept")
 	stand, err := s.Cursor(ctx, commerce.Orders, connectors.Sweep)
 	require.NoError(t, err)
@@ -126,13 +126,13 @@ func TestSweepFindsWhatIsGone(t *testing.T) {
 		require.NoError(t, err)
 	}
 	sweep(connectors.Page{Records: whole(order("1", "7", ""))}, true, noon)
-	_, _, err = s.Unseen(ctx, commerce.Orders)
+	_, _, err = s.Unseen(ctx, commerce.Orders, time.Time{})
 	require.ErrorIs(t, err, ingest.ErrSweepLost, "it is not finished")
 	sweep(connectors.Page{Rejected: []connectors.Rejected{{ID: "3", Reason: "unreadable"}}, Done: true}, false, noon.Add(time.Hour))
 	stand, err = s.Cursor(ctx, commerce.Orders, connectors.Sweep)
 	require.NoError(t, err)
 	require.True(t, stand.Unswept)
-	ids, living, err := s.Unseen(ctx, commerce.Orders)
+	ids, living, err := s.Unseen(ctx, commerce.Orders, time.Time{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"2"}, ids)
 	require.Equal(t, 3, living)
@@ -154,7 +154,7 @@ func TestSweepFindsWhatIsGone(t *testing.T) {
 	sweep(connectors.Page{Records: whole(order("1", "7", "")), Done: true}, true, noon)
 	_, err = s.raw.Exec(`TRUNCATE sweep_seen`) // as a crash of the database does
 	require.NoError(t, err)
-	_, _, err = s.Unseen(ctx, commerce.Orders)
+	_, _, err = s.Unseen(ctx, commerce.Orders, time.Time{})
 	require.ErrorIs(t, err, ingest.ErrSweepLost)
 }
 

@@ -24,14 +24,14 @@ const guest = `(EXISTS (SELECT FROM orders o WHERE o.store_id = $1 AND o.email <
 func (s *Store) Overview(ctx context.Context) (report.Overview, error) {
 	var o report.Overview
 	err := s.read(ctx, func(tx *sqlx.Tx) error {
-		var loaded sql.NullTime
+		var loaded, since sql.NullTime
 		err := tx.QueryRowxContext(ctx, `
-			SELECT name, shop, platform, currency, time_zone, loaded_at,
+			SELECT name, shop, platform, currency, time_zone, loaded_at, visible_since,
 				(SELECT count(*) FROM persons p WHERE store_id = $1 AND (customer_id IS NOT NULL OR email IS NULL OR `+guest+`)),
 				(SELECT count(*) FROM persons p WHERE store_id = $1 AND customer_id IS NULL AND `+guest+`),
 				(SELECT count(*) FROM orders WHERE store_id = $1 AND deleted_at IS NULL AND person_id IS NULL),
 				(SELECT count(*) FROM quarantine WHERE store_id = $1)
-			FROM stores WHERE store_id = $1`, s.id).Scan(&o.Store, &o.Shop, &o.Platform, &o.Currency, &o.TimeZone, &loaded,
+			FROM stores WHERE store_id = $1`, s.id).Scan(&o.Store, &o.Shop, &o.Platform, &o.Currency, &o.TimeZone, &loaded, &since,
 			&o.People, &o.Guests, &o.Unattributed, &o.Quarantined)
 		if err != nil {
 			return fmt.Errorf("overview: %w", err)
@@ -39,6 +39,9 @@ func (s *Store) Overview(ctx context.Context) (report.Overview, error) {
 		o.Loaded = loaded.Valid
 		if loaded.Valid {
 			o.LoadedAt = loaded.Time.UTC()
+		}
+		if since.Valid {
+			o.Since = since.Time.UTC()
 		}
 		o.UnknownStatuses, err = counts(ctx, tx, `SELECT o.status, count(*) FROM orders o JOIN stores s USING (store_id)
 			WHERE o.store_id = $1 AND o.deleted_at IS NULL AND NOT coalesce(s.policy->'statuses' ? o.status, false)

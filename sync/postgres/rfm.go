@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strconv"
 	"time"
@@ -17,13 +18,14 @@ var _ analysis.Facts = (*Store)(nil)
 // Shop returns what the analysis must know about the shop.
 func (s *Store) Shop(ctx context.Context) (analysis.Shop, error) {
 	var row struct {
-		Name     string `db:"name"`
-		Currency string `db:"currency"`
-		TimeZone string `db:"time_zone"`
-		Loaded   bool   `db:"loaded"`
+		Name     string       `db:"name"`
+		Currency string       `db:"currency"`
+		TimeZone string       `db:"time_zone"`
+		Loaded   bool         `db:"loaded"`
+		Since    sql.NullTime `db:"visible_since"`
 	}
 	err := s.db.GetContext(ctx, &row,
-		`SELECT name, currency, time_zone, loaded_at IS NOT NULL AS loaded FROM stores WHERE store_id = $1`, s.id)
+		`SELECT name, currency, time_zone, loaded_at IS NOT NULL AS loaded, visible_since FROM stores WHERE store_id = $1`, s.id)
 	if err != nil {
 		return analysis.Shop{}, fmt.Errorf("shop: %w", err)
 	}
@@ -31,7 +33,11 @@ func (s *Store) Shop(ctx context.Context) (analysis.Shop, error) {
 	if err != nil {
 		return analysis.Shop{}, fmt.Errorf("shop time zone: %w", err)
 	}
-	return analysis.Shop{Name: row.Name, Currency: row.Currency, Location: location, Loaded: row.Loaded}, nil
+	shop := analysis.Shop{Name: row.Name, Currency: row.Currency, Location: location, Loaded: row.Loaded}
+	if row.Since.Valid {
+		shop.Since = row.Since.Time.UTC()
+	}
+	return shop, nil
 }
 
 // localDays makes the days of one transaction those of the shop: a moment turned into a date is its local day. In the

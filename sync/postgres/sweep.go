@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -57,11 +58,18 @@ func dropNotes(ctx context.Context, tx *sqlx.Tx, store int64, resource commerce.
 }
 
 // Unseen returns the ids of living records that the finished sweep has not met, in order, and how many living ones
-// there are. It returns ErrSweepLost where no sweep waits for its end, or its notes are gone.
-func (s *Store) Unseen(ctx context.Context, resource commerce.Resource) (ids []string, living int, err error) {
+// there are. Orders placed before since, unless that is zero, are neither: the sweep could not meet them. It returns
+// ErrSweepLost where no sweep waits for its end, or its notes are gone.
+func (s *Store) Unseen(ctx context.Context, resource commerce.Resource, since time.Time) (ids []string, living int, err error) {
 	name, err := tableOf(resource)
 	if err != nil {
 		return nil, 0, err
+	}
+	from := name + ` t WHERE t.store_id = $1 AND t.deleted_at IS NULL`
+	args := []any{s.id}
+	if resource == commerce.Orders && !since.IsZero() {
+		from += ` AND t.placed_at >= $2`
+		args = append(args, since)
 	}
 	err = s.read(ctx, func(tx *sqlx.Tx) error {
 		var seen, noted int
@@ -75,12 +83,11 @@ func (s *Store) Unseen(ctx context.Context, resource commerce.Resource) (ids []s
 		if err != nil {
 			return err
 		}
-		if err := tx.GetContext(ctx, &living, `SELECT count(*) FROM `+name+` WHERE store_id = $1 AND deleted_at IS NULL`, s.id); err != nil {
+		if err := tx.GetContext(ctx, &living, `SELECT count(*) FROM `+from, args...); err != nil {
 			return err
 		}
-		return tx.SelectContext(ctx, &ids, `SELECT id FROM `+name+` t WHERE store_id = $1 AND deleted_at IS NULL
-			AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.store_id = $1 AND s.resource = $2 AND s.id = t.id) ORDER BY id`,
-			s.id, resource)
+		return tx.SelectContext(ctx, &ids, `SELECT id FROM `+from+` AND NOT EXISTS (SELECT FROM sweep_seen s
+			WHERE s.store_id = $1 AND s.resource = '`+name+`' AND s.id = t.id) ORDER BY id`, args...)
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("unseen %s: %w", resource, err)
