@@ -105,7 +105,9 @@ func (w *pull) result(ctx context.Context) error {
 		now := w.now()
 		w.out.NotBefore = now.Add(min(lastLook, max(firstLook, now.Sub(w.Asked)/4)))
 		return nil
-	default: // FAILED, CANCELED, EXPIRED: what there may be of a result is a part, and nobody can say of what
+	case "EXPIRED":
+		return w.again(op, errors.New("the result of the bulk operation has expired"))
+	default: // FAILED, CANCELED: what there may be of a result is a part, and nobody can say of what
 		return w.failed(ctx, op)
 	}
 }
