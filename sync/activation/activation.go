@@ -41,12 +41,19 @@ const (
 )
 
 // Guard stops a push that looks like a mistake: one that would empty an audience of any size, or shrink one of MinSize or
-// more by a larger share than Shrink.
+// more by a larger share than Shrink. It also stops every push of a shop whose older orders are not known.
 type Guard struct {
 	Shrink    float64  // such as 0.3; 0 means that shrinking is not watched
 	MinSize   int      // of the audiences to which Shrink applies
-	Confirmed []string // names or keys of audiences that the owner confirmed for this push
+	Confirmed []string // names or keys of audiences that the owner confirmed for this push, or History
+	// Since is the moment before which orders are not known, where that matters to the owner; zero where all are known or
+	// the owner takes it as it is.
+	Since time.Time
 }
+
+// History is what a Hold names in place of an audience where a push is held because older orders are not known: whoever
+// looks new may be an old customer. It is confirmed by this word.
+const History = "history"
 
 // Ledger is the memory of what is desired and what was delivered; sync/postgres satisfies it. Writing methods check the
 // fencing epoch in their transaction.
@@ -120,11 +127,12 @@ type Difference struct {
 	Unsubscribed int
 }
 
-// Hold is an audience that the guard stops.
+// Hold is an audience that the guard stops, or all of them together under the key History.
 type Hold struct {
 	Audience connectors.Audience
 	Before   int
 	After    int
+	Since    time.Time // with History: before which orders are not known
 }
 
 // Pending is a job that a platform has not finished.

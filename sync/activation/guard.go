@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/perennial-cvo/perennial/connectors"
 )
 
 // few is the size below which an ordinary night may empty an audience.
@@ -11,12 +14,16 @@ const few = 10
 
 // Held returns the audiences for which the guard stops a push that makes these differences: those that would shrink too
 // much, and those that would be emptied. An audience of a few people may be emptied where their number is not lost on the
-// whole: in a small shop that happens every other night, while a mistake shows in the sum of all audiences.
+// whole: in a small shop that happens every other night, while a mistake shows in the sum of all audiences. Where older
+// orders are not known, all audiences are held as one.
 func (g Guard) Held(differences []Difference) []Hold {
 	before, after := 0, 0
 	for _, d := range differences {
 		before += d.Before - d.Unsubscribed
 		after += d.After
+	}
+	if !g.Since.IsZero() && !slices.Contains(g.Confirmed, History) {
+		return []Hold{{Audience: connectors.Audience{Key: History, Name: History}, Before: before, After: after, Since: g.Since}}
 	}
 	lost := g.shrinks(before, after)
 	var held []Hold
@@ -47,6 +54,12 @@ func (g Guard) shrinks(before, after int) bool {
 	return float64(before-after) > g.Shrink*float64(before)
 }
 
+// History says why a push is held whose shop does not show older orders, and what lets it pass.
+func (h Hold) History() string {
+	return fmt.Sprintf("orders before %s are not known, so whoever looks new may be an old customer (to push all the same: "+
+		"perennial push --confirm %s; for good: short_history = true under guard)", h.Since.UTC().Format(time.DateOnly), History)
+}
+
 // HeldError is returned where the guard stopped a push. Nothing was sent, except that people who unsubscribed were taken
 // out.
 type HeldError struct {
@@ -59,6 +72,10 @@ type HeldError struct {
 func (e *HeldError) Error() string {
 	lines := make([]string, len(e.Held))
 	for i, h := range e.Held {
+		if h.Audience.Key == History {
+			lines[i] = h.History()
+			continue
+		}
 		lines[i] = fmt.Sprintf("%s would go from %d to %d members (if that is right: perennial push --confirm %s)",
 			h.Audience.Name, h.Before, h.After, h.Audience.Key)
 	}

@@ -2,6 +2,7 @@ package activation_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,6 +17,7 @@ func TestGuard(t *testing.T) {
 		before, after, unsubscribed int
 	}
 	guard := activation.Guard{Shrink: 0.3, MinSize: 50}
+	noon := time.Date(2026, 9, 23, 12, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
 		guard activation.Guard
 		moves []move
@@ -33,6 +35,10 @@ func TestGuard(t *testing.T) {
 		"they unsubscribed themselves":        {guard, []move{{"a", 60, 0, 60}}, nil},
 		"confirmed":                           {activation.Guard{Shrink: 0.3, MinSize: 50, Confirmed: []string{"A"}}, []move{{"a", 60, 0, 0}}, nil},
 		"shrinking is not watched":            {activation.Guard{MinSize: 50}, []move{{"a", 100, 1, 0}}, nil},
+		"older orders are not known":          {activation.Guard{Since: noon}, []move{{"a", 60, 60, 0}, {"b", 0, 3, 0}}, []string{"history"}},
+		"one audience is not all of them":     {activation.Guard{Since: noon, Confirmed: []string{"a"}}, []move{{"a", 60, 60, 0}}, []string{"history"}},
+		"older orders are done without":       {activation.Guard{Since: noon, Confirmed: []string{"history"}}, []move{{"a", 60, 60, 0}}, nil},
+		"nor does that confirm what is lost":  {activation.Guard{Since: noon, Confirmed: []string{"history"}}, []move{{"a", 60, 0, 0}}, []string{"a"}},
 		"emptying always is":                  {activation.Guard{MinSize: 50}, []move{{"a", 2, 0, 0}, {"b", 90, 92, 0}}, []string{"a"}},
 	} {
 		t.Run(name, func(t *testing.T) {

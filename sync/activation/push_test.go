@@ -220,6 +220,34 @@ func TestGuardHoldsAndLetsPass(t *testing.T) {
 	require.Equal(t, 41, held.Held[0].After)
 }
 
+func TestWithoutOlderOrdersNobodyIsPushed(t *testing.T) {
+	s, p := newShop(t), newPlatform()
+	staying, leaving := s.person("ann", "ann@example.com"), s.person("bob", "bob@example.com")
+	for address, person := range map[string]int64{"ann@example.com": staying, "bob@example.com": leaving} {
+		s.place(person, "champions")
+		p.people[address] = newPlatform("x").people["x"]
+	}
+	narrow := list()
+	narrow.Guard.Since = time.Date(2026, 9, 23, 0, 0, 0, 0, time.UTC)
+	calls := p.calls
+	_, err := activation.Push(context.Background(), s.options(p, narrow))
+	var held *activation.HeldError
+	require.ErrorAs(t, err, &held)
+	require.ErrorContains(t, err, "orders before 2026-09-23 are not known")
+	require.ErrorContains(t, err, "perennial push --confirm history")
+	require.Equal(t, calls, p.calls, "nothing was sent")
+
+	require.Equal(t, 2, s.push(p, confirmed(narrow, activation.History)).Delivered)
+	require.Zero(t, s.count(`SELECT count(*) FROM holds WHERE store_id = $1`))
+
+	s.consent(leaving, "bob", "unsubscribed", s.now)
+	s.place(staying, "lost")
+	_, err = activation.Push(context.Background(), s.options(p, narrow))
+	require.ErrorAs(t, err, &held)
+	require.Empty(t, p.ours("bob@example.com"), "who unsubscribed is let go all the same")
+	require.Equal(t, []string{"champions"}, p.ours("ann@example.com"))
+}
+
 func TestConsentIsNotHeld(t *testing.T) {
 	s, p := newShop(t), newPlatform()
 	var people []int64
