@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -127,7 +129,10 @@ func TestMock(t *testing.T) {
 						require.True(t, got[id] || bad[id], "%s came, and was neither taken nor set aside", id)
 					}
 					taken, rejected = taken+len(got), rejected+len(bad)
+					fetchSome(t, s, resource, slices.Sorted(maps.Keys(got)))
 				}
+				_, err := s.Check(t.Context())
+				require.True(t, err == nil || connectors.Remedy(err) != "", "%v", err)
 				require.Empty(t, c.faults)
 			})
 		}
@@ -165,6 +170,25 @@ func pullAll(t *testing.T, s *source, resource commerce.Resource, cursor connect
 	}
 	require.Fail(t, "the pull does not end")
 	return nil, nil
+}
+
+// fetchSome reads records by their ids, as is done with those that a sweep missed. The server has a record for every id.
+func fetchSome(t *testing.T, s *source, resource commerce.Resource, wanted []string) {
+	t.Helper()
+	wanted = wanted[:min(len(wanted), 20)]
+	page, err := s.Fetch(t.Context(), resource, wanted)
+	require.NoError(t, err)
+	known := map[string]bool{}
+	for _, id := range rootIDs(page.Records, resource) {
+		known[id] = true
+	}
+	for _, r := range page.Rejected {
+		known[r.ID] = true
+	}
+	for _, id := range wanted {
+		require.True(t, known[id], "%s is there, and was neither read nor set aside", id)
+		require.NotContains(t, page.Deleted, id)
+	}
 }
 
 // rootIDs are those of the records of a page that are not children of others.
