@@ -97,7 +97,7 @@ func (s *Server) emailAddress(c *simulator.Customer) *object {
 }
 
 func (s *Server) phoneNumber(c *simulator.Customer) *object {
-	unknown := map[string]any{"state": "NOT_SUBSCRIBED", "optInLevel": nil, "updatedAt": nil, "collectedFrom": nil, "sourceLocation": nil}
+	unknown := map[string]any{"state": "NEVER_SUBSCRIBED", "optInLevel": nil, "updatedAt": nil, "collectedFrom": nil, "sourceLocation": nil}
 	return simple("CustomerPhoneNumber", map[string]any{
 		"phoneNumber": c.Billing.Phone, "marketingState": "NOT_SUBSCRIBED", "marketingOptInLevel": nil, "marketingUpdatedAt": nil,
 		"marketingCollectedFrom": nil, "sourceLocation": nil, "smsMarketingConsent": simple("CustomerSmsMarketingConsent", unknown),
