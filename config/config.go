@@ -89,6 +89,8 @@ type RFM struct {
 type Guard struct {
 	Shrink  float64 `mapstructure:"shrink"`   // largest share of an audience that may leave at once
 	MinSize int     `mapstructure:"min_size"` // of the audiences to which it applies
+	// ShortHistory lets pushes go on where the key does not see older orders, so that an old customer may look new.
+	ShortHistory bool `mapstructure:"short_history"`
 }
 
 // Destination is an e-mail platform or another receiver of audiences.

@@ -98,6 +98,7 @@ func (p *page) store(store Store) {
 	p.table("[stores.guard]", "A push that would take more than this share out of an audience of this size waits for your word.")
 	p.set("shrink", store.Guard.Shrink)
 	p.set("min_size", store.Guard.MinSize)
+	p.option("short_history", store.Guard.ShortHistory, true, "Push though the key does not see older orders, so that an old customer may look new.")
 	p.rfm(store.RFM)
 	for _, rate := range store.Rates {
 		p.table("[[stores.rates]]", "")
@@ -171,7 +172,7 @@ func (p *page) set(key string, value any) {
 // option writes a value, or where there is none an example that is commented out.
 func (p *page) option(key string, value, example any, comments ...string) {
 	p.comment(comments...)
-	if literal := p.literal(value); literal != `""` && literal != "0" && literal != "[]" {
+	if literal := p.literal(value); literal != `""` && literal != "0" && literal != "[]" && literal != "false" {
 		p.set(key, value)
 		return
 	}

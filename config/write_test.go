@@ -47,7 +47,7 @@ func drawConfig(t *rapid.T) Config {
 			Revenue:  "gross", Consent: "owner", Tags: rapid.Bool().Draw(t, "tags"),
 			PurchaseStatuses: rapid.SliceOfN(rapid.StringMatching(`["\\a-z]{1,5}`), 0, 3).Draw(t, "statuses"),
 			RFM:              RFM{Convention: "thresholds", Bins: 4, Recency: []int{30, 90}, Frequency: []int{2}, Monetary: []string{"-1.50", "20"}, Segments: map[string]string{"5*4": "champions"}},
-			Guard:            Guard{Shrink: rapid.Float64Range(0, 1).Draw(t, "shrink"), MinSize: rapid.IntRange(0, 99).Draw(t, "size")},
+			Guard:            Guard{Shrink: rapid.Float64Range(0, 1).Draw(t, "shrink"), MinSize: rapid.IntRange(0, 99).Draw(t, "size"), ShortHistory: rapid.Bool().Draw(t, "history")},
 			Rates:            []Rate{{Currency: "USD", From: "2026-01-01", Rate: "0.92"}},
 			Reviews:          Reviews{Kind: "judgeme", Settings: map[string]any{"shop_domain": text.Draw(t, "domain"), "api_token": secret.New(text.Draw(t, "api token"))}},
 			Destinations: []Destination{{

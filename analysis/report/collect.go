@@ -15,6 +15,7 @@ import (
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/segment"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
 // listed is how many quarantined records and runs are listed one by one.
@@ -29,6 +30,7 @@ type Options struct {
 // Report is what there is to tell about one shop.
 type Report struct {
 	MadeAt      time.Time     `json:"made_at"`
+	Incomplete  *Gap          `json:"incomplete,omitempty"` // nil where all orders are known
 	Overview    Overview      `json:"overview"`
 	Segments    Segmentation  `json:"segments"`
 	BridgeAsOf  time.Time     `json:"bridge_as_of"`
@@ -40,17 +42,18 @@ type Report struct {
 
 // Segmentation is how the last analysis divided the customers, and by which rule.
 type Segmentation struct {
-	Store     string          `json:"store"`
-	Currency  string          `json:"currency"`
-	AsOf      time.Time       `json:"as_of,omitzero"` // zero: nothing was analysed yet
-	Day       string          `json:"day"`            // local day of AsOf; orders before its midnight count
-	Basis     analysis.Basis  `json:"basis"`
-	Rule      string          `json:"rule"` // in words
-	Note      string          `json:"note"` // why fewer than five scores were used; empty where there is nothing to say
-	Customers int             `json:"customers"`
-	Orders    int             `json:"orders"`
-	Revenue   decimal.Decimal `json:"revenue"` // on the basis
-	Rows      []SegmentRow    `json:"rows"`
+	Store      string          `json:"store"`
+	Incomplete *Gap            `json:"incomplete,omitempty"` // nil where all orders are known
+	Currency   string          `json:"currency"`
+	AsOf       time.Time       `json:"as_of,omitzero"` // zero: nothing was analysed yet
+	Day        string          `json:"day"`            // local day of AsOf; orders before its midnight count
+	Basis      analysis.Basis  `json:"basis"`
+	Rule       string          `json:"rule"` // in words
+	Note       string          `json:"note"` // why fewer than five scores were used; empty where there is nothing to say
+	Customers  int             `json:"customers"`
+	Orders     int             `json:"orders"`
+	Revenue    decimal.Decimal `json:"revenue"` // on the basis
+	Rows       []SegmentRow    `json:"rows"`
 }
 
 // SegmentRow is one segment: what it is, who is in it, what they are worth.
@@ -76,6 +79,7 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if r.Overview, err = facts.Overview(ctx); err != nil {
 		return Report{}, fmt.Errorf("overview: %w", err)
 	}
+	r.Incomplete = missing(r.Overview)
 	if r.Segments, err = segmentation(ctx, facts, r.Overview); err != nil {
 		return Report{}, err
 	}
@@ -97,7 +101,7 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if r.Quarantined, err = facts.Quarantine(ctx, listed); err != nil {
 		return Report{}, fmt.Errorf("quarantine: %w", err)
 	}
-	r.Warnings = append(warnings(r.Overview, r.Segments), holds(r.Deliveries)...)
+	r.Warnings = append(warnings(r.Overview, r.Segments), holds(r.Deliveries, r.Overview)...)
 	r.Overview.Resources, r.Bridge, r.Deliveries = list(r.Overview.Resources), list(r.Bridge), list(r.Deliveries)
 	r.Quarantined, r.Warnings = list(r.Quarantined), list(r.Warnings)
 	return r, nil
@@ -141,7 +145,7 @@ func segmentation(ctx context.Context, facts Facts, overview Overview) (Segmenta
 
 // divide turns a snapshot into rows, one for every segment, in their order.
 func divide(snapshot Snapshot, overview Overview) (Segmentation, error) {
-	s := Segmentation{Store: overview.Store, Currency: overview.Currency, AsOf: snapshot.AsOf, Basis: analysis.Net}
+	s := Segmentation{Store: overview.Store, Incomplete: missing(overview), Currency: overview.Currency, AsOf: snapshot.AsOf, Basis: analysis.Net}
 	var rule analysis.Rule
 	if snapshot.Rule != "" {
 		var err error
@@ -245,11 +249,15 @@ func warnings(o Overview, s Segmentation) []string {
 }
 
 // holds says what the guard stopped, and the command that lets it pass.
-func holds(deliveries []Delivery) []string {
+func holds(deliveries []Delivery, o Overview) []string {
 	var all []string
 	for _, d := range deliveries {
 		for _, h := range d.Held {
-			all = append(all, fmt.Sprintf("The push to %s is held, because %s. If that is right: %s", d.Destination, shrinking(h), confirm(h)))
+			if h.Name != activation.History {
+				all = append(all, fmt.Sprintf("The push to %s is held, because %s. If that is right: %s", d.Destination, shrinking(h), confirm(h)))
+			} else if !o.Since.IsZero() { // else all orders are known by now, and the next push is not held
+				all = append(all, fmt.Sprintf("The push to %s is held, because %s.", d.Destination, activation.Hold{Since: o.Since}.History()))
+			}
 		}
 	}
 	return all

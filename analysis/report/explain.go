@@ -21,6 +21,7 @@ import (
 // Explanation is everything that explains where one person stands. It names them by e-mail address and account only.
 type Explanation struct {
 	Store      string               `json:"store"`
+	Incomplete *Gap                 `json:"incomplete,omitempty"` // nil where all orders are known
 	Currency   string               `json:"currency"`
 	TimeZone   string               `json:"time_zone"`
 	AsOf       time.Time            `json:"as_of,omitzero"` // of the last analysis
@@ -54,7 +55,7 @@ func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Expl
 	if err != nil {
 		return Explanation{}, false, fmt.Errorf("segments: %w", err)
 	}
-	e = Explanation{Store: overview.Store, Currency: overview.Currency, TimeZone: overview.TimeZone, AsOf: snapshot.AsOf, Person: person}
+	e = Explanation{Store: overview.Store, Incomplete: missing(overview), Currency: overview.Currency, TimeZone: overview.TimeZone, AsOf: snapshot.AsOf, Person: person}
 	if snapshot.Rule == "" {
 		return e, true, nil
 	}
@@ -90,6 +91,7 @@ func inForce(ctx context.Context, facts analysis.Facts, rule analysis.Rule, asOf
 func Explain(w io.Writer, e Explanation, width int, colour bool) error {
 	p := newPage(w, width, colour)
 	p.say(bold, "", "%s", e.Person.Email)
+	p.gap(e.Incomplete)
 	p.say(dim, "", "%s in %s. Consent: %s.", account(e.Person), e.Store, known(e.Person.Consent))
 	p.values(e)
 	p.membership(e)

@@ -17,7 +17,8 @@ const movesListed = 10
 func FromOutcome(out analysis.Outcome) Segmentation {
 	s := Segmentation{
 		Store: out.Shop.Name, Currency: out.Shop.Currency, AsOf: out.Result.AsOf, Basis: out.Rule.Basis,
-		Day: day(out.Result.Day), Rule: out.Sentence, Note: out.Note,
+		Incomplete: NewGap(out.Shop.Since, out.Shop.Location),
+		Day:        day(out.Result.Day), Rule: out.Sentence, Note: out.Note,
 	}
 	groups := map[string]Group{}
 	for _, g := range out.Result.Groups {
@@ -34,6 +35,7 @@ func Outcome(w io.Writer, out analysis.Outcome, width int, colour bool) error {
 	p := newPage(w, width, colour)
 	s := FromOutcome(out)
 	p.line(p.paint(bold, cells.Truncate(clean(s.Store), p.width, "…")))
+	p.gap(s.Incomplete)
 	p.segments(s)
 	if s.Note != "" {
 		p.say(yellow, "  ! ", "%s", s.Note)

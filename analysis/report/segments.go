@@ -10,6 +10,7 @@ func Segments(w io.Writer, s Segmentation, width int, colour bool) error {
 	if s.AsOf.IsZero() {
 		p.say(dim, "", "Nothing was analysed yet, so nobody is in a segment so far.")
 	} else {
+		p.gap(s.Incomplete)
 		p.say(bold, "", "%s: segments as of %s, %s revenue in %s", s.Store, s.Day, s.Basis, s.Currency)
 		p.say(dim, "", "%s %s", s.Rule, s.Note)
 	}

@@ -13,6 +13,7 @@ import (
 // StoreStatus is how one shop is doing.
 type StoreStatus struct {
 	Now         time.Time     `json:"now"`
+	Incomplete  *Gap          `json:"incomplete,omitempty"` // nil where all orders are known
 	Overview    Overview      `json:"overview"`
 	Deliveries  []Delivery    `json:"deliveries"`
 	Runs        []Run         `json:"runs"` // newest first
@@ -27,6 +28,7 @@ func CollectStatus(ctx context.Context, facts Facts, now time.Time) (StoreStatus
 	if s.Overview, err = facts.Overview(ctx); err != nil {
 		return StoreStatus{}, fmt.Errorf("overview: %w", err)
 	}
+	s.Incomplete = missing(s.Overview)
 	if s.Deliveries, err = facts.Deliveries(ctx); err != nil {
 		return StoreStatus{}, fmt.Errorf("deliveries: %w", err)
 	}
@@ -40,7 +42,7 @@ func CollectStatus(ctx context.Context, facts Facts, now time.Time) (StoreStatus
 	if err != nil {
 		return StoreStatus{}, err
 	}
-	s.Warnings = append(warnings(s.Overview, segments), holds(s.Deliveries)...)
+	s.Warnings = append(warnings(s.Overview, segments), holds(s.Deliveries, s.Overview)...)
 	s.Overview.Resources, s.Deliveries, s.Runs = list(s.Overview.Resources), list(s.Deliveries), list(s.Runs)
 	s.Quarantined, s.Warnings = list(s.Quarantined), list(s.Warnings)
 	return s, nil
@@ -65,6 +67,7 @@ func Status(w io.Writer, shops []StoreStatus, width int, colour bool) error {
 func (p *page) store(s StoreStatus) {
 	o, loc := s.Overview, location(s.Overview)
 	p.line(p.paint(bold, cells.Truncate(title(o), p.width, "…")))
+	p.gap(s.Incomplete)
 	p.say(plain, "", "%s Now %s, %s. %s", load(o, loc), s.Now.In(loc).Format(stamp), zone(o), next(o, loc))
 	p.resources(o, loc)
 	if len(s.Deliveries) > 0 {

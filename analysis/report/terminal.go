@@ -19,6 +19,7 @@ func Terminal(w io.Writer, r Report, width int, colour bool) error {
 	p := newPage(w, width, colour)
 	loc := location(r.Overview)
 	p.line(p.paint(bold, cells.Truncate(title(r.Overview), p.width, "…")))
+	p.gap(r.Incomplete)
 	p.say(dim, "", "Made %s, %s. %s", r.MadeAt.In(loc).Format(stamp), zone(r.Overview), people(r.Overview))
 	p.segments(r.Segments)
 	p.bridge(r)

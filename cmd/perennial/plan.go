@@ -92,6 +92,10 @@ func (s *shop) printPlan(destination string, plan activation.Plan) {
 		s.app.printf("  left out: %s\n", reasons)
 	}
 	for _, h := range plan.Held {
+		if h.Audience.Key == activation.History {
+			s.app.printf("  HELD: %s\n", h.History())
+			continue
+		}
 		s.app.printf("  HELD: %s would go from %s to %s; if that is right: perennial push --confirm %s\n",
 			h.Audience.Name, count(h.Before), count(h.After), h.Audience.Key)
 	}

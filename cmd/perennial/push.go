@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/analysis/segment"
 	"github.com/perennial-cvo/perennial/config"
 	"github.com/perennial-cvo/perennial/connectors"
@@ -50,7 +52,7 @@ func newPush(g *globals) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&flags.dry, "dry-run", false, "print the difference, send nothing")
 	cmd.Flags().BoolVar(&flags.list, "list", false, "with --dry-run: print every person to write, and what would stand there")
-	cmd.Flags().StringSliceVar(&flags.confirm, "confirm", nil, "let this `audience` shrink or empty, this time")
+	cmd.Flags().StringSliceVar(&flags.confirm, "confirm", nil, "let this `audience` shrink or empty, this time; \"history\": push though older orders are not known")
 	cmd.Flags().StringSliceVar(&flags.only, "to", nil, "only this `destination` (\"shop\" is the shop's own tags)")
 	return cmd
 }
@@ -156,10 +158,19 @@ func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
 		s.line("nothing to push: neither tags nor destinations are configured")
 		return nil
 	}
-	if err := s.loaded(ctx); err != nil {
+	facts, err := s.loaded(ctx)
+	if err != nil {
 		return err
 	}
+	if !s.cfg.Guard.ShortHistory {
+		for i := range receivers {
+			receivers[i].target.Guard.Since = facts.Since
+		}
+	}
 	if flags.dry {
+		if gap := report.NewGap(facts.Since, facts.Location); gap != nil {
+			s.line("%s", gap)
+		}
 		return s.dryPush(ctx, receivers, flags)
 	}
 	return s.step(ctx, "push", func(ctx context.Context) (map[string]int, error) {
@@ -179,25 +190,25 @@ func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
 }
 
 // loaded refuses to push before the first load is complete: half a shop makes wrong audiences.
-func (s *shop) loaded(ctx context.Context) error {
+func (s *shop) loaded(ctx context.Context) (analysis.Shop, error) {
 	facts, err := s.store().Shop(ctx)
 	if err != nil {
-		return databaseFailure("shop", err)
+		return facts, databaseFailure("shop", err)
 	}
 	if !facts.Loaded {
-		return fail(exitFindings, "the first load is not complete, so nothing was pushed; what was read so far is kept",
+		return facts, fail(exitFindings, "the first load is not complete, so nothing was pushed; what was read so far is kept",
 			"perennial sync goes on with it, perennial status says how far it is", nil)
 	}
-	return nil
+	return facts, nil
 }
 
 // known refuses to confirm what is no audience: the push would go on without a word and be held again.
 func known(audiences []string) error {
 	for _, name := range audiences {
-		if !slices.ContainsFunc(segment.Definitions(), func(d segment.Definition) bool {
+		if name != activation.History && !slices.ContainsFunc(segment.Definitions(), func(d segment.Definition) bool {
 			return name == d.ID || strings.EqualFold(name, d.Name)
 		}) {
-			return fail(exitUsage, fmt.Sprintf("flag --confirm: no audience is called %q", name), "perennial segments lists them", nil)
+			return fail(exitUsage, fmt.Sprintf("flag --confirm: no audience is called %q", name), "perennial segments lists them; \"history\" stands for orders that are not known", nil)
 		}
 	}
 	return nil

@@ -57,7 +57,11 @@ func (g *globals) reading(ctx context.Context, fn func(context.Context, *shop) e
 // syncStep reads the shop into the database.
 func (s *shop) syncStep(ctx context.Context, flags syncFlags) error {
 	return s.step(ctx, "sync", func(ctx context.Context) (map[string]int, error) {
-		if _, err := s.identify(ctx); err != nil {
+		report, err := s.identify(ctx)
+		if err == nil {
+			err = s.see(ctx, report.Since)
+		}
+		if err != nil {
 			return nil, err
 		}
 		bars := newProgress(s.app.globals, s.app.log.With("store", s.cfg.Name))
@@ -68,6 +72,7 @@ func (s *shop) syncStep(ctx context.Context, flags syncFlags) error {
 			Log:        s.app.log.With("store", s.cfg.Name),
 			Sweep:      flags.sweep,
 			SweepEvery: sweepEvery,
+			Since:      report.Since,
 
 			AcceptDeletions: flags.acceptDeletions,
 			Progress: func(p ingest.Step) {
