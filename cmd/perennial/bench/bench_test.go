@@ -107,7 +107,7 @@ func printFigures(w io.Writer) {
 
 // TestMain lets this binary also be the process that a benchmark measures from outside.
 func TestMain(m *testing.M) {
-	if runChild() {
+	if runChild() || runBulkShop() {
 		return
 	}
 	code := m.Run()
@@ -149,6 +149,7 @@ var measures = map[string]func(tb testing.TB, scale float64) []figure{
 	"throughput": measureThroughput,
 	"client":     measureClient,
 	"segments":   measureSegments,
+	"shopify":    measureShopify,
 }
 
 func run(b *testing.B, name string) {
@@ -163,6 +164,7 @@ func BenchmarkMemory(b *testing.B)     { run(b, "memory") }
 func BenchmarkThroughput(b *testing.B) { run(b, "throughput") }
 func BenchmarkClient(b *testing.B)     { run(b, "client") }
 func BenchmarkSegments(b *testing.B)   { run(b, "segments") }
+func BenchmarkShopify(b *testing.B)    { run(b, "shopify") }
 
 // TestEveryFigureIsMeasured runs each measurement at a tiny size: that they work, not what they say.
 func TestEveryFigureIsMeasured(t *testing.T) {

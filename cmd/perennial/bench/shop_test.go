@@ -54,7 +54,7 @@ func (p *place) open() {
 	id, err := db.Register(ctx, "bench", "csvfile")
 	require.NoError(p.tb, err)
 	require.NoError(p.tb, db.SetShop(ctx, id, commerce.Shop{Identity: "bench", Currency: "EUR", TimeZone: "Europe/Berlin"}))
-	_, err = db.SavePolicy(ctx, id, postgres.Policy{Statuses: map[string]bool{"completed": true, "processing": true}, Currency: "EUR"})
+	_, err = db.SavePolicy(ctx, id, postgres.Policy{Statuses: map[string]bool{"completed": true, "processing": true, "paid": true}, Currency: "EUR"})
 	require.NoError(p.tb, err)
 	epoch, ok, err := db.Acquire(ctx, id, "bench", time.Hour)
 	require.NoError(p.tb, err)
