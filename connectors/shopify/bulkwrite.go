@@ -43,7 +43,7 @@ func (d *destination) enqueue(ctx context.Context, wishes []wish) (connectors.Jo
 					return "", &connectors.Error{Kind: connectors.KindPermanent, Op: "staged upload", Err: err}
 				}
 				if content.Len()+len(line) >= fileSize {
-					if err := d.seal(ctx, &j, file{Step: s, Lines: lines}, content.Bytes()); err != nil {
+					if err := d.seal(ctx, &j, sheet{Step: s, Lines: lines}, content.Bytes()); err != nil {
 						return "", err
 					}
 					content.Reset()
@@ -53,7 +53,7 @@ func (d *destination) enqueue(ctx context.Context, wishes []wish) (connectors.Jo
 				lines = append(lines, int64(place))
 			}
 		}
-		if err := d.seal(ctx, &j, file{Step: s, Lines: lines}, content.Bytes()); err != nil {
+		if err := d.seal(ctx, &j, sheet{Step: s, Lines: lines}, content.Bytes()); err != nil {
 			return "", err
 		}
 	}
@@ -61,7 +61,7 @@ func (d *destination) enqueue(ctx context.Context, wishes []wish) (connectors.Jo
 }
 
 // seal uploads a file that has lines and puts it into the job.
-func (d *destination) seal(ctx context.Context, j *job, f file, content []byte) error {
+func (d *destination) seal(ctx context.Context, j *job, f sheet, content []byte) error {
 	if len(f.Lines) == 0 {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (d *destination) seal(ctx context.Context, j *job, f file, content []byte) 
 }
 
 // mark is a word by which the operation on a file is known.
-func (f file) mark() string {
+func (f sheet) mark() string {
 	sum := sha256.Sum256([]byte(f.Path))
 	return hex.EncodeToString(sum[:8])
 }

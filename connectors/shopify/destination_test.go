@@ -158,7 +158,7 @@ func TestJobsGoThereAndBack(t *testing.T) {
 		n := rapid.IntRange(1, 200).Draw(t, "people")
 		place := rapid.Int64Range(0, int64(n-1))
 		j := job{Version: jobVersion, People: rapid.SliceOfN(rapid.Int64(), n, n).Draw(t, "ids"), Told: rapid.SliceOfN(place, 1, 9).Draw(t, "told")}
-		j.Files = []file{
+		j.Files = []sheet{
 			{Step: removing, Path: "tmp/1", Lines: rapid.SliceOfN(place, 1, 300).Draw(t, "lines"), Operation: "gid://shopify/BulkOperation/1"},
 			{Step: adding, Path: "tmp/2", Lines: packed{0}},
 		}
@@ -180,7 +180,7 @@ func TestJobOfManyPeopleIsSmall(t *testing.T) {
 		lines = append(lines, place)
 	}
 	for _, s := range steplist() {
-		j.Files = append(j.Files, file{Step: s, Path: "tmp/92891250994/bulk/42fee3d2-c083-49c9-8f1f-efced2ac3bba/x.jsonl", Lines: lines})
+		j.Files = append(j.Files, sheet{Step: s, Path: "tmp/92891250994/bulk/42fee3d2-c083-49c9-8f1f-efced2ac3bba/x.jsonl", Lines: lines})
 	}
 	text, err := j.text()
 	require.NoError(t, err)

@@ -24,11 +24,11 @@ type job struct {
 	Version int    `json:"v"`
 	People  packed `json:"people"`
 	Told    packed `json:"told,omitempty"` // places of people whose outcome was told
-	Files   []file `json:"files"`          // those not over yet, in their order
+	Files   []sheet `json:"files"`          // those not over yet, in their order
 }
 
-// file is one uploaded file of variables, and the mutation that runs over it.
-type file struct {
+// sheet is one uploaded file of variables, and the mutation that runs over it.
+type sheet struct {
 	Step      step   `json:"step"`
 	Path      string `json:"path"`
 	Lines     packed `json:"lines"`               // places among the people, by line
