@@ -31,7 +31,9 @@ func (d *DB) Acquire(ctx context.Context, store int64, holder string, ttl time.D
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO fences AS f (store_id, epoch) VALUES ($1, $2)
+		// A renewal leaves the fence alone: it would wait for a long write of its own holder, and be too late.
+		_, err = tx.ExecContext(ctx, `INSERT INTO fences AS f (store_id, epoch)
+			SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM fences WHERE store_id = $1 AND epoch >= $2)
 			ON CONFLICT (store_id) DO UPDATE SET epoch = EXCLUDED.epoch WHERE f.epoch < EXCLUDED.epoch`, store, epoch)
 		return err
 	})

@@ -51,6 +51,22 @@ func TestLeaseChangesHands(t *testing.T) {
 	require.False(t, ok)
 }
 
+// TestLeaseIsRenewedDuringALongWrite: a transaction may take longer than a lease lasts.
+func TestLeaseIsRenewedDuringALongWrite(t *testing.T) {
+	s := newShop(t)
+	writing, err := s.raw.Begin()
+	require.NoError(t, err)
+	defer func() { _ = writing.Rollback() }()
+	_, err = writing.Exec(`SELECT FROM fences WHERE store_id = $1 FOR UPDATE`, s.id)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	epoch, ok, err := s.db.Acquire(ctx, s.id, "test", time.Hour)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, s.epoch, epoch)
+}
+
 // TestTwoWritersOneWins lets two writers commit the same pages as fast as they can.
 func TestTwoWritersOneWins(t *testing.T) {
 	s := newShop(t)

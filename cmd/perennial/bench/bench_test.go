@@ -149,7 +149,8 @@ var measures = map[string]func(tb testing.TB, scale float64) []figure{
 	"throughput": measureThroughput,
 	"client":     measureClient,
 	"segments":   measureSegments,
-	"shopify":    measureShopify,
+	"bulk":       measureBulk,
+	"bulkmemory": measureBulkMemory,
 }
 
 func run(b *testing.B, name string) {
@@ -164,7 +165,8 @@ func BenchmarkMemory(b *testing.B)     { run(b, "memory") }
 func BenchmarkThroughput(b *testing.B) { run(b, "throughput") }
 func BenchmarkClient(b *testing.B)     { run(b, "client") }
 func BenchmarkSegments(b *testing.B)   { run(b, "segments") }
-func BenchmarkShopify(b *testing.B)    { run(b, "shopify") }
+func BenchmarkBulk(b *testing.B)       { run(b, "bulk") }
+func BenchmarkBulkMemory(b *testing.B) { run(b, "bulkmemory") }
 
 // TestEveryFigureIsMeasured runs each measurement at a tiny size: that they work, not what they say.
 func TestEveryFigureIsMeasured(t *testing.T) {

@@ -25,15 +25,9 @@ import (
 	"github.com/perennial-cvo/perennial/sync/postgres/postgrestest"
 )
 
-// measureShopify brings the result of a bulk operation into the database, and then one of ten million lines with the built
-// binary, whose memory is watched.
-func measureShopify(tb testing.TB, scale float64) []figure {
-	return append(bulkToPostgres(tb, scale), bulkMemory(tb, scale)...)
-}
-
-// bulkToPostgres holds the whole way of a bulk result into the database, orders settled, against the typed decoding of the
+// measureBulk holds the whole way of a bulk result into the database, orders settled, against the typed decoding of the
 // same lines by the same library and COPY with upsert of the same rows.
-func bulkToPostgres(tb testing.TB, scale float64) []figure {
+func measureBulk(tb testing.TB, scale float64) []figure {
 	orders := sized(100_000, scale, 50)
 	var ours, theirs, speeds []float64
 	for round := range 3 {
@@ -231,8 +225,8 @@ url          = %q
 bulk_from    = 0
 `
 
-// bulkMemory lets the built binary load a shop of ten million lines.
-func bulkMemory(tb testing.TB, scale float64) []figure {
+// measureBulkMemory lets the built binary load a shop of ten million lines.
+func measureBulkMemory(tb testing.TB, scale float64) []figure {
 	bin, err := binary()
 	require.NoError(tb, err)
 	dir := tb.TempDir()
