@@ -42,6 +42,9 @@ type Factory struct {
 	// NeedsConsent is true where being in an audience means being mailed.
 	NeedsConsent bool
 
+	// KnowsConsent is true for a kind of shop that keeps with each customer whether they agreed to marketing.
+	KnowsConsent bool
+
 	// Statuses are the order statuses that this kind of shop has by default, and whether each counts as a purchase.
 	Statuses map[string]bool
 }
@@ -54,6 +57,9 @@ type Field struct {
 	Secret   bool
 	Required bool
 	Default  string
+	// Way, where set, names for people one of several ways in, of which an owner takes one: its fields are asked for
+	// together and those of the other ways are not. The connector refuses what lacks or mixes them.
+	Way string
 }
 
 // Decode fills target, a pointer to a struct with `mapstructure` tags, from settings. Unknown keys, wrong types and

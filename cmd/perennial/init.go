@@ -15,6 +15,7 @@ import (
 	"github.com/perennial-cvo/perennial/config"
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/all"
+	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
 // answers are what init has to know, from the form or from flags.
@@ -49,6 +50,8 @@ func newInit(g *globals) *cobra.Command {
 		Long: "On a terminal it asks; with --yes, or without a terminal, everything comes from flags:\n\n" +
 			"  perennial init --yes --kind woocommerce --name myshop --set url=https://shop.example \\\n" +
 			"    --set consumer_key_env=WOO_KEY --set consumer_secret_env=WOO_SECRET --consent platform --tags\n\n" +
+			"  perennial init --yes --kind shopify --name myshop --set shop=myshop.myshopify.com \\\n" +
+			"    --set client_id_env=SHOPIFY_ID --set client_secret_env=SHOPIFY_SECRET --tags\n\n" +
 			"Any setting may be given as NAME_env (a variable) or NAME_file (a file) instead of its value. The database is a\n" +
 			"private one unless PERENNIAL_DATABASE_URL or database.url in the file names a server.",
 		Args: noArgs,
@@ -58,7 +61,7 @@ func newInit(g *globals) *cobra.Command {
 	f.StringVar(&flags.kind, "kind", "", "kind of shop: "+kinds(isSource))
 	f.StringVar(&flags.name, "name", "", "short `name` of the store in configuration and logs")
 	f.StringArrayVar(&flags.set, "set", nil, "a setting of the shop, `key=value` (may be repeated)")
-	f.StringVar(&flags.consent, "consent", "platform", "where consent to marketing is known: platform, shop or owner")
+	f.StringVar(&flags.consent, "consent", "", "where consent to marketing is known: platform, shop or owner; left out: shop where the shop keeps it, else platform")
 	f.BoolVar(&flags.tags, "tags", false, "write segments back into the shop")
 	f.StringVar(&flags.nightlyAt, "nightly-at", "03:00", "local `time` of the nightly run")
 	f.StringVar(&flags.destination, "destination", "", "kind of e-mail platform: "+kinds(isMailer))
@@ -158,6 +161,9 @@ func draft(a answers) (config.Config, error) {
 	if a.name == "" {
 		a.name = a.kind
 	}
+	if a.consent == "" {
+		a.consent = usualConsent(factory)
+	}
 	store := config.Store{
 		Name: a.name, Kind: a.kind, Settings: asSettings(factory, a.settings), NightlyAt: a.nightlyAt, Revenue: "net",
 		Consent: a.consent, Tags: a.tags, Guard: config.Guard{Shrink: 0.3, MinSize: 50},
@@ -177,6 +183,14 @@ func draft(a answers) (config.Config, error) {
 		Log:      config.Log{Level: "info", Format: "text"},
 		Stores:   []config.Store{store},
 	}, nil
+}
+
+// usualConsent is who is asked for consent unless the owner says otherwise.
+func usualConsent(factory connectors.Factory) string {
+	if factory.KnowsConsent {
+		return string(activation.ConsentShop)
+	}
+	return string(activation.ConsentPlatform)
 }
 
 // unknownKind says what is wrong with the kind that a flag gives.

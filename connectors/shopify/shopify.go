@@ -65,9 +65,9 @@ func factory() connectors.Factory {
 		Title: "Shopify",
 		Fields: []connectors.Field{
 			{Name: "shop", Title: "Shop name", Help: "the one that ends in myshopify.com, such as alder.myshopify.com; Shopify admin > Settings > Domains", Required: true},
-			{Name: "client_id", Title: "Client ID", Help: "of your app in the Dev Dashboard: dev.shopify.com > Apps > your app > Settings"},
-			{Name: "client_secret", Title: "Client secret", Help: "stands below the client ID", Secret: true},
-			{Name: "access_token", Title: "Access token", Help: "begins with shpat_; only of an app made in the Shopify admin before 2026, in place of client ID and secret", Secret: true},
+			{Name: "client_id", Title: "Client ID", Help: "of your app in the Dev Dashboard: dev.shopify.com > Apps > your app > Settings", Way: wayApp},
+			{Name: "client_secret", Title: "Client secret", Help: "stands below the client ID", Secret: true, Way: wayApp},
+			{Name: "access_token", Title: "Access token", Help: "begins with shpat_; only of an app made in the Shopify admin before 2026, in place of client ID and secret", Secret: true, Way: wayToken},
 			{Name: "api_version", Title: "API version", Help: "a quarter, such as 2026-07", Default: "2026-07"},
 			{Name: "page_size", Title: "Records per request", Help: "1 to 250; orders take fewer where they would cost too much", Default: "250"},
 			{Name: "bulk_from", Title: "Bulk operations from", Help: "so many records or more are read by a bulk operation, 0 means always", Default: "5000"},
@@ -75,9 +75,16 @@ func factory() connectors.Factory {
 			{Name: "segments", Title: "Make Shopify segments", Help: "true makes a customer segment in Shopify for every audience", Default: "false"},
 			{Name: "url", Title: "Address of the API", Help: "only for trials: where the shop answers in place of https://<shop>"},
 		},
-		Statuses: statuses(),
+		KnowsConsent: true,
+		Statuses:     statuses(),
 	}
 }
+
+// The ways in.
+const (
+	wayApp   = "An app in the Dev Dashboard: client ID and client secret"
+	wayToken = "An app made in the Shopify admin before 2026: access token"
+)
 
 // statuses lists the order statuses of this kind of shop: the financial status in lower case, or cancelled. What was
 // given back of an order is taken off by its refunds, so that a refunded one counts and comes to nothing.
