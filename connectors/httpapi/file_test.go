@@ -111,7 +111,7 @@ func TestSpan(t *testing.T) {
 		http.ServeContent(w, r, "file", time.Time{}, strings.NewReader(file))
 	}
 	ignores := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(file)) }
-	stingy := func(w http.ResponseWriter, r *http.Request) { // sends less than asked, and hides the size
+	stingy := func(w http.ResponseWriter, _ *http.Request) { // sends less than asked, and hides the size
 		w.Header().Set("Content-Range", "bytes 4-5/*")
 		w.WriteHeader(206)
 		_, _ = w.Write([]byte("45"))

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -111,7 +112,7 @@ func (s *access) fetch(ctx context.Context) error {
 }
 
 // oauthCode is how Shopify names the cause, in JSON or within a page for people.
-var oauthCode = regexp.MustCompile(`\b(shop_not_permitted|application_cannot_be_found|app_not_installed|invalid_client|invalid_request|unauthorized_client|unsupported_grant_type|access_denied)\b`)
+var oauthCode = regexp.MustCompile(`\b(shop_not_permitted|application_cannot_be_found|app_not_installed|invalid_client|invalid_request|unauthori[sz]ed_client|unsupported_grant_type|access_denied)\b`)
 
 // classify says why no token was given.
 func (s *access) classify(r httpapi.Response) *connectors.Error {
@@ -119,13 +120,13 @@ func (s *access) classify(r httpapi.Response) *connectors.Error {
 	e := &connectors.Error{Kind: connectors.KindCredentials, Err: fmt.Errorf("status %d %s", r.Status, code)}
 	switch {
 	case code == "shop_not_permitted":
-		e.Remedy = "the app and the shop must belong to the same organization: make the app in the Dev Dashboard of the organization that owns " + s.set.Shop + ", and install it in this shop"
+		e.Remedy = "the app and the shop must belong to the same organisation: make the app in the Dev Dashboard of the organisation that owns " + s.set.Shop + ", and install it in this shop"
 	case code == "app_not_installed":
 		e.Remedy = "install the app in the shop: Dev Dashboard > your app > Home > Install app, and choose " + s.set.Shop
 	case code == "application_cannot_be_found":
 		e.Remedy = "no app has this client_id: copy it from the Dev Dashboard > your app > Settings"
-	case code == "unsupported_grant_type", code == "unauthorized_client":
-		e.Remedy = "this app cannot ask for tokens by itself: make one in the Dev Dashboard of the organization that owns the shop"
+	case code == "unsupported_grant_type", strings.HasPrefix(code, "unauthor"):
+		e.Remedy = "this app cannot ask for tokens by itself: make one in the Dev Dashboard of the organisation that owns the shop"
 	case code != "", r.Status == http.StatusUnauthorized:
 		e.Remedy = "check client_id and client_secret: they stand in the Dev Dashboard under your app > Settings; after a rotation the old secret is void"
 	case r.Status == http.StatusTooManyRequests, r.Status >= 500:

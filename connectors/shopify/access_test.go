@@ -28,7 +28,7 @@ func (k *tokens) answer(h heard) told {
 		return told{body: `{"access_token":"` + k.last() + `","scope":"read_orders","expires_in":` + k.life + `}`}
 	}
 	if k.void || h.token != k.last() {
-		return told{status: 401, body: `{"errors":"[API] Invalid API key or access token (unrecognized login or wrong password)"}`}
+		return told{status: 401, body: `{"errors":"[API] Invalid API key or access token"}`}
 	}
 	return told{body: `{"data":{"ok":true}}`}
 }
@@ -125,13 +125,13 @@ func TestNoTokenIsGiven(t *testing.T) {
 		kind   connectors.Kind
 		remedy string
 	}{
-		"another organization": {
+		"another organisation": {
 			told{status: 400, body: `{"error":"shop_not_permitted","error_description":"Client credentials cannot be performed on this shop."}`},
-			connectors.KindCredentials, "same organization",
+			connectors.KindCredentials, "same organisation",
 		},
-		"another organization, told to people": {
+		"another organisation, told to people": {
 			told{status: 400, kind: "text/html", body: `<title>400</title><p>Oauth error shop_not_permitted: Client credentials cannot be performed on this shop.</p>`},
-			connectors.KindCredentials, "same organization",
+			connectors.KindCredentials, "same organisation",
 		},
 		"unknown client": {
 			told{status: 400, kind: "text/html", body: `Oauth error application_cannot_be_found: no app with ` + wireSecret},

@@ -100,7 +100,7 @@ func TestTheTellingErrorIsTold(t *testing.T) {
 func TestThrottledIsWaitedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		throttled := told{body: `{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}],"extensions":{"cost":{"requestedQueryCost":700,"actualQueryCost":null,"throttleStatus":{"maximumAvailable":2000,"currentlyAvailable":100,"restoreRate":100}}}}`}
-		a, w := wired(t, legacy(), inOrder(throttled, leveled("700", "100")))
+		a, w := wired(t, legacy(), inOrder(throttled, levelled("700", "100")))
 		require.NoError(t, a.run(t.Context(), query{Op: "tags", Text: "mutation { a }"}, &struct{}{}), "a mutation too: it was not executed")
 		require.Len(t, w.all, 2)
 		waited := w.all[1].at.Sub(w.all[0].at)
@@ -111,7 +111,7 @@ func TestThrottledIsWaitedOut(t *testing.T) {
 
 func TestNoRequestBeforeTheBucketHoldsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, w := wired(t, legacy(), always(leveled("500", "100")))
+		a, w := wired(t, legacy(), always(levelled("500", "100")))
 		q := query{Op: "orders page", Text: "{ a }", Cost: 500}
 		for range 2 {
 			require.NoError(t, a.run(t.Context(), q, &struct{}{}))
@@ -122,7 +122,7 @@ func TestNoRequestBeforeTheBucketHoldsIt(t *testing.T) {
 
 func TestBeliefIsCorrectedByTheAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, w := wired(t, legacy(), always(leveled("600", "100")))
+		a, w := wired(t, legacy(), always(levelled("600", "100")))
 		for _, believed := range []float64{100, 100, 50} {
 			require.NoError(t, a.run(t.Context(), query{Op: "orders page", Text: "{ a }", Cost: believed}, &struct{}{}))
 		}

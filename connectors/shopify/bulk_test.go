@@ -34,7 +34,8 @@ func TestStartQuery(t *testing.T) {
 		"started": {payload: `{"bulkOperation":` + going + `,"userErrors":[]}`},
 		"no place": {
 			`{"bulkOperation":null,"userErrors":[{"field":null,"message":"A bulk query operation for this app and shop is already in progress: gid://shopify/BulkOperation/1, gid://shopify/BulkOperation/2.","code":"OPERATION_IN_PROGRESS"}]}`,
-			connectors.KindWait, "running", []string{"gid://shopify/BulkOperation/1", "gid://shopify/BulkOperation/2"},
+			connectors.KindWait, "running",
+			[]string{"gid://shopify/BulkOperation/1", "gid://shopify/BulkOperation/2"},
 		},
 		"limit":   {`{"bulkOperation":null,"userErrors":[{"field":null,"message":"Limit reached","code":"LIMIT_REACHED"}]}`, connectors.KindWait, "running", nil},
 		"invalid": {`{"bulkOperation":null,"userErrors":[{"field":["query"],"message":"Bulk queries cannot contain more than 5 connections.","code":"INVALID"}]}`, connectors.KindPermanent, "query: INVALID: Bulk queries", nil},

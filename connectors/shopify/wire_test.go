@@ -140,8 +140,8 @@ func inOrder(answers ...told) func(heard) told {
 	}
 }
 
-// leveled is a good answer with the level of the bucket.
-func leveled(requested, available string) told {
+// levelled is a good answer with the level of the bucket.
+func levelled(requested, available string) told {
 	return told{body: `{"data":{"ok":true},"extensions":{"cost":{"requestedQueryCost":` + requested +
 		`,"actualQueryCost":1,"throttleStatus":{"maximumAvailable":2000,"currentlyAvailable":` + available + `,"restoreRate":100}}}}`}
 }
