@@ -15,14 +15,15 @@ import (
 )
 
 // Write puts cfg into a commented file of mode 0600, whole or not at all. It refuses to replace a file that is there
-// unless replace is set. Secrets stand in it as they are; settings such as consumer_key_env stand in it by name.
-func Write(path string, cfg Config, replace bool) error {
+// unless replace is set. Secrets stand in it as they are; settings such as consumer_key_env stand in it by name. What help,
+// which may be nil, says of a connector's settings stands above them.
+func Write(path string, cfg Config, help Help, replace bool) error {
 	half, err := os.CreateTemp(filepath.Dir(path), ".perennial-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	defer func() { _ = os.Remove(half.Name()) }() // gone after a rename
-	_, err = half.WriteString(render(cfg, false))
+	_, err = half.WriteString(render(cfg, &page{help: help}))
 	if err := errors.Join(err, half.Sync(), half.Close()); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
@@ -42,16 +43,19 @@ func Write(path string, cfg Config, replace bool) error {
 }
 
 // Redacted returns cfg as a file with its secrets masked, for people to look at.
-func Redacted(cfg Config) string { return render(cfg, true) }
+func Redacted(cfg Config) string { return render(cfg, &page{masked: true}) }
 
 // page is a file that is being written.
 type page struct {
 	strings.Builder
 	masked bool
+	help   Help
 }
 
-func render(cfg Config, masked bool) string {
-	p := &page{masked: masked}
+// Help says in one line what a setting of a kind of connector is; nothing where it does not know.
+type Help func(kind, setting string) string
+
+func render(cfg Config, p *page) string {
 	p.comment("Perennial's configuration. `perennial check` reads it, tries everything in it and says what is wrong.",
 		"A secret may stand elsewhere: instead of name = \"...\" write name_env = \"VARIABLE\" or name_file = \"/path\".", "")
 	p.comment("Marks what is Perennial's in shops and e-mail platforms: tags, lists and attributes begin with it.")
@@ -94,7 +98,7 @@ func (p *page) store(store Store) {
 	p.comment("Write segments back into the shop as tags.")
 	p.set("tags", store.Tags)
 	p.table("[stores.settings]", "")
-	p.settings(store.Settings)
+	p.settings(store.Kind, store.Settings)
 	p.table("[stores.guard]", "A push that would take more than this share out of an audience of this size waits for your word.")
 	p.set("shrink", store.Guard.Shrink)
 	p.set("min_size", store.Guard.MinSize)
@@ -110,7 +114,7 @@ func (p *page) store(store Store) {
 		p.table("[stores.reviews]", "Where its reviews come from, in place of the shop.")
 		p.set("kind", store.Reviews.Kind)
 		p.table("[stores.reviews.settings]", "")
-		p.settings(store.Reviews.Settings)
+		p.settings(store.Reviews.Kind, store.Reviews.Settings)
 	}
 	for _, destination := range store.Destinations {
 		p.destination(destination)
@@ -140,14 +144,21 @@ func (p *page) destination(destination Destination) {
 	p.option("attributes", destination.Attributes, []string{"segment", "rfm"}, "Left out: all of them.")
 	p.option("exclude", destination.Exclude, []string{"office@example.com"}, "Addresses that are never sent there.")
 	p.table("[stores.destinations.settings]", "")
-	p.settings(destination.Settings)
+	p.settings(destination.Kind, destination.Settings)
 }
 
-func (p *page) settings(settings map[string]any) {
+func (p *page) settings(kind string, settings map[string]any) {
 	for _, key := range sortedKeys(settings) {
-		if !isBlank(settings[key]) {
-			p.set(key, settings[key])
+		if isBlank(settings[key]) {
+			continue
 		}
+		if p.help != nil {
+			name := strings.TrimSuffix(strings.TrimSuffix(key, "_env"), "_file")
+			if text := p.help(kind, name); text != "" {
+				p.comment(text)
+			}
+		}
+		p.set(key, settings[key])
 	}
 }
 

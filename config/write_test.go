@@ -19,7 +19,7 @@ func TestWriteThenLoad(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawConfig(t)
 		path := filepath.Join(dir, "perennial.toml")
-		require.NoError(t, Write(path, want, true))
+		require.NoError(t, Write(path, want, func(string, string) string { return "what it is" }, true))
 		got, err := Load(path, none)
 		require.NoError(t, err)
 		require.Empty(t, cmp.Diff(want, got, cmpopts.EquateEmpty()))
@@ -70,12 +70,12 @@ func TestWriteKeepsWhatIsThere(t *testing.T) {
 	cfg, err := Load("testdata/everything.good.toml", env(t))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, []byte("mine"), 0o644))
-	require.ErrorContains(t, Write(path, cfg, false), "left as it is")
+	require.ErrorContains(t, Write(path, cfg, nil, false), "left as it is")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, "mine", string(text))
 
-	require.NoError(t, Write(path, cfg, true))
+	require.NoError(t, Write(path, cfg, nil, true))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
@@ -83,8 +83,8 @@ func TestWriteKeepsWhatIsThere(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no half-written file is left")
 
-	require.NoError(t, Write(filepath.Join(filepath.Dir(path), "new.toml"), cfg, false))
-	require.Error(t, Write("/nonexistent/perennial.toml", cfg, false))
+	require.NoError(t, Write(filepath.Join(filepath.Dir(path), "new.toml"), cfg, nil, false))
+	require.Error(t, Write("/nonexistent/perennial.toml", cfg, nil, false))
 }
 
 func TestWriteTakesNamesOfSecrets(t *testing.T) {
@@ -92,7 +92,7 @@ func TestWriteTakesNamesOfSecrets(t *testing.T) {
 	cfg, err := Load("testdata/minimal.good.toml", none)
 	require.NoError(t, err)
 	cfg.Stores[0].Settings = map[string]any{"url": "https://shop.example", "consumer_key_env": "WOO_KEY"}
-	require.NoError(t, Write(path, cfg, false))
+	require.NoError(t, Write(path, cfg, nil, false))
 	got, err := Load(path, env(t))
 	require.NoError(t, err)
 	require.Equal(t, "from-env", got.Stores[0].Settings["consumer_key"].(secret.Text).Reveal())

@@ -101,7 +101,7 @@ func (g *globals) init(ctx context.Context, flags initFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := config.Write(path, cfg, flags.force); err != nil {
+	if err := config.Write(path, cfg, settingHelp, flags.force); err != nil {
 		return fail(exitUsage, "nothing was written", "", err)
 	}
 	g.printf("wrote %s (readable by you alone)\nnext: perennial check, then perennial run\n", path)
@@ -191,6 +191,17 @@ func usualConsent(factory connectors.Factory) string {
 		return string(activation.ConsentShop)
 	}
 	return string(activation.ConsentPlatform)
+}
+
+// settingHelp is what the file says of a connector's setting.
+func settingHelp(kind, setting string) string {
+	factory, _ := all.Find(kind)
+	for _, field := range factory.Fields {
+		if field.Name == setting {
+			return strings.TrimRight(field.Title+": "+field.Help, ": ")
+		}
+	}
+	return ""
 }
 
 // unknownKind says what is wrong with the kind that a flag gives.

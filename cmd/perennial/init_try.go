@@ -21,7 +21,7 @@ func (g *globals) tryOut(ctx context.Context, drafted config.Config) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // holds the keys until here
 	path := filepath.Join(dir, "perennial.toml")
-	if err := config.Write(path, drafted, false); err != nil {
+	if err := config.Write(path, drafted, nil, false); err != nil {
 		return fail(exitFailure, "temporary file", "", err)
 	}
 	cfg, err := config.Load(path, g.getenv)
