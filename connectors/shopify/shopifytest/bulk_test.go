@@ -280,3 +280,23 @@ func TestUploadsAreHeldAgainstTheirPolicy(t *testing.T) {
 	r := b.ask(runMutation, map[string]any{"mutation": nameSet, "path": fields["key"]})
 	require.Contains(t, r.Text, "NO_SUCH_FILE")
 }
+
+// The list starts with the newest unless it is reversed, unlike others.
+func TestBulkOperationsStartWithTheNewest(t *testing.T) {
+	b := newBench(t, Options{})
+	var ids []any
+	for range 3 {
+		ids = append(ids, b.start(thingsAndParts))
+		b.now = b.now.Add(time.Minute)
+	}
+	list := func(args string) (got []any) {
+		r := b.ask(`{ bulkOperations(first: 9, `+args+`) { nodes { id } } }`, nil)
+		for _, node := range dig(r.Data, "bulkOperations", "nodes").([]any) {
+			got = append(got, dig(node, "id"))
+		}
+		return got
+	}
+	require.Equal(t, []any{ids[2], ids[1], ids[0]}, list("sortKey: CREATED_AT, reverse: false"))
+	require.Equal(t, ids, list("sortKey: CREATED_AT, reverse: true"))
+	require.Equal(t, []any{ids[2], ids[1], ids[0]}, list("query: \"status:completed\""))
+}

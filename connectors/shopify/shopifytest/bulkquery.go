@@ -23,7 +23,9 @@ func (s *Server) runQuery(c *call, args map[string]any, outcome FaultKind) (*obj
 		return nil, wrong
 	}
 	o := &operation{typ: queryType, text: text, outcome: outcome, carried: true, ready: true}
-	x := &bulkExecution{execution: execution{call: &call{server: s, now: c.now, bulk: true, access: c.access}}}
+	x := &bulkExecution{execution: execution{
+		call: &call{server: s, now: c.now, bulk: true, access: c.access}, known: map[string]*object{},
+	}}
 	x.roots(s.root(ast.Query, nil), d.roots)
 	o.denied = len(x.errors) > 0
 	if s.opts.Shuffle && !group {
@@ -202,8 +204,12 @@ func (x *bulkExecution) connection(c *connection, s *selection, parent *object, 
 		return
 	}
 	asked := nodeOf(s)
-	for _, node := range w.nodes {
+	for i, node := range w.nodes {
 		x.node(node, asked, parent, place)
+		w.nodes[i] = nil
+		if node.fill != nil {
+			node.fields = nil // or a shop of thousands stays in memory, field by field
+		}
 	}
 }
 

@@ -18,7 +18,8 @@ type execution struct {
 	errors []map[string]any
 	broken bool // data is null as a whole
 	used   float64
-	most   int // roots of each connection that are answered in a bulk operation; 0 means all
+	known  map[string]*object // in bulk, things that many others name, such as products, by id; nil elsewhere
+	most   int                // roots of each connection that are answered in a bulk operation; 0 means all
 }
 
 // run answers the fields of a root object.
@@ -159,7 +160,7 @@ func (x *execution) value(v any, s *selection) error {
 			x.out = append(x.out, "null"...)
 			return nil
 		}
-		x.object(v, s.subs, nil)
+		x.object(x.familiar(v), s.subs, nil)
 	case *connection:
 		return x.page(v, s)
 	case []*object:
@@ -174,11 +175,23 @@ func (x *execution) value(v any, s *selection) error {
 		if v == nil || s.leaf {
 			return x.json(v)
 		}
-		x.object(&object{fields: values(v)}, s.subs, nil)
+		x.object(&object{plain: v}, s.subs, nil)
 	default:
 		return x.scalar(v)
 	}
 	return nil
+}
+
+// familiar is the same thing as it was met before, with its fields made already.
+func (x *execution) familiar(o *object) *object {
+	if x.known == nil || o.id == "" || o.fill == nil {
+		return o
+	}
+	if met, ok := x.known[o.id]; ok {
+		return met
+	}
+	x.known[o.id] = o
+	return o
 }
 
 func list[T any](x *execution, all []T, s *selection) error {

@@ -12,6 +12,7 @@ type object struct {
 	typ    string
 	id     string // global id, such as "gid://shopify/Order/1001"; "" for things that have none
 	fields map[string]resolver
+	plain  map[string]any // fields that are always the same, beside or instead of resolvers
 	// fill makes the fields when the first of them is asked, so that a list of thousands of which only ten are answered
 	// costs ten; nil where fields is given.
 	fill func() map[string]resolver
@@ -44,19 +45,22 @@ func values(all map[string]any) map[string]resolver {
 
 // simple is an object without id whose fields are all known.
 func simple(typ string, fields map[string]any) *object {
-	return &object{typ: typ, fields: values(fields)}
+	return &object{typ: typ, plain: fields}
 }
 
 // resolver finds the resolver of a field.
 func (o *object) resolver(name string) resolver {
+	if name == "id" && o.id != "" { // often all that is asked
+		return value(o.id)
+	}
 	if o.fields == nil && o.fill != nil {
 		o.fields = o.fill()
 	}
 	if r, ok := o.fields[name]; ok {
 		return r
 	}
-	if name == "id" && o.id != "" {
-		return value(o.id)
+	if v, ok := o.plain[name]; ok {
+		return value(v)
 	}
 	return nil
 }

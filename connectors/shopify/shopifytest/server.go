@@ -19,9 +19,6 @@ const (
 	DefaultAccessToken  = "shpat_trial0000000000000000000000000"
 )
 
-// shopNumber is the number of the shop's id.
-const shopNumber = 61_700_000_001
-
 // AllScopes lists every scope that the connector can use, granted where Options name none.
 func AllScopes() []string {
 	return []string{
