@@ -22,6 +22,7 @@ type harvest struct {
 	ids      []string // in order of arrival, repeats included
 	cursors  []connectors.Cursor
 	pages    [][]string // ids by page
+	reviews  map[string]commerce.Review
 	orders   map[string]commerce.Order
 	lines    map[string][]commerce.Line
 	refunds  map[string][]commerce.Refund
@@ -97,7 +98,7 @@ func (r *sourceRun) firstPage(source connectors.Source, at position) connectors.
 
 func newHarvest() *harvest {
 	return &harvest{
-		orders: map[string]commerce.Order{}, lines: map[string][]commerce.Line{},
+		reviews: map[string]commerce.Review{}, orders: map[string]commerce.Order{}, lines: map[string][]commerce.Line{},
 		refunds: map[string][]commerce.Refund{}, complete: map[string]bool{},
 	}
 }
@@ -112,6 +113,9 @@ func (h *harvest) add(at position, page connectors.Page) {
 	for _, id := range page.Records.Complete { // the set that comes now is the whole set
 		h.complete[id] = true
 		h.lines[id], h.refunds[id] = nil, nil
+	}
+	for _, review := range page.Records.Reviews {
+		h.reviews[review.ID] = review
 	}
 	for _, order := range page.Records.Orders {
 		h.orders[order.ID] = order

@@ -16,7 +16,8 @@ type SourceHarness struct {
 	Factory connectors.Factory
 	// Start opens a fresh shop for one test. It holds at least 25 orders of accounts and guests, a few customers and,
 	// where the source offers them, products and reviews, and its settings make pages so small that orders need at
-	// least three. Whatever must be closed is closed by t.Cleanup.
+	// least three. Of a review platform, whose factory says Reviews, everything said of orders holds for reviews instead;
+	// what only orders have is in OrderTests. Whatever must be closed is closed by t.Cleanup.
 	Start func(t *testing.T) SourceRig
 	// Skips gives the reason for each test that cannot be run.
 	Skips map[string]string
@@ -43,7 +44,7 @@ type SourceRig struct {
 	Revoke func()
 	// Restrict takes a permission from the key and returns the word by which the source must name it.
 	Restrict func() string
-	// Change does something to the shop and returns the ids of the orders it touched. The shop's clock has moved on
+	// Change does something to the shop and returns the ids of the orders, or reviews, that it touched. The shop's clock has moved on
 	// by enough that the change is later than everything before it.
 	Change func(Change) []string
 	// Case adds what the case asks for and says what the source has to make of it. It is called before the first
@@ -127,17 +128,41 @@ func sourceTests() []test[*sourceRun] {
 	return all
 }
 
+// OrderTests lists the names of the tests that ask for what only orders have, and that a review platform skips.
+func OrderTests() []string {
+	all := []string{"every order complete", "trashed order", "refund of an old order", "equal timestamps"}
+	for _, c := range Cases() {
+		all = append(all, string(c))
+	}
+	return all
+}
+
 // sourceRun is one test of one source.
 type sourceRun struct {
 	*testing.T
 	SourceRig
 	factory connectors.Factory
 	journal *journal
+	subject commerce.Resource // what the tests of one resource look at: orders, or the reviews of a review platform
+}
+
+// all is the pull of everything, from its beginning.
+func (r *sourceRun) all() position { return position{resource: r.subject, mode: connectors.Increment} }
+
+// sweep is the sweep from its beginning.
+func (r *sourceRun) sweep() position { return position{resource: r.subject, mode: connectors.Sweep} }
+
+// from is the pull behind a cursor.
+func (r *sourceRun) from(cursor connectors.Cursor) position {
+	return position{resource: r.subject, mode: connectors.Increment, cursor: cursor}
 }
 
 func startSource(t *testing.T, h SourceHarness) *sourceRun {
 	t.Helper()
-	r := &sourceRun{T: t, SourceRig: h.Start(t), factory: h.Factory, journal: &journal{}}
+	r := &sourceRun{T: t, SourceRig: h.Start(t), factory: h.Factory, journal: &journal{}, subject: commerce.Orders}
+	if h.Factory.Reviews {
+		r.subject = commerce.Reviews
+	}
 	if r.Patience == 0 {
 		r.Patience = defaultPatience
 	}
@@ -245,7 +270,9 @@ func (r *sourceRun) goodCredentials() {
 	require.NoError(r, err)
 	require.True(r, report.OK(), "findings: %+v", report.Findings)
 	require.NotEmpty(r, report.Shop.Identity)
-	require.Len(r, report.Shop.Currency, 3, "the currency is an ISO 4217 code")
+	if !r.factory.Reviews {
+		require.Len(r, report.Shop.Currency, 3, "the currency is an ISO 4217 code")
+	}
 	_, err = report.Shop.Location()
 	require.NoError(r, err, "time zone %q", report.Shop.TimeZone)
 
@@ -260,7 +287,7 @@ func (r *sourceRun) revokedCredentials() {
 	_, err := r.check(source)
 	require.Equal(r, connectors.KindCredentials.String(), connectors.KindOf(err).String(), "Check: %v", err)
 	require.NotEmpty(r, connectors.Remedy(err), "the owner is told what to do")
-	a := r.pull(source, position{resource: commerce.Orders, mode: connectors.Increment})
+	a := r.pull(source, r.all())
 	require.Error(r, a.err)
 	require.Equal(r, connectors.KindCredentials.String(), connectors.KindOf(a.err).String(), "Pull: %v", a.err)
 }
@@ -315,7 +342,10 @@ func (r *sourceRun) requestCount() int {
 
 func (r *sourceRun) resourcesInOrder() {
 	offered := r.resources()
-	require.Contains(r, offered, commerce.Orders)
+	require.Contains(r, offered, r.subject)
+	if r.factory.Reviews {
+		require.Len(r, offered, 1, "a review platform offers reviews alone")
+	}
 	at := -1
 	for _, resource := range offered {
 		place := -1

@@ -31,7 +31,7 @@ func sourceCaseTests() []test[*sourceRun] {
 
 func (r *sourceRun) readsCase(c Case) {
 	want := r.Case(c)
-	h := r.drain(r.open(), allOrders)
+	h := r.drain(r.open(), r.all())
 	id := want.Order.ID
 	got, ok := h.orders[id]
 	require.True(r, ok, "order %s was not read", id)

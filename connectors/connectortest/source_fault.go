@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perennial-cvo/perennial/connectors"
-	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
 func sourceFaultTests() []test[*sourceRun] {
@@ -31,28 +30,28 @@ func sourceFaultTests() []test[*sourceRun] {
 
 func (r *sourceRun) waitsAsAsked() {
 	source := r.open()
-	first := r.firstPage(source, allOrders)
+	first := r.firstPage(source, r.all())
 	r.Fault(Fault{Kind: TooManyRequests, Times: 1, RetryAfter: time.Second})
-	a := r.pull(source, position{resource: commerce.Orders, mode: connectors.Increment, cursor: first.Next})
+	a := r.pull(source, r.from(first.Next))
 	require.NoError(r, a.err, "a second's patience was asked for")
 	require.GreaterOrEqual(r, a.took, 900*time.Millisecond, "Retry-After was not waited out")
-	h := r.drain(source, position{resource: commerce.Orders, mode: connectors.Increment, cursor: a.value.Next})
-	got := append(idsOf(first.Records, commerce.Orders), idsOf(a.value.Records, commerce.Orders)...)
-	r.sameIDs(commerce.Orders, r.Truth(commerce.Orders), distinct(append(got, h.ids...)))
+	h := r.drain(source, r.from(a.value.Next))
+	got := append(idsOf(first.Records, r.subject), idsOf(a.value.Records, r.subject)...)
+	r.sameIDs(r.subject, r.Truth(r.subject), distinct(append(got, h.ids...)))
 }
 
 func (r *sourceRun) waitsUnasked() {
 	source := r.open()
 	r.Fault(Fault{Kind: TooManyRequests, Times: 2})
-	a := r.pull(source, allOrders)
+	a := r.pull(source, r.all())
 	require.NoError(r, a.err, "two refusals in a row are waited out")
-	h := r.drain(source, allOrders)
-	r.sameIDs(commerce.Orders, r.Truth(commerce.Orders), h.ids)
+	h := r.drain(source, r.all())
+	r.sameIDs(r.subject, r.Truth(r.subject), h.ids)
 }
 
 func (r *sourceRun) defersLongWait() {
 	r.Fault(Fault{Kind: TooManyRequests, Times: Forever, RetryAfter: 24 * time.Hour})
-	a := r.pull(r.open(), allOrders)
+	a := r.pull(r.open(), r.all())
 	require.Error(r, a.err)
 	require.Equal(r, connectors.KindWait.String(), connectors.KindOf(a.err).String(), "%v", a.err)
 }
@@ -60,7 +59,7 @@ func (r *sourceRun) defersLongWait() {
 func (r *sourceRun) staysDown() {
 	source := r.open()
 	r.Fault(Fault{Kind: ServerError, Times: Forever})
-	a := r.pull(source, allOrders)
+	a := r.pull(source, r.all())
 	require.Error(r, a.err, "a shop that is down gave a page")
 	require.True(r, transient(a.err), "%v is %s", a.err, connectors.KindOf(a.err))
 }
@@ -69,15 +68,15 @@ func (r *sourceRun) staysDown() {
 func (r *sourceRun) losesNothing(kind FaultKind) {
 	source := r.open()
 	r.Fault(Fault{Kind: kind, Times: 1})
-	if a := r.pull(source, allOrders); a.err != nil {
+	if a := r.pull(source, r.all()); a.err != nil {
 		r.passing(a.err)
 	} else {
 		require.False(r, a.value.Done, "a bad answer ended the pull")
 	}
-	first := r.firstPage(source, allOrders) // the fault has passed
+	first := r.firstPage(source, r.all()) // the fault has passed
 	r.Fault(Fault{Kind: kind, Times: 1})
-	h := r.collect(source, position{resource: commerce.Orders, mode: connectors.Increment, cursor: first.Next}, 2)
-	r.sameIDs(commerce.Orders, r.Truth(commerce.Orders), append(idsOf(first.Records, commerce.Orders), h.ids...))
+	h := r.collect(source, r.from(first.Next), 2)
+	r.sameIDs(r.subject, r.Truth(r.subject), append(idsOf(first.Records, r.subject), h.ids...))
 }
 
 func (r *sourceRun) passing(err error) {
@@ -94,7 +93,7 @@ func (r *sourceRun) cancelledBefore() {
 	cancel()
 	before := r.requestCount()
 	a := within(r.T, prompt, "Pull under a cancelled context", func() (connectors.Page, error) {
-		return source.Pull(ctx, commerce.Orders, connectors.Increment, "")
+		return source.Pull(ctx, r.subject, connectors.Increment, "")
 	})
 	require.ErrorIs(r, a.err, context.Canceled)
 	require.Equal(r, before, r.requestCount(), "a cancelled call asked the shop")
@@ -102,7 +101,7 @@ func (r *sourceRun) cancelledBefore() {
 
 func (r *sourceRun) cancelledDuring() {
 	source := r.open()
-	a := r.pull(source, allOrders)
+	a := r.pull(source, r.all())
 	require.NoError(r, a.err)
 	leaks := leakOptions()
 	r.Fault(Fault{Kind: Hang, Times: Forever})
@@ -111,7 +110,7 @@ func (r *sourceRun) cancelledDuring() {
 	timer := time.AfterFunc(100*time.Millisecond, cancel)
 	defer timer.Stop()
 	a = within(r.T, prompt, "Pull under a cancelled context", func() (connectors.Page, error) {
-		return source.Pull(ctx, commerce.Orders, connectors.Increment, "")
+		return source.Pull(ctx, r.subject, connectors.Increment, "")
 	})
 	r.journal.note(a.err)
 	require.ErrorIs(r, a.err, context.Canceled)
@@ -124,12 +123,12 @@ func (r *sourceRun) keepsSecrets() {
 	source := r.open()
 	for _, kind := range []FaultKind{ServerError, CutBody, BrokenJSON, HTMLPage, EmptyBody, LostAnswer} {
 		r.Fault(Fault{Kind: kind, Times: 1})
-		r.pull(source, allOrders)
+		r.pull(source, r.all())
 	}
-	r.drain(source, allOrders)
+	r.drain(source, r.all())
 	if r.Revoke != nil {
 		r.Revoke()
-		r.pull(source, allOrders)
+		r.pull(source, r.all())
 		_, _ = r.check(source)
 	}
 	r.journal.note(errorOf(r.factory.NewSource(broken(r.Settings), r.deps())))

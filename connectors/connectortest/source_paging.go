@@ -40,7 +40,7 @@ func (r *sourceRun) everyRecordOnce() {
 	for _, resource := range r.resources() {
 		h := r.drain(r.open(), position{resource: resource, mode: connectors.Increment})
 		r.sameIDs(resource, r.Truth(resource), h.ids)
-		if resource == commerce.Orders {
+		if resource == r.subject {
 			require.GreaterOrEqual(r, len(h.pages), 3, "the harness must make pages small enough")
 		}
 	}
@@ -62,7 +62,7 @@ func (r *sourceRun) everyRecordInSweep() {
 }
 
 func (r *sourceRun) everyOrderComplete() {
-	h := r.drain(r.open(), position{resource: commerce.Orders, mode: connectors.Increment})
+	h := r.drain(r.open(), r.all())
 	for id := range h.orders {
 		require.True(r, h.complete[id], "order %s never became complete", id)
 	}
@@ -134,13 +134,13 @@ func (r *sourceRun) fetchSingles() {
 	fetcher := r.open().(connectors.Fetcher)
 	ctx, cancel := patient(r.Patience)
 	defer cancel()
-	living := r.Truth(commerce.Orders)[:2]
+	living := r.Truth(r.subject)[:2]
 	a := within(r.T, r.Patience, "Fetch", func() (connectors.Page, error) {
-		return fetcher.Fetch(ctx, commerce.Orders, append(slices.Clone(living), "987654321"))
+		return fetcher.Fetch(ctx, r.subject, append(slices.Clone(living), "987654321"))
 	})
 	r.journal.note(a.err)
 	require.NoError(r, a.err)
-	require.ElementsMatch(r, living, idsOf(a.value.Records, commerce.Orders))
+	require.ElementsMatch(r, living, idsOf(a.value.Records, r.subject))
 	for _, id := range living {
 		require.NotContains(r, a.value.Deleted, id)
 	}
