@@ -101,6 +101,9 @@ func (s *Server) SetTags(customer int64, tags ...string) {
 		given[i] = tag
 	}
 	s.editCustomer(customer, func(c *simulator.Customer) { setTags(c, mergeTags(nil, given)) })
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	s.kept.learn(s.Tags(customer))
 }
 
 // Tags are the tags of a customer.

@@ -158,7 +158,7 @@ const mostFilterable = 50
 func (s *Server) judgeDefinition(d definition) []fieldComplaint {
 	var complaints []fieldComplaint
 	wrong := func(code, message string, path ...string) {
-		complaints = append(complaints, fieldComplaint{append([]string{"definition"}, path...), code, message})
+		complaints = append(complaints, fieldComplaint{path: append([]string{"definition"}, path...), code: code, message: message})
 	}
 	for _, l := range lengths(d.namespace, d.key) {
 		wrong(l.code, l.message, l.path[0])

@@ -22,11 +22,18 @@ var (
 
 var most = decimal.RequireFromString("9999999999999.999999999")
 
-// valueComplaint is what the shop says to a value that does not fit its type, "" where it does.
-func valueComplaint(typ, value string) string {
+// wholeValue is where a complaint is not about one element of a list.
+const wholeValue = -1
+
+// complain is what the shop says to a value that does not fit its type, "" where it does, and to which element of a list.
+func complain(typ, value string) (complaint string, element int) {
 	if of, ok := strings.CutPrefix(typ, "list."); ok {
 		return listComplaint(of, value)
 	}
+	return valueComplaint(typ, value), wholeValue
+}
+
+func valueComplaint(typ, value string) string {
 	if strings.TrimSpace(value) == "" {
 		return "Value can't be blank."
 	}
@@ -121,23 +128,23 @@ func moneyComplaint(value string) string {
 	return ""
 }
 
-func listComplaint(of, value string) string {
+func listComplaint(of, value string) (complaint string, element int) {
 	var all []any
 	if json.Unmarshal([]byte(value), &all) != nil {
-		return "Value must be an array."
+		return "Value must be an array.", wholeValue
 	}
 	if len(all) > 128 {
-		return "Value has more than 128 elements."
+		return "Value has more than 128 elements.", wholeValue
 	}
-	for _, element := range all {
+	for i, element := range all {
 		text, ok := element.(string)
 		if !ok {
 			raw, _ := json.Marshal(element) //nolint:errcheck // it was JSON
 			text = string(raw)
 		}
 		if complaint := valueComplaint(of, text); complaint != "" {
-			return complaint
+			return complaint, i
 		}
 	}
-	return ""
+	return "", wholeValue
 }

@@ -20,6 +20,7 @@ type kept struct {
 	masked   bool  // the app may not see who customers are
 	orders   map[int64]orderMarks
 	tags     map[string][]string // of what is not a customer, by global id
+	spelled  map[string]string   // the letters of every tag of a customer, by the tag in small letters; nil until asked
 	fields   map[string][]metafield
 	consents map[int64]consent // by customer
 	frozen   map[int64]int64   // what survivors of a merge say of their number of orders

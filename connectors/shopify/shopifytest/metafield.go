@@ -184,6 +184,7 @@ func (s *Server) setMetafields(c *call, args map[string]any) (any, error) {
 type fieldComplaint struct {
 	path          []string
 	code, message string
+	element       any // of a list; nil where it is not about one
 }
 
 func metafieldAnswer(written []*object, complaints ...fieldComplaint) map[string]any {
@@ -194,7 +195,7 @@ func metafieldAnswer(written []*object, complaints ...fieldComplaint) map[string
 			path[i] = part
 		}
 		errs = append(errs, simple("MetafieldsSetUserError", map[string]any{
-			"field": path, "message": complaint.message, "code": orNull(complaint.code), "elementIndex": nil,
+			"field": path, "message": complaint.message, "code": orNull(complaint.code), "elementIndex": complaint.element,
 		}))
 	}
 	return map[string]any{"metafields": written, "userErrors": errs}
@@ -207,7 +208,7 @@ var reserved = []string{"shopify_standard", "protected", "shopify-l10n-fields"}
 func (s *Server) judgeField(f *fieldInput, place string) []fieldComplaint {
 	var complaints []fieldComplaint
 	wrong := func(field, code, message string) {
-		complaints = append(complaints, fieldComplaint{[]string{"metafields", place, field}, code, message})
+		complaints = append(complaints, fieldComplaint{path: []string{"metafields", place, field}, code: code, message: message})
 	}
 	for _, l := range lengths(f.namespace, f.key) {
 		wrong(l.path[0], l.code, l.message)
@@ -233,8 +234,11 @@ func (s *Server) judgeField(f *fieldInput, place string) []fieldComplaint {
 	case !slices.Contains(metafieldTypes, f.typ):
 		wrong("type", "INCLUSION", "Type must be one of the following: "+strings.Join(metafieldTypes, ", ")+".")
 	default:
-		if complaint := valueComplaint(f.typ, f.value); complaint != "" {
+		if complaint, element := complain(f.typ, f.value); complaint != "" {
 			wrong("value", "INVALID_VALUE", complaint)
+			if element != wholeValue {
+				complaints[len(complaints)-1].element = int64(element)
+			}
 		}
 	}
 	if f.compared && !s.matchesDigest(f) {
@@ -252,9 +256,9 @@ func lengths(namespace, key string) []fieldComplaint {
 	}{{"namespace", "Namespace", namespace, 3, 255}, {"key", "Key", key, 2, 64}} {
 		switch {
 		case len(l.text) < l.least:
-			complaints = append(complaints, fieldComplaint{[]string{l.field}, "TOO_SHORT", fmt.Sprintf("%s is too short (minimum is %d characters)", l.name, l.least)})
+			complaints = append(complaints, fieldComplaint{path: []string{l.field}, code: "TOO_SHORT", message: fmt.Sprintf("%s is too short (minimum is %d characters)", l.name, l.least)})
 		case len(l.text) > l.most:
-			complaints = append(complaints, fieldComplaint{[]string{l.field}, "TOO_LONG", fmt.Sprintf("%s is too long (maximum is %d characters)", l.name, l.most)})
+			complaints = append(complaints, fieldComplaint{path: []string{l.field}, code: "TOO_LONG", message: fmt.Sprintf("%s is too long (maximum is %d characters)", l.name, l.most)})
 		}
 	}
 	return complaints

@@ -116,7 +116,7 @@ func (s *Server) otherFields() map[string]resolver {
 // mutationRoot is what can be changed in the shop's data.
 func (s *Server) mutationRoot() *object {
 	return &object{typ: "Mutation", fields: map[string]resolver{
-		"tagsAdd": s.changeTags(mergeTags), "tagsRemove": s.changeTags(dropTags),
+		"tagsAdd": s.changeTags(true), "tagsRemove": s.changeTags(false),
 		"customerUpdate":                      needs("write_customers", "customerUpdate", s.updateCustomer),
 		"customerEmailMarketingConsentUpdate": needs("write_customers", "customerEmailMarketingConsentUpdate", s.updateConsent),
 		"metafieldsSet":                       s.setMetafields, "metafieldsDelete": s.deleteMetafields,

@@ -2,7 +2,9 @@ package shopifytest
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -81,9 +83,8 @@ func (s *Server) readSegment(_ *call, args map[string]any) (any, error) {
 func (s *Server) createSegment(_ *call, args map[string]any) (any, error) {
 	name, _ := args["name"].(string)   //nolint:errcheck // the schema asks for one
 	query, _ := args["query"].(string) //nolint:errcheck // the schema asks for one
-	name, query = strings.TrimSpace(name), strings.TrimSpace(query)
-	raw, _ := args["query"].(string) //nolint:errcheck // the schema asks for one
-	if wrong := append(nameWrong(name), s.queryWrong(name, raw)...); len(wrong) > 0 {
+	name = strings.TrimSpace(name)     // a condition keeps its blanks
+	if wrong := append(nameWrong(name), s.queryWrong(name, query)...); len(wrong) > 0 {
 		return segmentAnswer(nil, wrong...), nil
 	}
 	s.kept.mu.Lock()
@@ -97,14 +98,22 @@ func (s *Server) createSegment(_ *call, args map[string]any) (any, error) {
 	return segmentAnswer(g.object()), nil
 }
 
-// freeName is the name, with a number behind it where another segment has it; call it with the lock held.
+var numbered = regexp.MustCompile(`^(.*) \((\d+)\)$`)
+
+// freeName is the name, with the next number behind it where another segment has it; call it with the lock held.
 func (k *kept) freeName(name string, own int64) string {
 	taken := func(name string) bool {
 		return slices.ContainsFunc(k.segments, func(g segment) bool { return g.id != own && g.name == name })
 	}
+	stem, n := name, 1
+	if parts := numbered.FindStringSubmatch(name); parts != nil {
+		stem = parts[1]
+		n, _ = strconv.Atoi(parts[2]) //nolint:errcheck // digits
+	}
 	free := name
-	for n := 2; taken(free); n++ {
-		free = fmt.Sprintf("%s (%d)", name, n)
+	for taken(free) {
+		n++
+		free = fmt.Sprintf("%s (%d)", stem, n)
 	}
 	return free
 }
@@ -178,7 +187,7 @@ func (s *Server) updateSegment(_ *call, args map[string]any) (any, error) {
 		s.kept.segments[i].name = s.kept.freeName(name, id)
 	}
 	if asked {
-		s.kept.segments[i].query = strings.TrimSpace(query)
+		s.kept.segments[i].query = query
 	}
 	s.kept.segments[i].edited = s.shop.Now()
 	return segmentAnswer(s.kept.segments[i].object()), nil

@@ -83,11 +83,45 @@ func mergeTags(tags []string, given []any) []string {
 }
 
 func dropTags(tags []string, given []any) []string {
-	gone := map[string]bool{}
-	for _, t := range splitTags(given) {
-		gone[strings.ToLower(t)] = true
+	gone := splitTags(given)
+	return slices.DeleteFunc(slices.Clone(tags), func(t string) bool {
+		return slices.ContainsFunc(gone, func(g string) bool { return strings.EqualFold(g, t) })
+	})
+}
+
+// dropExactly takes tags off an order, which unlike other things minds their case.
+func dropExactly(tags []string, given []any) []string {
+	gone := splitTags(given)
+	return slices.DeleteFunc(slices.Clone(tags), func(t string) bool { return slices.Contains(gone, t) })
+}
+
+// spell gives tags the letters in which customers of the shop have had them first: the shop knows a tag once.
+func (k *kept) spell(given []any) []any {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.spelled == nil {
+		k.spelled = map[string]string{}
+		for _, c := range k.server.shop.Customers() {
+			k.learn(tagsOfCustomer(c))
+		}
 	}
-	return slices.DeleteFunc(slices.Clone(tags), func(t string) bool { return gone[strings.ToLower(t)] })
+	spelled := []any{}
+	for _, tag := range splitTags(given) {
+		if known, ok := k.spelled[strings.ToLower(tag)]; ok {
+			tag = known
+		}
+		spelled = append(spelled, tag)
+	}
+	return spelled
+}
+
+// learn remembers the letters of tags; call it with the lock held.
+func (k *kept) learn(tags []string) {
+	for _, tag := range tags {
+		if _, ok := k.spelled[strings.ToLower(tag)]; !ok && k.spelled != nil {
+			k.spelled[strings.ToLower(tag)] = tag
+		}
+	}
 }
 
 func sortTags(tags []string) []string {
@@ -110,7 +144,7 @@ func tagComplaint(tags []string) string {
 }
 
 // changeTags is tagsAdd or tagsRemove.
-func (s *Server) changeTags(change func(tags []string, given []any) []string) resolver {
+func (s *Server) changeTags(add bool) resolver {
 	return func(c *call, args map[string]any) (any, error) {
 		text, _ := args["id"].(string) //nolint:errcheck // absent is no id
 		typ, _, err := parseGid(text)
@@ -122,7 +156,11 @@ func (s *Server) changeTags(change func(tags []string, given []any) []string) re
 			return nil, &failure{message: "invalid id", code: "RESOURCE_NOT_FOUND"}
 		}
 		if !c.has(scope) {
-			return nil, denied("", "`"+scope+"` access scope")
+			field := "tagsRemove"
+			if add {
+				field = "tagsAdd"
+			}
+			return nil, denied(field, "`"+scope+"` access scope")
 		}
 		node, err := s.node(c, text)
 		if err != nil {
@@ -131,7 +169,15 @@ func (s *Server) changeTags(change func(tags []string, given []any) []string) re
 		if node == nil {
 			return tagAnswer(nil, "id", typ+" does not exist"), nil
 		}
-		given := listOf(args["tags"])
+		given, change := listOf(args["tags"]), dropTags
+		switch {
+		case add && typ == "Customer":
+			given, change = s.kept.spell(given), mergeTags
+		case add:
+			change = mergeTags
+		case typ == "Order":
+			change = dropExactly
+		}
 		if complaint := s.writeTags(text, func(tags []string) []string { return change(tags, given) }); complaint != "" {
 			return tagAnswer(nil, "tags", complaint), nil
 		}
@@ -175,6 +221,9 @@ func (s *Server) writeTags(id string, change func([]string) []string) (complaint
 				setTags(c, tags)
 			}
 		})
+		s.kept.mu.Lock()
+		defer s.kept.mu.Unlock()
+		s.kept.learn(s.Tags(c.ID))
 		return complaint
 	}
 	k := s.kept
