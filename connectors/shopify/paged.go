@@ -109,11 +109,14 @@ func (w *pull) turn(found list[json.RawMessage]) error {
 	if err != nil {
 		return err
 	}
-	if next == "" {
+	switch next {
+	case "":
 		w.proceed()
-		return nil
+	case w.After:
+		return standing(w.root + " page")
+	default:
+		w.After = next
 	}
-	w.After = next
 	return nil
 }
 
@@ -182,9 +185,17 @@ func rest[T any](ctx context.Context, s *source, document, connection, id string
 			return nil, shapeless(document)
 		}
 		if first.PageInfo.HasNextPage && first.PageInfo.EndCursor == after {
-			return nil, &connectors.Error{Kind: connectors.KindRetry, Op: document, Err: errors.New("the cursor does not advance")}
+			return nil, standing(document)
 		}
 		all = append(all, first.Nodes...)
+	}
+}
+
+// standing is the error of a page that is followed by itself.
+func standing(op string) error {
+	return &connectors.Error{
+		Kind: connectors.KindRetry, Op: op, Err: errors.New("the cursor does not advance"),
+		Remedy: "the shop has trouble; the next run goes on where this one stopped",
 	}
 }
 

@@ -1,7 +1,8 @@
 // Answers any valid GraphQL request by the schema whose file is the first argument, with invented values: nulls wherever
 // the schema allows them, lists of any length, odd texts and numbers. What it answers depends on the seed alone.
 //
-//   POST /seed/7           begin anew with seed 7; POST /seed/7?hostile=1 lets pages go on as chance will have it
+//   POST /seed/7           begin anew with seed 7; with ?pages=chance pages go on as chance will have it, with
+//                          ?pages=still they go on for ever, at a cursor that never moves
 //   POST any other path    a GraphQL request
 //
 // It listens on a free port of this machine, prints the port, and ends when its input is closed.
@@ -14,7 +15,7 @@ import {
 } from "graphql";
 
 const base = makeExecutableSchema({ typeDefs: readFileSync(process.argv[2], "utf8") });
-const pages = 3; // of every list that is read in pages, unless hostile
+const pages = 3; // of every list that is read in pages, unless they are to go on otherwise
 const nulls = 0.2; // share of nulls where they are allowed
 
 // chance is a small generator of numbers in [0, 1).
@@ -86,7 +87,7 @@ function typed(store) {
 }
 
 // unsettle lets chance put nulls and lists of other lengths into what the fields of a schema answer.
-function unsettle(schema, hostile) {
+function unsettle(schema, paging) {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) || type.name.startsWith("__")) continue;
     for (const field of Object.values(type.getFields())) {
@@ -94,7 +95,8 @@ function unsettle(schema, hostile) {
       const nullable = !isNonNullType(field.type);
       const bare = nullable ? field.type : field.type.ofType;
       field.resolve = (parent, args, context, info) => {
-        if (!hostile && type.name === "PageInfo") return page(field.name, info);
+        if (type.name === "PageInfo" && paging === "still") return field.name.startsWith("has") ? true : "still";
+        if (type.name === "PageInfo" && paging !== "chance") return page(field.name, info);
         const root = type === schema.getQueryType() || type === schema.getMutationType();
         if (nullable && !root && Math.random() < nulls) return null;
         const found = resolve(parent, args, context, info);
@@ -145,17 +147,17 @@ function named(fields, name, fragments) {
 }
 
 let schema;
-function begin(seed, hostile) {
+function begin(seed, paging) {
   Math.random = chance(seed);
   const store = createMockStore({ schema: base, mocks: mocks() });
-  schema = unsettle(addMocksToSchema({ schema: base, store, resolvers: typed }), hostile);
+  schema = unsettle(addMocksToSchema({ schema: base, store, resolvers: typed }), paging);
 }
 
 async function answer(request) {
   const url = new URL(request.url, "http://localhost");
   const seed = /^\/seed\/(\d+)$/.exec(url.pathname);
   if (seed) {
-    begin(Number(seed[1]), url.searchParams.has("hostile"));
+    begin(Number(seed[1]), url.searchParams.get("pages"));
     return {};
   }
   let body = "";
@@ -173,6 +175,6 @@ const server = createServer((request, response) => {
     (error) => response.writeHead(500, { "Content-Type": "text/plain" }).end(String(error?.stack ?? error)),
   );
 });
-begin(1, false);
+begin(1, null);
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 process.stdin.resume().on("end", () => process.exit(0));
