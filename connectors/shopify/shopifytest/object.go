@@ -75,6 +75,7 @@ type connection struct {
 	// them), int64, float64 or time.Time. "" is what terms without a field look into. nil: `query` is taken for a
 	// filter that knows no field.
 	search map[string]func(*object) any
+	asked  bool                // `query` is of another language, which the resolver has applied
 	days   map[string]bool     // time fields of which a search compares the whole day (UTC)
 	accept map[string][]string // upper-case values that a field takes; others are warned of
 	named  bool                // terms without a field are not taken (counts)

@@ -154,7 +154,7 @@ type place struct {
 func (c *connection) ordered(call *call, args map[string]any) ([]place, error) {
 	items := c.items()
 	query, _ := args["query"].(string) //nolint:errcheck // absent is empty
-	if strings.TrimSpace(query) != "" {
+	if strings.TrimSpace(query) != "" && !c.asked {
 		var err error
 		if items, err = c.filter(call, items, query); err != nil {
 			return nil, err

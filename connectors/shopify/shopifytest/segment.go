@@ -234,7 +234,7 @@ func (s *Server) segmentMembers(_ *call, args map[string]any) (any, error) {
 		}
 	}
 	return &connection{
-		typ: "CustomerSegmentMember", most: longestMembers,
+		typ: "CustomerSegmentMember", most: longestMembers, asked: true,
 		items: func() []*object {
 			items := make([]*object, len(members))
 			for i, c := range members {
