@@ -205,6 +205,9 @@ func (w *pull) readChunk(ctx context.Context, op operation) (whole bool, err err
 		}
 	}
 	body, whole, err := w.lines(ctx, op.URL, w.Offset)
+	if err == nil && whole && op.Size > 0 && w.Offset+int64(len(body)) != op.Size { // something else than the file came
+		body, whole, err = w.lines(ctx, op.URL, w.Offset)
+	}
 	if err != nil {
 		return false, err
 	}
