@@ -99,7 +99,7 @@ func (d *destination) Resume(ctx context.Context, text connectors.Job) (connecto
 	}
 	switch op.Status {
 	case "CREATED", "RUNNING", "CANCELING":
-		pause := min(max(d.now().Sub(op.CreatedAt)/10, firstPoll), longestPoll)
+		pause := min(max(d.now().Sub(op.CreatedAt)/10, d.pause), longestPoll)
 		return connectors.Result{Job: text, NotBefore: d.now().Add(pause)}, nil
 	}
 	return d.finish(ctx, j, op)
@@ -138,7 +138,7 @@ func (d *destination) begin(ctx context.Context, j job, text connectors.Job) (co
 		f.Operation = op.ID
 	}
 	begun, err := j.text()
-	return connectors.Result{Job: begun, NotBefore: d.now().Add(firstPoll)}, err
+	return connectors.Result{Job: begun, NotBefore: d.now().Add(d.pause)}, err
 }
 
 // finish reads the result of the operation on the first file. Whoever's line failed or is missing is told about at once,

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/perennial-cvo/perennial/connectors"
 )
@@ -38,6 +39,8 @@ type destination struct {
 	room      int               // mutations in the next request, as the shop bears it
 	lists     int               // lists of customers in the next look at tags, as the shop bears it
 	types     map[string]string // of metafields that have a definition, by key; nil where it was not asked yet
+	pause     time.Duration     // between two questions about an operation that has just begun
+	claims    map[string]string // keys of audiences to a tag of the merchant's that differs from ours in case only, or ""
 	fresh     map[string]bool   // files that this very instance staged and has not tried to start
 }
 
@@ -54,7 +57,8 @@ func newDestination(a *api, prefix string) (*destination, error) {
 		}
 	}
 	return &destination{
-		api: a, prefix: prefix, bulkAbove: bulkAbove, room: perRequest, lists: listsAtOnce, fresh: map[string]bool{},
+		api: a, prefix: prefix, bulkAbove: bulkAbove, room: perRequest, lists: listsAtOnce, pause: firstPoll,
+		claims: map[string]string{}, fresh: map[string]bool{},
 	}, nil
 }
 
@@ -70,6 +74,8 @@ func (d *destination) BatchSize() int { return peopleAtOnce }
 // the setting segments a segment is made for each audience. The id of an audience is its tag, and behind it the number
 // of its segment where it has one.
 func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audience) ([]connectors.Audience, error) {
+	d.types = nil // a push is begun: others may have changed things since the last one
+	clear(d.claims)
 	ensured := slices.Clone(audiences)
 	for i, a := range ensured {
 		if !wordShape.MatchString(a.Key) || len(d.tag(a.Key)) > longestTag {
@@ -133,7 +139,7 @@ func (d *destination) Apply(ctx context.Context, changes []connectors.Change) (c
 	if err := d.define(ctx, wishes); err != nil {
 		return result, err
 	}
-	wishes, said, err := d.spare(ctx, wishes)
+	wishes, said, err := d.heed(ctx, wishes)
 	result.Outcomes = append(result.Outcomes, said...)
 	if err != nil || len(wishes) == 0 {
 		return result, err

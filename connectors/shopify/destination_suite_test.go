@@ -54,7 +54,7 @@ func desk(above int) connectors.Factory {
 	f.NewDestination = func(s connectors.Settings, deps connectors.Deps) (connectors.Destination, error) {
 		made, err := open(s, deps)
 		if d, is := made.(*destination); is {
-			d.bulkAbove = above
+			d.bulkAbove, d.pause = above, 5*time.Millisecond
 		}
 		return made, err
 	}
@@ -231,8 +231,7 @@ func TestDestinationSuite(t *testing.T) {
 		delay    time.Duration
 	}{
 		"batches":              {above: bulkAbove},
-		"files":                {above: 0, jobs: true},
-		"files, slowly":        {above: 0, jobs: true, delay: 30 * time.Millisecond},
+		"files":                {above: 0, jobs: true, delay: 10 * time.Millisecond},
 		"batches and segments": {above: bulkAbove, segments: true},
 	} {
 		t.Run(name, func(t *testing.T) {

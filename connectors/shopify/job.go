@@ -21,9 +21,9 @@ const jobVersion = 1
 // operations that were started on them, and which line is about whom. Each file is over before the next one is started.
 // Packed, a job of 100,000 people in sequence has some kilobytes.
 type job struct {
-	Version int    `json:"v"`
-	People  packed `json:"people"`
-	Told    packed `json:"told,omitempty"` // places of people whose outcome was told
+	Version int     `json:"v"`
+	People  packed  `json:"people"`
+	Told    packed  `json:"told,omitempty"` // places of people whose outcome was told
 	Files   []sheet `json:"files"`          // those not over yet, in their order
 }
 

@@ -20,9 +20,20 @@ const (
 // tag is an audience as customers carry it.
 func (d *destination) tag(key string) string { return d.prefix + ":" + key }
 
+// heed leaves the merchant's own tags alone, whatever their letter case. It returns what is left to do, and outcomes for
+// those about whom nothing is left.
+func (d *destination) heed(ctx context.Context, wishes []wish) ([]wish, []connectors.Outcome, error) {
+	left, said, err := d.unclaimed(ctx, wishes)
+	if err != nil {
+		return nil, said, err
+	}
+	left, more, err := d.spare(ctx, left)
+	return left, append(said, more...), err
+}
+
 // spare looks at the tags of customers who are to lose some. Shopify removes a tag in any letter case, so a tag that the
 // merchant set himself, such as "Perennial:Champions", would go with ours: only what stands there exactly as we write it is
-// removed. It returns what is left to do, and outcomes for those about whom nothing is left.
+// removed.
 func (d *destination) spare(ctx context.Context, wishes []wish) ([]wish, []connectors.Outcome, error) {
 	var ids []string
 	for _, w := range wishes {
@@ -55,6 +66,84 @@ func (d *destination) spare(ctx context.Context, wishes []wish) ([]wish, []conne
 		left = append(left, w)
 	}
 	return left, said, nil
+}
+
+// unclaimed leaves out people who are to join an audience whose tag the merchant uses himself in another letter case. A
+// shop knows a tag once, in the letters in which it was written first: what we add would stand there as his, and nobody
+// could say later which of them are ours to remove.
+func (d *destination) unclaimed(ctx context.Context, wishes []wish) ([]wish, []connectors.Outcome, error) {
+	if err := d.readClaims(ctx, wishes); err != nil {
+		return nil, nil, err
+	}
+	left := make([]wish, 0, len(wishes))
+	var said []connectors.Outcome
+	for _, w := range wishes {
+		taken := slices.IndexFunc(w.join, func(key string) bool { return d.claims[key] != "" })
+		if taken < 0 {
+			left = append(left, w)
+			continue
+		}
+		said = append(said, w.outcome(verdict{
+			state:  connectors.Withheld,
+			reason: fmt.Sprintf("the shop has a tag of its own, %q, which Shopify takes for ours: rename it, or set another prefix", d.claims[w.join[taken]]),
+		}))
+	}
+	return left, said, nil
+}
+
+// readClaims asks once for each tag how somebody who carries it has it.
+func (d *destination) readClaims(ctx context.Context, wishes []wish) error {
+	var keys []string
+	for _, w := range wishes {
+		for _, key := range w.join {
+			if _, known := d.claims[key]; !known {
+				d.claims[key] = ""
+				keys = append(keys, key)
+			}
+		}
+	}
+	for part := range slices.Chunk(keys, perRequest) {
+		var answer map[string]struct {
+			Nodes []struct {
+				Tags []string `json:"tags"`
+			} `json:"nodes"`
+		}
+		if err := d.run(ctx, d.claimsQuery(part), &answer); err != nil {
+			clear(d.claims)
+			return err
+		}
+		for i, key := range part {
+			for _, customer := range answer[alias(i)].Nodes {
+				d.claims[key] = foreign(customer.Tags, d.tag(key))
+			}
+		}
+	}
+	return nil
+}
+
+// foreign returns a tag that is ours but for the letter case, or nothing.
+func foreign(tags []string, ours string) string {
+	if slices.Contains(tags, ours) {
+		return ""
+	}
+	for _, tag := range tags {
+		if strings.EqualFold(tag, ours) {
+			return tag
+		}
+	}
+	return ""
+}
+
+func (d *destination) claimsQuery(keys []string) query {
+	q := query{Op: "tags of the shop", Variables: map[string]any{}, Cost: float64(3 * len(keys)), Idempotent: true}
+	var head, body []string
+	for i, key := range keys {
+		head = append(head, fmt.Sprintf("$q%d: String!", i))
+		body = append(body, fmt.Sprintf("  %s: customers(first: 1, query: $q%d) { nodes { id tags } }", alias(i), i))
+		q.Variables[fmt.Sprintf("q%d", i)] = "tag:'" + d.tag(key) + "'"
+	}
+	q.Text = "query TagsOfTheShop(" + strings.Join(head, ", ") + ") {\n" + strings.Join(body, "\n") + "\n}"
+	return q
 }
 
 // carried returns the tags under our prefix, in any letter case, of those customers who exist, by the shop's id.
