@@ -216,7 +216,7 @@ func (a *api) checkWindow(ctx context.Context, report *connectors.Report, s surv
 	report.Since = start
 	note(report, connectors.Notice, subject,
 		"the scope read_all_orders is missing and no order older than 60 days can be seen: figures about a customer's whole life are incomplete",
-		a.grantRemedy("read_all_orders")+"; then run resync")
+		a.grantRemedy("read_all_orders")+"; the next sync then reads the older ones")
 	return nil
 }
 
