@@ -94,8 +94,12 @@ func endsEarly(body []byte) bool {
 }
 
 func (c *Client) notJSON(r Request, why error, body []byte) *fault {
+	start := body[:min(len(body), 4*snippet)]
+	if first := bytes.TrimSpace(start); len(first) > 0 && (first[0] == '{' || first[0] == '[') {
+		start = nil // the API's own answer: it may begin with a token, or with somebody's name
+	}
 	err := &connectors.Error{
-		Kind: connectors.KindRetry, Op: r.Op, Err: &NotJSONError{Why: why.Error(), Start: c.mask.text(string(body[:min(len(body), 4*snippet)]))},
+		Kind: connectors.KindRetry, Op: r.Op, Err: &NotJSONError{Why: why.Error(), Start: c.mask.text(string(start))},
 		Remedy: "something between us and the API answers in its place, such as a captcha, a firewall, a cache or a broken plugin: open the address in a browser, and let our User-Agent pass",
 	}
 	if errors.Is(why, errCut) {
