@@ -255,3 +255,33 @@ func pullToEnd(t *testing.T, s *source, resource commerce.Resource, cursor conne
 	require.Fail(t, "the pull does not end", resource)
 	return nil
 }
+
+// TestMockReadBack reads back what customers carry, and the shop's segments and definitions, from the same server.
+func TestMockReadBack(t *testing.T) {
+	const version = "2026-07"
+	judge := schematest.Validator(t, version)
+	mock := startMock(t, version)
+	for seed := 1; seed <= 2; seed++ {
+		for _, paging := range []string{"", "chance", "still"} {
+			reseed(t, mock, fmt.Sprintf("%d?pages=%s", seed, paging))
+			c := &auditor{judge: judge, records: map[string]map[string]bool{}}
+			d, err := newDestination(fuzzed(t, mock, c).api, "perennial")
+			require.NoError(t, err)
+			cursor, ended := connectors.Cursor(""), false
+			for pulls := 0; pulls < mostPulls && !ended; pulls++ {
+				page, err := d.Everybody(t.Context(), cursor)
+				require.NoError(t, err)
+				for _, m := range page.Members {
+					require.NotEmpty(t, m.CustomerID)
+				}
+				require.True(t, page.Done || page.Next != cursor, "the cursor does not advance")
+				cursor, ended = page.Next, page.Done
+			}
+			require.True(t, ended, "the read-back does not end")
+			_, err = d.segments(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, d.readTypes(t.Context()))
+			require.Empty(t, c.faults)
+		}
+	}
+}
