@@ -3,25 +3,25 @@ package shopifytest
 import "github.com/perennial-cvo/perennial/connectors/simulator"
 
 // agreements are what the buyer and the shop agreed on: the order, and each refund or edit after it, with their sales.
-func (r *orderRecord) agreements(c *call) []*object {
+func (r *orderRecord) agreements() []*object {
 	b := r.bill()
 	sales := []*object{}
 	for i, l := range b.lines {
-		sales = append(sales, r.sale(l.ID*10, "ORDER", l.Quantity, amounts{l.net, l.tax, b.lineOff(i)}, r.lineItem(c, l)))
+		sales = append(sales, r.sale(l.ID*10, "ORDER", l.Quantity, amounts{l.net, l.tax, b.lineOff(i)}, r.lineItem(l)))
 	}
 	if b.shipping != 0 {
 		sales = append(sales, r.shippingSale(r.order.Shipping.ID*10, "ORDER", b.shipping, b.shippingTax))
 	}
 	list := []*object{r.agreement("OrderAgreement", r.order.ID, map[string]any{"happenedAt": r.order.PlacedAt, "reason": "ORDER"}, sales)}
 	for i, f := range b.refunds {
-		facts := map[string]any{"happenedAt": f.At, "reason": "REFUND", "refund": r.refund(c, f, i)}
+		facts := map[string]any{"happenedAt": f.At, "reason": "REFUND", "refund": r.refund(f, i)}
 		typ := "RefundAgreement"
 		if f.edit {
 			typ = "OrderEditAgreement"
 			facts["reason"] = "ORDER_EDIT"
 			delete(facts, "refund")
 		}
-		list = append(list, r.agreement(typ, f.ID, facts, r.returns(c, f)))
+		list = append(list, r.agreement(typ, f.ID, facts, r.returns(f)))
 	}
 	return list
 }
@@ -41,15 +41,15 @@ func (r *orderRecord) agreement(typ string, id int64, facts map[string]any, sale
 }
 
 // returns are the sales of a refund, all negative.
-func (r *orderRecord) returns(c *call, f billRefund) []*object {
+func (r *orderRecord) returns(f billRefund) []*object {
 	var list []*object
 	for _, p := range f.parts {
 		if l, ok := r.bill().line(p.line); ok {
-			list = append(list, r.sale(p.id*10+1, "RETURN", -p.quantity, amounts{net: -p.net, tax: -p.tax}, r.lineItem(c, l)))
+			list = append(list, r.sale(p.id*10+1, "RETURN", -p.quantity, amounts{net: -p.net, tax: -p.tax}, r.lineItem(l)))
 		}
 	}
 	if f.shipping != 0 {
-		list = append(list, r.shippingSale(f.Refund.Shipping.ID*10+2, "RETURN", -f.shipping, -f.shippingTax))
+		list = append(list, r.shippingSale(f.Shipping.ID*10+2, "RETURN", -f.shipping, -f.shippingTax))
 	}
 	if rest := f.adjustment + f.fees + f.feeTax; rest != 0 {
 		fields := r.saleFacts("RETURN", amounts{net: -rest})

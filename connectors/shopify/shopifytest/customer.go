@@ -138,7 +138,7 @@ func (s *Server) customerOrders(c *simulator.Customer) map[string]resolver {
 		if t.last == nil || !s.visible(c, t.last) {
 			return nil, nil
 		}
-		return s.order(c, t.last), nil
+		return s.order(t.last), nil
 	})
 	fields["orders"] = needs("read_orders", "orders", func(call *call, _ map[string]any) (any, error) { return s.orders(call, c.ID), nil })
 	return fields

@@ -10,11 +10,11 @@ import (
 
 // definition says what a metafield of a kind of owner holds. With one, a customer's metafield can be filtered by.
 type definition struct {
-	id                                 int64
-	owner, namespace, key              string
-	name, description, typ, categories string
-	filterable                         bool
-	created                            time.Time
+	id                     int64
+	owner, namespace, key  string
+	name, description, typ string
+	filterable             bool
+	created                time.Time
 }
 
 var nameCharacters = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)

@@ -9,15 +9,15 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
-func (r *orderRecord) lineItems(c *call) []*object {
+func (r *orderRecord) lineItems() []*object {
 	list := make([]*object, 0, len(r.order.Lines))
 	for _, l := range r.bill().lines {
-		list = append(list, r.lineItem(c, l))
+		list = append(list, r.lineItem(l))
 	}
 	return list
 }
 
-func (r *orderRecord) lineItem(c *call, l billLine) *object {
+func (r *orderRecord) lineItem(l billLine) *object {
 	return &object{typ: "LineItem", id: gid("LineItem", l.ID), record: l, fill: func() map[string]resolver {
 		fields := values(r.lineFacts(l))
 		for name, f := range r.lineAmounts(l) {

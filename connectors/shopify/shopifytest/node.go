@@ -104,7 +104,7 @@ func (s *Server) node(c *call, text string) (*object, error) {
 
 func (s *Server) orderByID(c *call, id int64) *object {
 	if o := s.shop.Order(id); o != nil && s.visible(c, o) {
-		return s.order(c, o)
+		return s.order(o)
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (s *Server) partByID(c *call, typ, text string) *object {
 		if typ == "Refund" {
 			parts = r.refundList
 		}
-		for _, part := range parts(c) {
+		for _, part := range parts() {
 			if part.id == text {
 				return part
 			}

@@ -93,7 +93,7 @@ func (s *Server) orders(c *call, customer int64) *connection {
 			var items []*object
 			for _, o := range s.shop.Orders() {
 				if (customer == 0 || o.CustomerID == customer) && s.visible(c, o) {
-					items = append(items, s.order(c, o))
+					items = append(items, s.order(o))
 				}
 			}
 			return items
@@ -106,13 +106,13 @@ func (s *Server) visible(c *call, o *simulator.Order) bool {
 	return shown(o) && (c.has("read_all_orders") || o.PlacedAt.After(s.shop.Now().AddDate(0, 0, -60)))
 }
 
-func (s *Server) order(c *call, o *simulator.Order) *object {
+func (s *Server) order(o *simulator.Order) *object {
 	r := s.orderRecord(o)
 	return &object{
 		typ: "Order", id: gid("Order", o.ID), record: r, changed: r.updatedAt(),
 		fill: func() map[string]resolver {
 			fields := r.facts()
-			for _, more := range []map[string]resolver{r.amounts(), r.party(c), r.parts(c)} {
+			for _, more := range []map[string]resolver{r.amounts(), r.party(), r.parts()} {
 				for name, f := range more {
 					fields[name] = f
 				}
@@ -287,7 +287,7 @@ func (r *orderRecord) fees() []*object {
 }
 
 // party is who bought and how they came.
-func (r *orderRecord) party(c *call) map[string]resolver {
+func (r *orderRecord) party() map[string]resolver {
 	o, k := r.order, r.server.kept
 	var email, phone any
 	var address *object
@@ -348,14 +348,14 @@ func together(a, b string) string {
 }
 
 // parts are the lists of an order.
-func (r *orderRecord) parts(c *call) map[string]resolver {
+func (r *orderRecord) parts() map[string]resolver {
 	return map[string]resolver{
-		"lineItems":    value(&connection{typ: "LineItem", items: func() []*object { return r.lineItems(c) }}),
-		"refunds":      func(c *call, args map[string]any) (any, error) { return firstOf(r.refundList(c), args), nil },
+		"lineItems":    value(&connection{typ: "LineItem", items: func() []*object { return r.lineItems() }}),
+		"refunds":      func(_ *call, args map[string]any) (any, error) { return firstOf(r.refundList(), args), nil },
 		"transactions": func(_ *call, args map[string]any) (any, error) { return firstOf(r.transactions(), args), nil },
 		"returns": guarded(func(c *call) bool { return c.has("read_returns") }, "returns",
 			"`read_returns` access scope or `read_marketplace_returns` access scope", nothing("Return")),
-		"agreements":   value(&connection{typ: "SalesAgreement", items: func() []*object { return r.agreements(c) }}),
+		"agreements":   value(&connection{typ: "SalesAgreement", items: func() []*object { return r.agreements() }}),
 		"shippingLine": value(maybe(r.shippingLine())),
 		"shippingLines": value(&connection{typ: "ShippingLine", items: func() []*object {
 			return []*object{r.shippingLine()}

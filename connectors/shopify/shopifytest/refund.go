@@ -9,21 +9,21 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
-func (r *orderRecord) refundList(c *call) []*object {
+func (r *orderRecord) refundList() []*object {
 	list := []*object{}
 	for i, f := range r.bill().refunds {
-		list = append(list, r.refund(c, f, i))
+		list = append(list, r.refund(f, i))
 	}
 	return list
 }
 
-func (r *orderRecord) refund(c *call, f billRefund, place int) *object {
+func (r *orderRecord) refund(f billRefund, place int) *object {
 	t := r.till
 	return &object{typ: "Refund", id: gid("Refund", f.ID), record: f, changed: f.At, fill: func() map[string]resolver {
 		fields := values(map[string]any{
 			"legacyResourceId": strconv.FormatInt(f.ID, 10), "createdAt": f.At, "processedAt": f.At, "updatedAt": f.At, "note": orNull(f.Reason),
 			"totalRefundedSet": t.bag(f.Amount), "totalRefunded": t.money(f.Amount), "return": nil, "staffMember": nil, "duties": r.duties(f),
-			"refundLineItems":     &connection{typ: "RefundLineItem", items: func() []*object { return r.refundLines(c, f) }},
+			"refundLineItems":     &connection{typ: "RefundLineItem", items: func() []*object { return r.refundLines(f) }},
 			"refundShippingLines": &connection{typ: "RefundShippingLine", items: func() []*object { return r.refundShipping(f) }},
 			"orderAdjustments":    &connection{typ: "OrderAdjustment", items: func() []*object { return r.adjustments(f) }},
 			"transactions": &connection{typ: "OrderTransaction", items: func() []*object {
@@ -33,12 +33,12 @@ func (r *orderRecord) refund(c *call, f billRefund, place int) *object {
 				return []*object{r.refundTransaction(f, place)}
 			}},
 		})
-		fields["order"] = func(c *call, _ map[string]any) (any, error) { return r.server.order(c, r.order), nil }
+		fields["order"] = func(*call, map[string]any) (any, error) { return r.server.order(r.order), nil }
 		return fields
 	}}
 }
 
-func (r *orderRecord) refundLines(c *call, f billRefund) []*object {
+func (r *orderRecord) refundLines(f billRefund) []*object {
 	var list []*object
 	b, t := r.bill(), r.till
 	for _, p := range f.parts {
@@ -48,7 +48,7 @@ func (r *orderRecord) refundLines(c *call, f billRefund) []*object {
 		}
 		var item any
 		if l, ok := b.line(p.line); ok {
-			item = r.lineItem(c, l)
+			item = r.lineItem(l)
 		}
 		list = append(list, &object{typ: "RefundLineItem", id: gid("RefundLineItem", p.id), fields: values(map[string]any{
 			"quantity": p.quantity, "restockType": restock, "restocked": true, "location": nil, "lineItem": item,

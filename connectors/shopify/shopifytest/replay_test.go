@@ -252,13 +252,13 @@ func TestTagsAgreeWithRecorded(t *testing.T) {
 	for _, p := range pairs(t, "admin-platform-tags-not-found", "cases") {
 		r.run(p)
 	}
-	for _, p := range pairs(t, "tags-normalization-parity", "tagNormalization") {
+	for _, p := range pairs(t, "tags-normalization-parity", "tagNormalization") { //nolint:misspell // so it was recorded
 		recorded := p.variables["id"].(string)
 		r.productOfOurs(recorded)
 		r.tell(`mutation($id: ID!) { tagsAdd(id: $id, tags: ["Red"]) { node { id } userErrors { message } } }`, map[string]any{"id": r.ids[recorded]})
 		r.run(p)
 	}
-	for _, p := range pairs(t, "tags-add-multi-resource", "normalizationCases", "customer") {
+	for _, p := range pairs(t, "tags-add-multi-resource", "normalizationCases", "customer") { //nolint:misspell // so it was recorded
 		if p.query == "" {
 			continue
 		}
