@@ -147,6 +147,9 @@ func (w *pull) take(ctx context.Context, nodes []json.RawMessage) error {
 func (w *pull) read(ctx context.Context, raw []byte, refunded *[]string) error {
 	switch w.resource {
 	case commerce.Products:
+		if lineType(raw) == "ProductVariant" { // asked for by its id
+			return w.loneVariant(raw)
+		}
 		return w.wholeProduct(ctx, raw)
 	case commerce.Customers:
 		c, err := w.customer(raw)

@@ -93,6 +93,19 @@ func (w *pull) wholeProduct(ctx context.Context, raw []byte) error {
 	return nil
 }
 
+// loneVariant puts a variant that came without its product into the page.
+func (w *pull) loneVariant(raw []byte) error {
+	var n variantNode
+	if err := decode(raw, &n); err != nil {
+		return &unreadable{id: variantID(gidOf(raw)), cause: err}
+	}
+	v, err := variantOf(&n, tail(n.Product.ID))
+	if err == nil {
+		w.out.Records.Products = append(w.out.Records.Products, v)
+	}
+	return err
+}
+
 // productOf turns a product over. What it costs is known of its variants only.
 func productOf(n *productNode, collections []string) (commerce.Product, error) {
 	v := &values{}
