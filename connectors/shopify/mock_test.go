@@ -33,7 +33,7 @@ func startMock(t *testing.T, version string) string {
 	require.NoError(t, os.WriteFile(schema, []byte(schematest.SDL(t, version)), 0o600))
 	node, err := exec.LookPath("node")
 	if err != nil {
-		schematest.StopWithout(t, &schematest.Missing{What: "the mock server", Err: err})
+		schematest.StopWithout(t, &schematest.Missing{What: "the mock server", Err: err, Package: true})
 	}
 	dir, err := installMock(t.Context())
 	schematest.StopWithout(t, err)
@@ -92,7 +92,7 @@ func installMock(ctx context.Context) (string, error) {
 	install := exec.CommandContext(ctx, "npm", "ci", "--silent", "--no-audit", "--no-fund")
 	install.Dir = work
 	if said, err := install.CombinedOutput(); err != nil {
-		return "", &schematest.Missing{What: "the mock server", Err: fmt.Errorf("npm ci: %w: %s", err, said)}
+		return "", &schematest.Missing{What: "the mock server", Err: fmt.Errorf("npm ci: %w: %s", err, said), Package: true}
 	}
 	if err := os.Rename(work, dir); err != nil { // unless another process was faster
 		if _, there := os.Stat(dir); there != nil {

@@ -76,8 +76,8 @@ func StopWithout(t testing.TB, err error) {
 type Missing struct {
 	What string // such as "Shopify's schema 2026-07"
 	Err  error  // why
-	// Reference is true for what only the reference holds. All else npm can give, and CI demands it.
-	Reference bool
+	// Reference is true for what only the reference holds, Package for what only npm gives. CI demands all that npm gives.
+	Reference, Package bool
 }
 
 // mayNot says that nothing may be missing here.
@@ -87,9 +87,12 @@ func (m *Missing) mayNot() bool {
 
 // Error says what is missing, why, and how to give it.
 func (m *Missing) Error() string {
-	how := "set PERENNIAL_REFERENCE_DIR, or install node and npm and be online"
-	if m.Reference {
+	how := "set PERENNIAL_REFERENCE_DIR, or install npm and be online"
+	switch {
+	case m.Reference:
 		how = "set PERENNIAL_REFERENCE_DIR"
+	case m.Package:
+		how = "install node and npm, and be online"
 	}
 	return fmt.Sprintf("%s is not to be had: %s: %v", m.What, how, m.Err)
 }
