@@ -96,7 +96,7 @@ func codeOf(err error) string {
 	return ""
 }
 
-// open unpacks an answer; what is no envelope at all is empty.
+// openEnvelope unpacks an answer; what is no envelope at all is empty.
 func openEnvelope(body []byte) (e envelope) {
 	if json.Unmarshal(body, &e) != nil {
 		return envelope{}
