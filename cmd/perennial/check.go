@@ -135,6 +135,11 @@ func (c *checklist) shop(ctx context.Context, s *shop) {
 	c.part(fmt.Sprintf("store %s (%s)", s.cfg.Name, s.factory.Title))
 	report, err := s.identify(ctx)
 	c.answer(report, err)
+	if s.reviews.source != nil {
+		c.part(fmt.Sprintf("reviews of store %s (%s)", s.cfg.Name, s.reviews.title))
+		report, err := s.reviews.source.Check(ctx)
+		c.answer(report, err)
+	}
 	receivers, err := s.receivers(pushFlags{})
 	if err != nil {
 		c.fault(err)

@@ -7,7 +7,11 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/all"
 )
 
-func isSource(f connectors.Factory) bool { return f.NewSource != nil }
+// isSource is a shop.
+func isSource(f connectors.Factory) bool { return f.NewSource != nil && !f.Reviews }
+
+// isReviewer is a review platform.
+func isReviewer(f connectors.Factory) bool { return f.NewSource != nil && f.Reviews }
 
 // isMailer is a destination that is not a shop writing its own tags.
 func isMailer(f connectors.Factory) bool { return f.NewDestination != nil && f.NewSource == nil }

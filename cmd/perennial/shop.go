@@ -17,7 +17,8 @@ type shop struct {
 	app     *app
 	cfg     config.Store
 	factory connectors.Factory
-	source  connectors.Source
+	source  connectors.Source // of everything, reviews from their own platform included
+	reviews reviewer
 	id      int64
 	epoch   int64 // 0 where this process only reads
 }
@@ -25,18 +26,47 @@ type shop struct {
 // shop registers a store and makes its source. Nothing is asked of the shop itself.
 func (a *app) shop(ctx context.Context, store config.Store) (*shop, error) {
 	factory, ok := all.Find(store.Kind)
-	if !ok || factory.NewSource == nil {
+	if !ok || !isSource(factory) {
 		return nil, fail(exitUsage, fmt.Sprintf("configuration: store %s: unknown kind %q", store.Name, store.Kind), "known kinds of shop: "+kinds(isSource), nil)
 	}
 	source, err := factory.NewSource(connectors.Settings(store.Settings), a.deps(store.Name))
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", store.Name, err)
 	}
+	reviews, err := a.reviewer(store)
+	if err != nil {
+		return nil, err
+	}
+	if reviews.source != nil {
+		source = connectors.WithReviews(source, reviews.source)
+	}
 	id, err := a.db.Register(ctx, store.Name, store.Kind)
 	if err != nil {
 		return nil, databaseFailure("store "+store.Name, err)
 	}
-	return &shop{app: a, cfg: store, factory: factory, source: source, id: id}, nil
+	return &shop{app: a, cfg: store, factory: factory, source: source, reviews: reviews, id: id}, nil
+}
+
+// reviewer is the review platform of a store; the zero value where the store has none.
+type reviewer struct {
+	title  string
+	source connectors.Source
+}
+
+// reviewer makes the source of a store's reviews, where they do not come from the shop.
+func (a *app) reviewer(store config.Store) (reviewer, error) {
+	if store.Reviews.Kind == "" {
+		return reviewer{}, nil
+	}
+	factory, ok := all.Find(store.Reviews.Kind)
+	if !ok || !isReviewer(factory) {
+		return reviewer{}, fail(exitUsage, fmt.Sprintf("configuration: reviews of store %s: unknown kind %q", store.Name, store.Reviews.Kind), "known kinds of review platform: "+kinds(isReviewer), nil)
+	}
+	source, err := factory.NewSource(connectors.Settings(store.Reviews.Settings), a.deps(store.Name))
+	if err != nil {
+		return reviewer{}, fmt.Errorf("reviews of store %s: %w", store.Name, err)
+	}
+	return reviewer{title: factory.Title, source: source}, nil
 }
 
 // deps are what a connector may use.

@@ -4,9 +4,11 @@ package all
 import (
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/csvfile"
+	"github.com/perennial-cvo/perennial/connectors/judgeme"
 	"github.com/perennial-cvo/perennial/connectors/listmonk"
 	"github.com/perennial-cvo/perennial/connectors/shopify"
 	"github.com/perennial-cvo/perennial/connectors/woocommerce"
+	"github.com/perennial-cvo/perennial/connectors/yotpo"
 )
 
 // Factories returns the factory of every built-in connector, in the order in which they are offered to people.
@@ -16,6 +18,8 @@ func Factories() []connectors.Factory {
 		shopify.New(),
 		csvfile.New(),
 		listmonk.New(),
+		judgeme.New(),
+		yotpo.New(),
 	}
 }
 
