@@ -10,34 +10,35 @@ import (
 )
 
 func TestShopNames(t *testing.T) {
-	for given, want := range map[string]string{
-		"alder.myshopify.com":                          "alder.myshopify.com",
-		" Alder.MyShopify.com ":                        "alder.myshopify.com",
-		"alder":                                        "alder.myshopify.com",
-		"https://alder.myshopify.com":                  "alder.myshopify.com",
-		"https://alder.myshopify.com/admin/settings":   "alder.myshopify.com",
-		"https://admin.shopify.com/store/alder/orders": "alder.myshopify.com",
-		"admin.shopify.com/store/alder-2":              "alder-2.myshopify.com",
-		"shop.example":                                 "",
-		"https://www.shop.example/admin":               "",
-		"alder.myshopify.com.evil.example":             "",
-		"a b":                                          "",
-		"-alder":                                       "",
-		"admin.shopify.com":                            "",
-		"https://user:pass@alder.myshopify.com":        "",
-	} {
-		t.Run(given, func(t *testing.T) {
+	tests := []struct{ given, want string }{
+		{"alder.myshopify.com", "alder.myshopify.com"},
+		{" Alder.MyShopify.com ", "alder.myshopify.com"},
+		{"alder", "alder.myshopify.com"},
+		{"https://alder.myshopify.com", "alder.myshopify.com"},
+		{"https://alder.myshopify.com/admin/settings", "alder.myshopify.com"},
+		{"https://admin.shopify.com/store/alder/orders", "alder.myshopify.com"},
+		{"admin.shopify.com/store/alder-2", "alder-2.myshopify.com"},
+		{"shop.example", ""},
+		{"https://www.shop.example/admin", ""},
+		{"alder.myshopify.com.evil.example", ""},
+		{"a b", ""},
+		{"-alder", ""},
+		{"admin.shopify.com", ""},
+		{"https://user:pass@alder.myshopify.com", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.given, func(t *testing.T) {
 			set := legacy()
-			set.Shop = given
+			set.Shop = tt.given
 			err := set.check()
-			if want == "" {
+			if tt.want == "" {
 				require.ErrorContains(t, err, `"shop"`)
 				require.NotContains(t, err.Error(), "pass")
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, want, set.Shop)
-			require.Equal(t, "https://"+want, set.URL)
+			require.Equal(t, tt.want, set.Shop)
+			require.Equal(t, "https://"+tt.want, set.URL)
 		})
 	}
 }
