@@ -355,3 +355,26 @@ func TestRatings(t *testing.T) {
 	}
 	require.Positive(t, rated)
 }
+
+// Many at once: what one reads while another writes is whole.
+func TestParallelWritesAndReads(t *testing.T) {
+	s := shopifytest.New(simulator.New(simulator.Options{Customers: 60, Orders: 150}), shopifytest.Options{})
+	done := make(chan struct{})
+	for i := range 4 {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for j := range int64(40) {
+				id := 4 + (j+int64(i)*7)%30
+				post(t, s, addTags, map[string]any{"id": customerID(id), "tags": []string{"t" + number(j)}})
+				post(t, s, `{ customers(first: 20, query: "tag:t1") { nodes { tags numberOfOrders } } events(first: 5) { nodes { id } } segments(first: 5) { nodes { name } } }`, nil)
+				s.MakeSegment("S", "customer_tags CONTAINS 't1'")
+				s.SetUnitCost(20, simulator.Amount(j))
+				post(t, s, `{ orders(first: 20, reverse: true) { nodes { totalPriceSet { shopMoney { amount } } } } products(first: 20) { nodes { updatedAt } } }`, nil)
+			}
+		}()
+	}
+	for range 4 {
+		<-done
+	}
+	require.Len(t, s.Segments(), 160)
+}

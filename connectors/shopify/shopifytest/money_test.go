@@ -1,10 +1,7 @@
 package shopifytest_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"net/http"
-	"net/http/httptest"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -83,20 +80,15 @@ type shownAs struct {
 
 // requireShown holds what the shop answers of an order against itself: lines make the subtotal, and that the total.
 func requireShown(t require.TestingT, s *shopifytest.Server, id int64) {
-	body, err := json.Marshal(map[string]any{"query": shownOrder, "variables": map[string]any{"id": "gid://shopify/Order/" + number(id)}})
-	require.NoError(t, err)
-	r := httptest.NewRequest(http.MethodPost, "/admin/api/2026-07/graphql.json", bytes.NewReader(body))
-	r.Header.Set("X-Shopify-Access-Token", shopifytest.DefaultAccessToken)
-	w := httptest.NewRecorder()
-	s.ServeHTTP(w, r)
+	body := post(t, s, shownOrder, map[string]any{"id": "gid://shopify/Order/" + number(id)})
 	var a struct {
 		Data struct {
 			Order *shownAs `json:"order"`
 		} `json:"data"`
 	}
-	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &a), w.Body.String())
+	require.NoError(t, json.Unmarshal(body, &a), string(body))
 	o := a.Data.Order
-	require.NotNil(t, o, w.Body.String())
+	require.NotNil(t, o, string(body))
 	var subtotal, discounts decimal.Decimal
 	tax := o.Shipping.Taxes.sum()
 	for _, l := range o.Lines.Nodes {
@@ -113,9 +105,9 @@ func requireShown(t require.TestingT, s *shopifytest.Server, id int64) {
 		total = total.Add(tax)
 	}
 	discounts = discounts.Add(o.Shipping.Off.sum())
-	require.True(t, o.Shipping.Original.Shop.Amount.Sub(o.Shipping.Off.sum()).Equal(o.Shipping.Discounted.Shop.Amount), w.Body.String())
-	require.True(t, subtotal.Equal(o.Subtotal.Shop.Amount), "%s %s", subtotal, w.Body.String())
-	require.True(t, discounts.Equal(o.Discounts.Shop.Amount), "%s %s", discounts, w.Body.String())
-	require.True(t, tax.Equal(o.Tax.Shop.Amount), "%s %s", tax, w.Body.String())
-	require.True(t, total.Equal(o.Total.Shop.Amount), "%s %s", total, w.Body.String())
+	require.True(t, o.Shipping.Original.Shop.Amount.Sub(o.Shipping.Off.sum()).Equal(o.Shipping.Discounted.Shop.Amount), string(body))
+	require.True(t, subtotal.Equal(o.Subtotal.Shop.Amount), "%s %s", subtotal, string(body))
+	require.True(t, discounts.Equal(o.Discounts.Shop.Amount), "%s %s", discounts, string(body))
+	require.True(t, tax.Equal(o.Tax.Shop.Amount), "%s %s", tax, string(body))
+	require.True(t, total.Equal(o.Total.Shop.Amount), "%s %s", total, string(body))
 }

@@ -69,17 +69,24 @@ type answer struct {
 
 func (s *store) ask(query string, variables map[string]any) answer {
 	s.t.Helper()
+	body := post(s.t, s, query, variables, s.version)
+	var a answer
+	require.NoError(s.t, json.Unmarshal(body, &a), string(body))
+	return a
+}
+
+// post asks a shop without a socket, in version 2026-07 unless another is named.
+func post(t require.TestingT, shop http.Handler, query string, variables map[string]any, version ...string) []byte {
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
-	require.NoError(s.t, err)
-	r := httptest.NewRequest(http.MethodPost, "/admin/api/"+s.version+"/graphql.json", bytes.NewReader(body))
+	require.NoError(t, err)
+	path := "/admin/api/" + append(version, "2026-07")[0] + "/graphql.json"
+	r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-Shopify-Access-Token", shopifytest.DefaultAccessToken)
 	w := httptest.NewRecorder()
-	s.ServeHTTP(w, r)
-	require.Equal(s.t, http.StatusOK, w.Code, w.Body.String())
-	var a answer
-	require.NoError(s.t, json.Unmarshal(w.Body.Bytes(), &a), w.Body.String())
-	return a
+	shop.ServeHTTP(w, r)
+	require.Equal(t, http.StatusOK, w.Code, w.Body.String())
+	return w.Body.Bytes()
 }
 
 // tell asks and wants no error.
