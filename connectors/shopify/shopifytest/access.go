@@ -20,6 +20,12 @@ func (s *Server) authorized(token string) bool {
 	return ok && (until.IsZero() || s.clock().Before(until))
 }
 
+// unknownToken is the answer to a token that is not one of the shop's.
+func unknownToken() *answer {
+	const message = "[API] Invalid API key or access token (unrecognized login or wrong password)" //nolint:misspell // as recorded
+	return jsonAnswer(http.StatusUnauthorized, map[string]any{"errors": message})
+}
+
 // Revoke makes every token unknown and refuses the app further ones, as when its owner uninstalls it.
 func (s *Server) Revoke() {
 	s.mu.Lock()

@@ -205,7 +205,7 @@ func objectOrNull(o *object) any {
 // operationList is the connection of all operations, newest first: reverse turns it to the oldest.
 func (s *Server) operationList() *connection {
 	of := func(o *object) *operation { return o.record.(*operation) } //nolint:errcheck,forcetypeassert // made above
-	newest := func(o *object) any { return -of(o).id } // ids grow with time, also within a second
+	newest := func(o *object) any { return -of(o).id }                // ids grow with time, also within a second
 	return &connection{
 		typ: "BulkOperation", strict: true,
 		items: func() []*object {

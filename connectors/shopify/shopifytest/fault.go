@@ -3,6 +3,7 @@ package shopifytest
 import (
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -191,7 +192,7 @@ func (s *Server) instead(r *http.Request, f *Fault) *answer {
 	case HTML:
 		return hostPage(http.StatusOK, "Something went wrong", "")
 	case BadToken:
-		return jsonAnswer(http.StatusUnauthorized, map[string]any{"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"})
+		return unknownToken()
 	case Frozen:
 		return jsonAnswer(http.StatusPaymentRequired, map[string]any{"errors": "Unavailable Shop"})
 	case Locked:
@@ -224,6 +225,9 @@ func hostPage(status int, title, retryAfter string) *answer {
 
 // misbehaveAfter spoils the right answer; it reports whether it sent one.
 func (s *Server) misbehaveAfter(w http.ResponseWriter, r *http.Request, f *Fault, a *answer, sent **answer) bool {
+	if f.Kind == Cut || f.Kind == Empty || f.Kind == Broken {
+		a = s.whole(r, a)
+	}
 	switch f.Kind {
 	case Lost:
 		panic(http.ErrAbortHandler)
@@ -231,7 +235,6 @@ func (s *Server) misbehaveAfter(w http.ResponseWriter, r *http.Request, f *Fault
 		sendHalf(w, a)
 	case Empty:
 		a.body = nil
-		a.header.Del("Accept-Ranges")
 	case Broken:
 		a.body = a.body[:len(a.body)/2]
 	case FallForward:
@@ -243,6 +246,15 @@ func (s *Server) misbehaveAfter(w http.ResponseWriter, r *http.Request, f *Fault
 	*sent = a
 	s.send(w, r, a)
 	return true
+}
+
+// whole is an answer as it would be sent: of a file the part that was asked for.
+func (s *Server) whole(r *http.Request, a *answer) *answer {
+	w := httptest.NewRecorder()
+	s.send(w, r, a)
+	w.Header().Del("Content-Length")
+	w.Header().Del("Accept-Ranges")
+	return &answer{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
 }
 
 // sendHalf sends half of the answer and then dies.

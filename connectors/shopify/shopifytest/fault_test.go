@@ -236,3 +236,26 @@ func TestValidatorJudgesBothWays(t *testing.T) {
 	b.start(thingsAndParts)
 	require.Len(t, b.Violations(), 2, "what is in bulk files is judged too")
 }
+
+// A download that dies, or is spoilt, is still the part that was asked for.
+func TestFaultsOfFiles(t *testing.T) {
+	b := newBench(t, Options{})
+	address := b.poll(b.start(thingsAndParts))["url"].(string)
+	text := bodyOf(t, b.get(address))
+	b.Fault(Fault{Kind: Broken, Path: resultsPath})
+	r := b.get(address, "Range", "bytes=100-299")
+	require.Equal(t, http.StatusPartialContent, r.StatusCode)
+	require.Equal(t, text[100:200], bodyOf(t, r))
+	server := httptest.NewServer(b)
+	defer server.Close()
+	b.Fault(Fault{Kind: Cut, Path: resultsPath})
+	ask, err := http.NewRequest(http.MethodGet, server.URL+strings.TrimPrefix(address, b.Home()), nil)
+	require.NoError(t, err)
+	ask.Header.Set("Range", "bytes=100-299")
+	answer, err := http.DefaultClient.Do(ask)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	got, err := io.ReadAll(answer.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.Equal(t, text[100:200], string(got))
+}

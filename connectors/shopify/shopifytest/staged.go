@@ -61,9 +61,15 @@ func (s *Server) target(input map[string]any) *object {
 	credential := "assets@fake-tiers.example/" + now.Format("20060102") + "/auto/storage/goog4_request"
 	policy, err := json.Marshal(map[string]any{
 		"conditions": []any{
-			map[string]any{"Content-Type": text("mimeType")}, map[string]any{"success_action_status": "201"}, map[string]any{"acl": "private"},
-			[]any{"content-length-range", 1, largestUpload}, map[string]any{"bucket": "fake-staged-uploads"}, map[string]any{"key": up.key},
-			map[string]any{"x-goog-date": date}, map[string]any{"x-goog-credential": credential}, map[string]any{"x-goog-algorithm": "GOOG4-RSA-SHA256"},
+			map[string]any{"Content-Type": text("mimeType")},
+			map[string]any{"success_action_status": "201"},
+			map[string]any{"acl": "private"},
+			[]any{"content-length-range", 1, largestUpload},
+			map[string]any{"bucket": "fake-staged-uploads"},
+			map[string]any{"key": up.key},
+			map[string]any{"x-goog-date": date},
+			map[string]any{"x-goog-credential": credential},
+			map[string]any{"x-goog-algorithm": "GOOG4-RSA-SHA256"},
 		},
 		"expiration": up.expires.Format(time.RFC3339),
 	})
@@ -72,8 +78,15 @@ func (s *Server) target(input map[string]any) *object {
 	}
 	up.policy = base64.StdEncoding.EncodeToString(policy)
 	return stagedTarget(s.home+uploadsPath, [][2]string{
-		{"Content-Type", text("mimeType")}, {"success_action_status", "201"}, {"acl", "private"}, {"key", up.key}, {"x-goog-date", date},
-		{"x-goog-credential", credential}, {"x-goog-algorithm", "GOOG4-RSA-SHA256"}, {"x-goog-signature", up.signature}, {"policy", up.policy},
+		{"Content-Type", text("mimeType")},
+		{"success_action_status", "201"},
+		{"acl", "private"},
+		{"key", up.key},
+		{"x-goog-date", date},
+		{"x-goog-credential", credential},
+		{"x-goog-algorithm", "GOOG4-RSA-SHA256"},
+		{"x-goog-signature", up.signature},
+		{"policy", up.policy},
 	})
 }
 
