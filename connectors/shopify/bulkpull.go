@@ -265,6 +265,7 @@ type part struct {
 // parse reads the lines of a chunk. Children come after their parents, anywhere.
 func (w *pull) parse(ctx context.Context, body []byte) error {
 	c := &part{pull: w, included: map[string]bool{}, rejected: map[string]bool{}}
+	c.makeRoom(body)
 	if err := eachLine(body, c.line); err != nil {
 		return err
 	}
@@ -274,10 +275,30 @@ func (w *pull) parse(ctx context.Context, body []byte) error {
 	return nil
 }
 
+// sampleSize is how much of a chunk tells what the rest of it is like.
+const sampleSize = 64 << 10
+
+// makeRoom sizes the page for what the chunk is likely to hold: growing slices of large records costs as much as reading
+// them.
+func (c *part) makeRoom(body []byte) {
+	sample := body[:min(len(body), sampleSize)]
+	lines, found := bytes.Count(body, []byte("\n"))+1, bytes.Count(sample, []byte("\n"))+1
+	children := lines * bytes.Count(sample, []byte(parentKey)) / found
+	switch c.resource {
+	case commerce.Orders:
+		c.out.Records.Orders = make([]commerce.Order, 0, max(0, lines-children))
+		c.out.Records.Lines = make([]commerce.Line, 0, children)
+	case commerce.Customers:
+		c.out.Records.Customers = make([]commerce.Customer, 0, lines)
+	default:
+		c.out.Records.Products = make([]commerce.Product, 0, lines)
+	}
+}
+
 func (c *part) line(line []byte) error {
 	c.Lines++
 	typ := lineType(line)
-	if !isChild(line) {
+	if typ == c.typ || typ == "" && !isChild(line) {
 		c.Roots++
 	}
 	err := c.record(typ, line)

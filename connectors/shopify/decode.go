@@ -134,7 +134,14 @@ func lineType(line []byte) string {
 	if i := bytes.Index(line, []byte(key)); i >= 0 {
 		line = line[i+len(key):]
 		if end := bytes.IndexByte(line, '"'); end >= 0 {
-			return string(line[:end])
+			switch name := line[:end]; string(name) {
+			case "Order":
+				return "Order"
+			case "LineItem":
+				return "LineItem"
+			default:
+				return string(name)
+			}
 		}
 	}
 	parts := strings.Split(gidOf(line), "/")
@@ -150,9 +157,10 @@ func gidOf(raw []byte) string {
 	if json.Unmarshal(raw, &r) == nil {
 		return r.ID
 	}
-	const key = `"id":"gid://shopify/`
-	if i := bytes.Index(raw, []byte(key)); i >= 0 {
-		rest := raw[i+len(`"id":"`):]
+	raw = bytes.ReplaceAll(raw, []byte(`\/`), []byte(`/`)) // the rest of it is broken
+	const key = `"id":"`
+	if i := bytes.Index(raw, []byte(key+gidRoot)); i >= 0 {
+		rest := raw[i+len(key):]
 		if end := bytes.IndexByte(rest, '"'); end >= 0 {
 			return string(rest[:end])
 		}
@@ -160,8 +168,10 @@ func gidOf(raw []byte) string {
 	return ""
 }
 
-// isChild reports whether a line belongs to another one. Inside a text the key could only stand with its quotes escaped.
-func isChild(line []byte) bool { return bytes.Contains(line, []byte(`"__parentId":`)) }
+// parentKey is in every line that belongs to another one. Inside a text it could only stand with its quotes escaped.
+const parentKey = `"__parentId":`
+
+func isChild(line []byte) bool { return bytes.Contains(line, []byte(parentKey)) }
 
 // decode reads a record. Its error names the field that could not be read.
 func decode[T any](raw []byte, target *T) error {

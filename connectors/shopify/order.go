@@ -204,33 +204,39 @@ func (n *orderNode) amounts(o *commerce.Order, v *values) {
 	o.Tax = v.amount("totalTaxSet", n.Tax.Shop.Amount)
 	goodsTax := o.Tax
 	net := func(price decimal.Decimal, taxes []taxLine) decimal.Decimal {
+		if !n.TaxesIncluded {
+			return price
+		}
 		tax := sumTaxes(v, taxes)
 		goodsTax = goodsTax.Sub(tax)
-		if n.TaxesIncluded {
-			return price.Sub(tax)
-		}
-		return price
+		return price.Sub(tax)
 	}
 	discount := v.amount("totalDiscountsSet", n.Discounts.Shop.Amount)
 	if s := n.Shipping; s != nil {
 		o.Shipping = net(v.amount("shippingLine", s.Price.Shop.Amount), s.Taxes)
-		discount = discount.Sub(sumAllocations(v, s.Discounts))
-	}
-	o.Fees = v.amount("totalTipReceivedSet", n.Tips.Shop.Amount).Add(v.amount("originalTotalDutiesSet", n.Duties.Shop.Amount))
-	for _, fee := range n.Fees {
-		o.Fees = o.Fees.Add(net(v.amount("additionalFees", fee.Price.Shop.Amount), fee.Taxes))
-	}
-	paid := o.Total.Sub(o.Tax).Sub(o.Shipping).Sub(o.Fees) // goods less discount, without tax
-	if n.Subtotal != nil && n.Subtotal.Shop.Amount != "" {
-		price := v.amount("subtotalPriceSet", n.Subtotal.Shop.Amount)
-		paid = price
-		if n.TaxesIncluded {
-			paid = price.Sub(goodsTax)
-			discount = scaled(discount, paid, price)
+		if len(s.Discounts) > 0 {
+			discount = discount.Sub(sumAllocations(v, s.Discounts))
 		}
 	}
-	o.Discount = decimal.Max(discount, decimal.Decimal{})
-	o.Goods = paid.Add(o.Discount)
+	o.Fees = plus(v.amount("totalTipReceivedSet", n.Tips.Shop.Amount), v.amount("originalTotalDutiesSet", n.Duties.Shop.Amount))
+	for _, fee := range n.Fees {
+		o.Fees = plus(o.Fees, net(v.amount("additionalFees", fee.Price.Shop.Amount), fee.Taxes))
+	}
+	var paid decimal.Decimal // goods less discount, without tax
+	switch {
+	case n.Subtotal == nil || n.Subtotal.Shop.Amount == "":
+		paid = o.Total.Sub(o.Tax).Sub(o.Shipping).Sub(o.Fees)
+	case n.TaxesIncluded:
+		price := v.amount("subtotalPriceSet", n.Subtotal.Shop.Amount)
+		paid = price.Sub(goodsTax)
+		discount = scaled(discount, paid, price)
+	default:
+		paid = v.amount("subtotalPriceSet", n.Subtotal.Shop.Amount)
+	}
+	if discount.IsPositive() {
+		o.Discount = discount
+	}
+	o.Goods = plus(paid, o.Discount)
 	n.buyer(o, v)
 }
 
@@ -249,10 +255,22 @@ func (n *orderNode) buyer(o *commerce.Order, v *values) {
 	}
 }
 
+// plus adds without work where there is nothing to add, as mostly.
+func plus(a, b decimal.Decimal) decimal.Decimal {
+	switch {
+	case a.IsZero():
+		return b
+	case b.IsZero():
+		return a
+	default:
+		return a.Add(b)
+	}
+}
+
 func sumTaxes(v *values, taxes []taxLine) decimal.Decimal {
 	var sum decimal.Decimal
 	for i := range taxes {
-		sum = sum.Add(v.amount("taxLines", taxes[i].Price.Shop.Amount))
+		sum = plus(sum, v.amount("taxLines", taxes[i].Price.Shop.Amount))
 	}
 	return sum
 }
@@ -260,7 +278,7 @@ func sumTaxes(v *values, taxes []taxLine) decimal.Decimal {
 func sumAllocations(v *values, all []allocation) decimal.Decimal {
 	var sum decimal.Decimal
 	for i := range all {
-		sum = sum.Add(v.amount("discountAllocations", all[i].Amount.Shop.Amount))
+		sum = plus(sum, v.amount("discountAllocations", all[i].Amount.Shop.Amount))
 	}
 	return sum
 }
