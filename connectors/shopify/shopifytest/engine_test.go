@@ -52,8 +52,8 @@ func newBench(t *testing.T, opts Options) *bench {
 			},
 			"hidden": func(*call, map[string]any) (any, error) { return nil, denied("hidden", "`read_x` access scope") },
 			"one":    func(*call, map[string]any) (any, error) { return b.object(b.things[0]), nil },
-			"none": value(nil),
-			"echo": func(_ *call, args map[string]any) (any, error) { return args, nil },
+			"none":   value(nil),
+			"echo":   func(_ *call, args map[string]any) (any, error) { return args, nil },
 			"secret": func(c *call, _ map[string]any) (any, error) {
 				if !c.has("read_reports") {
 					return nil, denied("secret", "`read_reports` access scope")
