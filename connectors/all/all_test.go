@@ -17,6 +17,10 @@ func TestFactoriesAreWhole(t *testing.T) {
 		kinds[f.Kind] = true
 		require.NotEmpty(t, f.Title, f.Kind)
 		require.False(t, f.NewSource == nil && f.NewDestination == nil, "%s makes nothing", f.Kind)
+		if f.Reviews {
+			require.NotNil(t, f.NewSource, "%s reads no reviews", f.Kind)
+			require.Nil(t, f.NewDestination, "%s is no platform to write to", f.Kind)
+		}
 		fields := map[string]bool{}
 		for _, field := range f.Fields {
 			require.Equal(t, strings.ToLower(field.Name), field.Name, "settings keys are lower case")

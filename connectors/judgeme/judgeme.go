@@ -174,10 +174,10 @@ func said(n *int) string {
 // count asks how many reviews there are, 0 where Judge.me does not say.
 func (a *api) count(ctx context.Context) (int, error) {
 	answer, err := a.http.Do(ctx, httpapi.Request{Op: "count of reviews", Path: "api/v1/reviews/count"})
-	if connectors.KindOf(err) == connectors.KindPermanent {
-		return 0, nil
-	}
 	if err != nil {
+		if connectors.KindOf(err) == connectors.KindPermanent {
+			err = nil // the list itself is there, and the count is no more than a hint
+		}
 		return 0, err
 	}
 	var body struct {

@@ -2,6 +2,8 @@ package yotpo_test
 
 import (
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -119,6 +121,25 @@ func TestWrongKeysAreCredentials(t *testing.T) {
 		require.NotContains(t, err.Error()+log.String(), "canary", "Yotpo repeats the secret, we do not")
 		require.LessOrEqual(t, len(f.Requests()), 2)
 	}
+}
+
+// TestATokenThatIsNeverGoodIsNotTriedForEver refuses every token as soon as it is given, and repeats it.
+func TestATokenThatIsNeverGoodIsNotTriedForEver(t *testing.T) {
+	f := start(t, yotpotest.Options{})
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.ServeHTTP(w, r)
+		if strings.HasPrefix(r.URL.Path, "/oauth/") {
+			f.Expire()
+		}
+	}))
+	t.Cleanup(front.Close)
+	settings := f.settings()
+	settings["url"] = front.URL
+	_, err := open(t, settings).Check(t.Context())
+	require.Equal(t, connectors.KindCredentials, connectors.KindOf(err))
+	require.ErrorContains(t, err, "Invalid token")
+	require.NotContains(t, err.Error(), "utoken-")
+	require.Len(t, f.Requests(), 2)
 }
 
 func TestCheck(t *testing.T) {

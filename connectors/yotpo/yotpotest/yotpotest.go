@@ -58,7 +58,7 @@ func (s *Server) answer(r *http.Request, body []byte) reviewstest.Answer {
 	case !known || r.Method != http.MethodGet:
 		return refusal(http.StatusNotFound, "Not Found")
 	case key != AppKey || s.revoked.Load() || s.grants.Load() == 0 || r.URL.Query().Get("utoken") != s.Token():
-		return refusal(http.StatusUnauthorized, "Unauthorized token "+r.URL.Query().Get("utoken"))
+		return refusal(http.StatusUnauthorized, "Invalid token "+r.URL.Query().Get("utoken"))
 	}
 	rows := s.Page(reviewstest.Number(r, "page", 1), min(reviewstest.Number(r, "count", 10), s.opts.MostPerPage), render)
 	return reviewstest.Answer{Status: http.StatusOK, Value: map[string]any{"reviews": rows}}
