@@ -3,7 +3,6 @@ package shopify
 import (
 	"encoding/json"
 	"maps"
-
 	"slices"
 	"strings"
 	"testing"

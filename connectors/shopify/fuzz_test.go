@@ -117,9 +117,9 @@ func TestMock(t *testing.T) {
 	}
 	var taken, rejected int
 	for seed := 1; seed <= seeds; seed++ {
+		reseed(t, mock, strconv.Itoa(seed))
 		for _, resource := range []commerce.Resource{commerce.Products, commerce.Customers, commerce.Orders} {
 			t.Run(fmt.Sprintf("%s %d", resource, seed), func(t *testing.T) {
-				reseed(t, mock, strconv.Itoa(seed))
 				c := &auditor{judge: judge, records: map[string]map[string]bool{}}
 				s := fuzzed(t, mock, c)
 				for _, from := range []connectors.Cursor{"", changesSince()} {
@@ -224,8 +224,8 @@ func TestMockHostile(t *testing.T) {
 	for _, paging := range []string{"chance", "still"} {
 		ended := 0
 		for seed := 1; seed <= seeds; seed++ {
+			reseed(t, mock, fmt.Sprintf("%d?pages=%s", seed, paging))
 			for _, resource := range []commerce.Resource{commerce.Products, commerce.Customers, commerce.Orders} {
-				reseed(t, mock, fmt.Sprintf("%d?pages=%s", seed, paging))
 				c := &auditor{judge: judge, records: map[string]map[string]bool{}}
 				for _, from := range []connectors.Cursor{"", changesSince()} {
 					if pullToEnd(t, fuzzed(t, mock, c), resource, from) != nil {
