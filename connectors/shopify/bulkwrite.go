@@ -49,6 +49,9 @@ func (d *destination) enqueue(ctx context.Context, wishes []wish) (connectors.Jo
 					content.Reset()
 					lines = nil
 				}
+				if content.Len() == 0 { // lines are about alike: one piece of memory, and not twice as much
+					content.Grow(min(fileSize, (len(line)+2)*(len(wishes)-place)*11/10))
+				}
 				content.Write(append(line, '\n'))
 				lines = append(lines, int64(place))
 			}
