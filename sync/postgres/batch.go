@@ -180,6 +180,14 @@ func (r *row) claim(column string, value time.Time) {
 	*r.content.text = (*r.content.text)[:kept]
 }
 
+// beside takes a value that is no content; what counts as content in its place is given.
+func (r *row) beside(put func(), content string) {
+	kept := len(*r.content.text)
+	put()
+	*r.content.text = (*r.content.text)[:kept]
+	r.add(content)
+}
+
 func (r *row) integer(column string, value int, limit int) {
 	if value > limit || value < -limit {
 		r.refuse(column, "is out of range")

@@ -60,10 +60,12 @@ type commit struct {
 	rules  *rules
 	erased *erased
 	clean  bool // nothing of the resource is in quarantine, as it was found
+	first  bool // the shop is being read for the first time
 
 	people   people                // whom records belong to, filled by resolve
 	rejected []connectors.Rejected // what Postgres cannot store
 	touched  map[int64]bool        // people whose orders changed
+	fresh    map[string]bool       // open orders that are new with the batch in hand: nothing of them is stored yet
 	written  ingest.Written
 }
 
@@ -76,8 +78,8 @@ func newCommit(ctx context.Context, tx *sqlx.Tx, store int64, page ingest.Commit
 	var nobody bool
 	err := tx.QueryRowxContext(ctx, `SELECT CAST(policy AS text), time_zone, erasure_key,
 			NOT EXISTS (SELECT FROM tombstones WHERE store_id = $1),
-			NOT EXISTS (SELECT FROM quarantine WHERE store_id = $1 AND resource = $2)
-		FROM stores WHERE store_id = $1`, store, page.Resource).Scan(&policy, &zone, &key, &nobody, &c.clean)
+			NOT EXISTS (SELECT FROM quarantine WHERE store_id = $1 AND resource = $2), loaded_at IS NULL
+		FROM stores WHERE store_id = $1`, store, page.Resource).Scan(&policy, &zone, &key, &nobody, &c.clean, &c.first)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
@@ -92,6 +94,7 @@ func newCommit(ctx context.Context, tx *sqlx.Tx, store int64, page ingest.Commit
 func (c *commit) records(ctx context.Context) error { return c.batch(ctx, c.page.Page.Records) }
 
 func (c *commit) batch(ctx context.Context, b commerce.Batch) error {
+	c.fresh = map[string]bool{}
 	steps := []func(context.Context, commerce.Batch) error{
 		c.products, c.coupons, c.customers, c.orders, c.apart, c.reviews,
 	}

@@ -103,64 +103,99 @@ func (c *commit) apart(ctx context.Context, b commerce.Batch) error {
 	for i := range b.Orders {
 		own[b.Orders[i].ID] = false
 	}
+	var replaced []string
 	for _, id := range b.Complete {
 		if _, ok := own[id]; ok {
 			own[id] = true // its children were stored, or set aside, with it
-		} else {
+		} else if !whole[id] {
 			whole[id] = true
+			replaced = append(replaced, id)
 		}
 	}
-	lines, refunds := map[bool][][]byte{}, map[bool][][]byte{} // by whether the set is whole
-	var recounted, replaced []string
-	for _, id := range b.Complete {
-		if whole[id] {
-			recounted, replaced = append(recounted, id), append(replaced, id)
-		}
+	lines := c.apartLines(foreign(b.Lines, own, func(l *commerce.Line) string { return l.OrderID }), whole)
+	own[""] = true // refunds that name only a person
+	refunds, refunded := c.apartRefunds(foreign(b.Refunds, own, func(f *commerce.Refund) string { return f.OrderID }), whole)
+	if err := c.writeApart(ctx, replaced, lines, refunds); err != nil {
+		return err
 	}
-	for _, l := range latest(foreign(b.Lines, own, func(l *commerce.Line) string { return l.OrderID }), lineKey) {
-		r := lineRow(newContent(), c.store, l)
+	if err := recount(ctx, c.tx, c.store, c.rules, append(refunded, replaced...)); err != nil {
+		return err
+	}
+	return c.looseRefunds(ctx, b)
+}
+
+// arrival is how children come that came apart from their order.
+type arrival int
+
+const (
+	singly arrival = iota // some of an order's, of which others may be stored
+	newly                 // of an order that is new with this batch: none of them is stored
+	wholly                // the whole set of an order
+)
+
+func (c *commit) arrivalOf(order string, whole map[string]bool) arrival {
+	switch {
+	case whole[order]:
+		return wholly
+	case c.fresh[order]:
+		return newly
+	default:
+		return singly
+	}
+}
+
+func (c *commit) apartLines(lines []commerce.Line, whole map[string]bool) map[arrival][][]byte {
+	rows := map[arrival][][]byte{}
+	content := newContent()
+	for _, l := range latest(lines, lineKey) {
+		content.reset()
+		r := lineRow(content, c.store, l)
 		if r.err != nil {
 			c.reject(l.OrderID, fmt.Sprintf("line %s: %v", storable(l.ID), r.err), l)
 			continue
 		}
-		lines[whole[l.OrderID]] = append(lines[whole[l.OrderID]], r.line)
+		how := c.arrivalOf(l.OrderID, whole)
+		rows[how] = append(rows[how], r.line)
 	}
-	own[""] = true // refunds that name only a person
-	for _, f := range latest(foreign(b.Refunds, own, func(f *commerce.Refund) string { return f.OrderID }), refundKey) {
+	return rows
+}
+
+func (c *commit) apartRefunds(refunds []commerce.Refund, whole map[string]bool) (rows map[arrival][][]byte, orders []string) {
+	rows = map[arrival][][]byte{}
+	for _, f := range latest(refunds, refundKey) {
 		r := refundRow(newContent(), c.store, f)
 		if r.err != nil {
 			c.reject(f.OrderID, fmt.Sprintf("refund %s: %v", storable(f.ID), r.err), f)
 			continue
 		}
 		r.derived(null, "false", "0", "0")
-		refunds[whole[f.OrderID]] = append(refunds[whole[f.OrderID]], r.line)
-		recounted = append(recounted, f.OrderID)
+		how := c.arrivalOf(f.OrderID, whole)
+		rows[how] = append(rows[how], r.line)
+		orders = append(orders, f.OrderID)
 	}
-	if err := c.writeApart(ctx, replaced, lines, refunds); err != nil {
-		return err
-	}
-	if err := recount(ctx, c.tx, c.store, c.rules, recounted); err != nil {
-		return err
-	}
-	return c.looseRefunds(ctx, b)
+	return rows, orders
 }
 
-// foreign returns the records that belong to other orders than those.
+// foreign returns the records that belong to other orders than those of which the map says true.
 func foreign[T any](records []T, own map[string]bool, order func(*T) string) []T {
 	var others []T
 	for i := range records {
-		if !own[order(&records[i])] {
-			others = append(others, records[i])
+		if own[order(&records[i])] {
+			continue
 		}
+		if others == nil {
+			others = make([]T, 0, len(records))
+		}
+		others = append(others, records[i])
 	}
 	return others
 }
 
-func (c *commit) writeApart(ctx context.Context, replaced []string, lines, refunds map[bool][][]byte) error {
-	if err := c.replace(ctx, lineTable, replaced, lines[true]); err != nil {
+func (c *commit) writeApart(ctx context.Context, replaced []string, lines, refunds map[arrival][][]byte) error {
+	if err := c.replace(ctx, lineTable, replaced, lines[wholly]); err != nil {
 		return err
 	}
-	if err := c.replace(ctx, refundTable, replaced, refunds[true]); err != nil {
+	if err := c.replace(ctx, refundTable, replaced, refunds[wholly]); err != nil {
 		return err
 	}
 	if len(replaced) > 0 {
@@ -170,10 +205,16 @@ func (c *commit) writeApart(ctx context.Context, replaced []string, lines, refun
 			return fmt.Errorf("complete orders: %w", err)
 		}
 	}
-	if err := c.writeLines(ctx, lines[false]); err != nil {
+	if err := lineTable.insert(ctx, c.tx, lines[newly]); err != nil {
 		return err
 	}
-	return c.writeRefunds(ctx, refunds[false])
+	if err := refundTable.insert(ctx, c.tx, refunds[newly]); err != nil {
+		return err
+	}
+	if err := c.writeLines(ctx, lines[singly]); err != nil {
+		return err
+	}
+	return c.writeRefunds(ctx, refunds[singly])
 }
 
 // writeLines writes lines that came apart. An order that was complete and has other lines now is open again: what they

@@ -22,8 +22,9 @@ type orderSet struct {
 	order    *commerce.Order
 	lines    []*commerce.Line
 	refunds  []*commerce.Refund
-	complete bool // these lines and refunds are the whole set
-	nameless bool // it belongs to someone erased
+	complete bool  // these lines and refunds are the whole set
+	sums     *sums // of the lines that came with it, for one that is open in a first load
+	nameless bool  // it belongs to someone erased
 	person   int64
 	had      before
 
@@ -44,7 +45,7 @@ func (c *commit) orders(ctx context.Context, b commerce.Batch) error {
 	byID := map[string]*orderSet{}
 	var entries []entry
 	content := newContent()
-	for _, set := range sets(b) {
+	for _, set := range c.sets(b) {
 		c.scrub(set)
 		if err := c.encode(content, set); err != nil {
 			c.reject(set.order.ID, err.Error(), commerce.Batch{
@@ -75,13 +76,19 @@ func (c *commit) orders(ctx context.Context, b commerce.Batch) error {
 }
 
 // sets gathers what belongs together; of records with the same id the last one counts.
-func sets(b commerce.Batch) []*orderSet {
+func (c *commit) sets(b commerce.Batch) []*orderSet {
 	var all []*orderSet
 	byID := map[string]*orderSet{}
 	for _, o := range latest(b.Orders, func(o *commerce.Order) string { return o.ID }) {
 		set := &orderSet{order: o}
 		byID[o.ID] = set
 		all = append(all, set)
+	}
+	if len(b.Complete) == 0 {
+		if c.first {
+			sum(byID, b.Lines)
+		}
+		return all
 	}
 	for _, id := range b.Complete {
 		if set := byID[id]; set != nil {
@@ -103,6 +110,18 @@ func sets(b commerce.Batch) []*orderSet {
 		slices.SortFunc(set.refunds, func(a, b *commerce.Refund) int { return strings.Compare(a.ID, b.ID) })
 	}
 	return all
+}
+
+// sum says of open orders what the lines that came with them come to.
+func sum(open map[string]*orderSet, lines []commerce.Line) {
+	for _, set := range open {
+		set.sums = &sums{}
+	}
+	for _, l := range latest(lines, lineKey) {
+		if set := open[l.OrderID]; set != nil {
+			set.sums.add(l)
+		}
+	}
 }
 
 func lineKey(l *commerce.Line) [2]string     { return [2]string{l.OrderID, l.ID} }
@@ -144,7 +163,7 @@ func (c *commit) scrub(set *orderSet) {
 // encode makes the rows of a set, and its hash.
 func (c *commit) encode(content content, set *orderSet) error {
 	content.reset()
-	r := c.orderRow(content, set.order)
+	r := c.orderRow(content, set.order, set.sums)
 	if r.err != nil {
 		return r.err
 	}
@@ -179,7 +198,8 @@ type attribution struct {
 	Device     string `json:"device,omitempty"`
 }
 
-func (c *commit) orderRow(content content, o *commerce.Order) *row {
+// orderRow is an order's row. The sums of an open order stand in it, and are no content: they follow from the lines.
+func (c *commit) orderRow(content content, o *commerce.Order, sums *sums) *row {
 	r := newRow(content, c.store, len(orderTable.columns))
 	r.id("id", o.ID)
 	r.text("number", o.Number)
@@ -204,8 +224,13 @@ func (c *commit) orderRow(content content, o *commerce.Order) *row {
 	r.amount("tax", o.Tax)
 	r.amount("fees", o.Fees)
 	r.amount("total", o.Total)
-	r.amount("gift_cards", o.GiftCards)
-	r.maybeAmount("cost", o.Cost)
+	if sums == nil {
+		r.amount("gift_cards", o.GiftCards)
+		r.maybeAmount("cost", o.Cost)
+	} else {
+		r.beside(func() { r.amount("gift_cards", sums.cards) }, plain(o.GiftCards))
+		r.beside(func() { r.maybeAmount("cost", sums.cost) }, "null")
+	}
 	r.text("buyer_currency", o.BuyerCurrency)
 	r.maybeAmount("buyer_total", o.BuyerTotal)
 	r.text("channel", o.Channel)
@@ -277,6 +302,9 @@ func (c *commit) writeOrders(ctx context.Context, added, changed []*orderSet) er
 	if err := c.resolve(ctx, asked); err != nil {
 		return err
 	}
+	for _, set := range added {
+		c.fresh[set.order.ID] = !set.complete && !set.had.children
+	}
 	var apart []string // their refunds have to be counted by what is stored
 	for _, set := range all {
 		c.finish(set)
@@ -310,8 +338,14 @@ func (c *commit) finish(set *orderSet) {
 	if !set.nameless {
 		set.person = c.people.of(set.order.CustomerID, set.order.Email)
 	}
-	w := c.rules.order(set.order, set.complete, false)
-	set.entry.line = appendFields(set.entry.line, binaryField(set.entry.hash), strconv.FormatBool(set.complete), null,
+	o, complete := set.order, set.complete
+	if set.sums != nil {
+		summed := *o
+		summed.GiftCards = set.sums.cards
+		o, complete = &summed, c.fresh[o.ID]
+	}
+	w := c.rules.order(o, complete, false)
+	set.entry.line = appendFields(set.entry.line, binaryField(set.entry.hash), strconv.FormatBool(complete), null,
 		personField(set.person), strconv.FormatBool(w.counted), amountField(w.rate), plain(w.gross))
 	cards := giftCards{lines: map[string]bool{}, goods: set.order.Net()}
 	for _, l := range set.lines {

@@ -97,7 +97,9 @@ type storedOrder struct {
 	was      worth
 }
 
-// recount derives anew how stored orders and their refunds count, writes what differs, and marks the people concerned.
+// recount derives anew how stored orders and their refunds count, writes what differs, and marks the people concerned. Rows
+// are updated by their place, which is looked up key by key: of tables just filled the planner believes that a shop has
+// hardly any rows, and would go through all of them for every key.
 func recount(ctx context.Context, tx *sqlx.Tx, store int64, rules *rules, ids []string) error {
 	if len(ids) == 0 {
 		return nil
@@ -127,7 +129,8 @@ func recount(ctx context.Context, tx *sqlx.Tx, store int64, rules *rules, ids []
 		_, err := tx.ExecContext(ctx, `UPDATE orders o SET counted = k.counted, rate = CAST(nullif(k.rate, '') AS numeric),
 				gross = CAST(k.gross AS numeric)
 			FROM unnest($2::text[], $3::boolean[], $4::text[], $5::text[]) AS k(id, counted, rate, gross)
-			WHERE o.store_id = $1 AND o.id = k.id`, store, pq.Array(changed), pq.Array(counted), pq.Array(rates), pq.Array(gross))
+			CROSS JOIN LATERAL (SELECT ctid FROM orders WHERE store_id = $1 AND id = k.id OFFSET 0) place
+			WHERE o.store_id = $1 AND o.ctid = place.ctid`, store, pq.Array(changed), pq.Array(counted), pq.Array(rates), pq.Array(gross))
 		if err != nil {
 			return fmt.Errorf("recount of orders: %w", err)
 		}
@@ -226,7 +229,8 @@ func recountRefunds(ctx context.Context, tx *sqlx.Tx, store int64, work refundWo
 	_, err = tx.ExecContext(ctx, `UPDATE refunds r SET person_id = nullif(k.person_id, 0), counted = k.counted,
 			net = CAST(k.net AS numeric), whole = CAST(k.whole AS numeric)
 		FROM unnest($2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::text[], $7::text[]) AS k(order_id, id, person_id, counted, net, whole)
-		WHERE r.store_id = $1 AND r.order_id = k.order_id AND r.id = k.id`,
+		CROSS JOIN LATERAL (SELECT ctid FROM refunds WHERE store_id = $1 AND order_id = k.order_id AND id = k.id OFFSET 0) place
+		WHERE r.store_id = $1 AND r.ctid = place.ctid`,
 		store, pq.Array(orders), pq.Array(ids), pq.Array(people), pq.Array(counted), pq.Array(nets), pq.Array(wholes))
 	return err
 }

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -30,13 +31,20 @@ func (s *shop) pulled(batches ...commerce.Batch) (changed int) {
 	return changed
 }
 
+// loaded makes a shop whose first load is over.
+func loaded(t *testing.T) *shop {
+	s := newShop(t)
+	require.NoError(t, s.MarkLoaded(context.Background(), noon))
+	return s
+}
+
 // sums are what an order's lines came to.
 func (s *shop) sums() []string {
 	return all[string](s, `SELECT id || ' ' || complete || ' ' || gift_cards || ' ' || coalesce(CAST(cost AS text), '?') FROM orders ORDER BY id`)
 }
 
 func TestOpenOrdersCountOnceSettled(t *testing.T) {
-	s := newShop(t)
+	s := loaded(t)
 	card := line("2", "b", "4", "")
 	card.GiftCard = true
 	pages := []commerce.Batch{
@@ -62,7 +70,7 @@ func TestOpenOrdersCountOnceSettled(t *testing.T) {
 }
 
 func TestOtherLinesOpenAnOrderUntilSettled(t *testing.T) {
-	s := newShop(t)
+	s := loaded(t)
 	s.pulled(commerce.Batch{Orders: []commerce.Order{order("1", "7", ""), order("2", "8", "")}, Lines: []commerce.Line{
 		line("1", "a", "3", "1"), line("2", "a", "10", "2"),
 	}})
@@ -84,7 +92,7 @@ func TestOtherLinesOpenAnOrderUntilSettled(t *testing.T) {
 }
 
 func TestManyOpenOrdersSettleInSlices(t *testing.T) {
-	s := newShop(t)
+	s := loaded(t)
 	var b commerce.Batch
 	for i := range 20_500 {
 		id := fmt.Sprint("o", i)
@@ -96,6 +104,37 @@ func TestManyOpenOrdersSettleInSlices(t *testing.T) {
 	require.Equal(t, 20_500, one[int](s, `SELECT count(*) FROM orders WHERE complete AND cost = 4`))
 	require.Equal(t, 20_497, one[int](s, `SELECT count(*) FROM orders WHERE counted`))
 	require.Equal(t, 50, one[int](s, `SELECT count(*) FROM touched`))
+}
+
+// TestFirstLoadTakesOrdersForWholeUntilMoreOfThemComes: the outcome is that of settling them all.
+func TestFirstLoadTakesOrdersForWholeUntilMoreOfThemComes(t *testing.T) {
+	card := line("2", "b", "4", "")
+	card.GiftCard = true
+	refund := commerce.Refund{OrderID: "1", ID: "r", At: noon, Currency: "EUR", Amount: money("2")}
+	pages := []commerce.Batch{
+		{
+			Orders:  []commerce.Order{order("1", "7", ""), order("2", "7", ""), order("3", "8", ""), order("4", "8", "")},
+			Lines:   []commerce.Line{line("1", "a", "3", "1.5"), line("1", "b", "7", "2"), line("2", "a", "6", "2"), card, line("3", "a", "1", "1")},
+			Refunds: []commerce.Refund{refund},
+		},
+		{Lines: []commerce.Line{line("3", "b", "9", ""), line("4", "a", "10", "5")}},
+	}
+	s := newShop(t)
+	s.put(commerce.Orders, pages[0])
+	require.ElementsMatch(t, []string{"1 true 10 1", "1/r true 2 2", "2 true 6 1", "3 true 10 1", "4 true 10 1"}, s.counts())
+	s.put(commerce.Orders, pages[1])
+	require.ElementsMatch(t, []string{"1 true 10 1", "1/r true 2 2", "2 true 6 1", "3 false 10 1", "4 false 10 1"}, s.counts())
+	s.pulled(commerce.Batch{})
+	settled := []string{"1 true 0 3.5", "2 true 4 ?", "3 true 0 ?", "4 true 0 5"}
+	require.Equal(t, settled, s.sums())
+	counts := s.counts()
+
+	late := loaded(t)
+	late.pulled(pages...)
+	require.Equal(t, settled, late.sums())
+	require.ElementsMatch(t, counts, late.counts())
+	require.Equal(t, all[string](s, `SELECT encode(hash, 'hex') FROM orders ORDER BY id`),
+		all[string](late, `SELECT encode(hash, 'hex') FROM orders ORDER BY id`), "a first load stores the same content")
 }
 
 func TestRatingsOfProductsAreStored(t *testing.T) {
