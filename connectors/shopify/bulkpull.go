@@ -122,6 +122,7 @@ func (w *pull) failed(ctx context.Context, op operation) error {
 		}
 		return w.again(op, cause)
 	}
+	w.asked = time.Time{} // it may have changed
 	granted, err := w.scopes(ctx)
 	if err != nil {
 		return err
@@ -355,6 +356,7 @@ func (c *part) order(line []byte) error {
 	}
 	c.included[n.ID] = n.TaxesIncluded
 	c.Taxes = c.Taxes.with(n.TaxesIncluded)
+	c.await(&n, o.ModifiedAt)
 	if len(n.Refunds) > 0 {
 		c.refunded = append(c.refunded, n.ID)
 	}

@@ -298,3 +298,32 @@ func TestFieldsWithoutScope(t *testing.T) {
 		}
 	})
 }
+
+// TestJourneyNotBuiltYet has an order read again as long as the shop is still finding out how the buyer came.
+func TestJourneyNotBuiltYet(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		order := func(id int, changed time.Time, ready bool) string {
+			return strings.Replace(orderLine(id, fmt.Sprintf(`,"customerJourneySummary":{"ready":%t}`, ready)), "2026-01-03T03:04:05Z", changed.Format(time.RFC3339), 1)
+		}
+		now := time.Now().UTC()
+		recent, older, old := now.Add(-time.Hour), now.Add(-2*time.Hour), now.Add(-30*24*time.Hour)
+		for name, change := range map[string]func(*settings){"paged": nil, "bulk": bulk(300)} {
+			for _, ready := range []bool{true, false} {
+				lines := []string{order(1, recent, ready), order(2, older, ready), order(3, old, false), order(4, now, ready)}
+				p := &play{t: t, outcomes: []outcome{fileOf(slices.Clone(lines)...)}, pages: map[string]func(map[string]any) string{
+					"OrdersPage": func(map[string]any) string { return `{"orders":` + listOf(lines, "") + `}` },
+				}}
+				began := time.Now()
+				h, err := p.drain(atCursor(position{Since: old}), change)
+				require.NoError(t, err)
+				next, err := parseCursor(h.end)
+				require.NoError(t, err)
+				want := began.Add(-lag)
+				if !ready {
+					want = older
+				}
+				require.WithinDuration(t, want, next.Since, 2*time.Second, "%s %t: one of last month is not waited for", name, ready)
+			}
+		}
+	})
+}

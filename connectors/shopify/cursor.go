@@ -30,6 +30,8 @@ type position struct {
 	// Began is the moment as of which this pull reads at the earliest: the next one starts a little before it.
 	Began time.Time `json:"began,omitzero"`
 	Total int       `json:"total,omitempty"` // records, as counted at the beginning
+	// Hold is when the oldest order changed that must be read again in the next pull; zero where there is none.
+	Hold time.Time `json:"hold,omitzero"`
 
 	After string `json:"after,omitempty"` // cursor of the page before
 	Size  int    `json:"size,omitempty"`  // of pages, where the shop could not make larger ones; 0: as large as we like
@@ -77,6 +79,16 @@ func parseCursor(cursor connectors.Cursor) (position, error) {
 func (p position) cursor() connectors.Cursor {
 	text, _ := json.Marshal(p) // of plain values only
 	return connectors.Cursor(text)
+}
+
+// patience is how long a journey may take to be built.
+const patience = 48 * time.Hour
+
+// await notes an order of which the journey is not built yet.
+func (p *position) await(n *orderNode, changed time.Time) {
+	if n.Journey.pending() && p.Began.Sub(changed) < patience && (p.Hold.IsZero() || changed.Before(p.Hold)) {
+		p.Hold = changed
+	}
 }
 
 // restart makes the window of the position due once more, from its first byte.

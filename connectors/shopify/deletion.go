@@ -16,8 +16,8 @@ import (
 func (w *pull) readDeletions(ctx context.Context) error {
 	filter := fmt.Sprintf("subject_type:'%s' AND action:'destroy' AND created_at:>=%s", w.subject, stamp(w.Since))
 	found, err := w.ask250(ctx, "deletions", filter)
-	switch kind := connectors.KindOf(err); {
-	case err != nil && ctx.Err() == nil && (kind == connectors.KindCredentials && permissionOf(err) != "" || kind == connectors.KindPermanent):
+	switch {
+	case permissionOf(err) != "" || errors.Is(err, errSearch):
 		w.out.Warnings = append(w.out.Warnings, fmt.Sprintf("deletions are found by the weekly sweep only: %v", err))
 		w.proceed()
 		return nil

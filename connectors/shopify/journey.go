@@ -8,6 +8,7 @@ import (
 
 // journey is how the buyer came, as far as the shop recorded it. It is built some time after the order.
 type journey struct {
+	Ready *bool  `json:"ready"`
 	Last  *visit `json:"lastVisit"`
 	First *visit `json:"firstVisit"`
 }
@@ -26,6 +27,9 @@ type utm struct {
 	Content  string `json:"content"`
 	Term     string `json:"term"`
 }
+
+// pending reports whether the journey is still to be built, so that the order must be read again.
+func (j journey) pending() bool { return j.Ready != nil && !*j.Ready }
 
 // attribution credits the visit with which the buyer came last.
 func (j journey) attribution() commerce.Attribution {

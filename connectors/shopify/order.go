@@ -106,6 +106,7 @@ func (w *pull) wholeOrder(ctx context.Context, raw []byte, refunded *[]string) e
 		}
 		lines = append(lines, line)
 	}
+	w.await(&n, o.ModifiedAt)
 	w.out.Records.Orders = append(w.out.Records.Orders, o)
 	w.out.Records.Lines = append(w.out.Records.Lines, lines...)
 	if len(n.Refunds) > 0 {

@@ -2,6 +2,7 @@ package shopify
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,8 +85,10 @@ func (w *pull) wholeProduct(ctx context.Context, raw []byte) error {
 	all := []commerce.Product{p}
 	for _, node := range nodes {
 		v, err := variant(node, p.ID)
-		if err != nil {
-			return err
+		var bad *unreadable
+		if errors.As(err, &bad) {
+			w.out.Rejected = append(w.out.Rejected, bad.reject(node))
+			continue
 		}
 		all = append(all, v)
 	}

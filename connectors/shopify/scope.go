@@ -28,9 +28,12 @@ func prune(document string, granted map[string]bool) string {
 	return kept.String()
 }
 
+// scopesLife is how long we go by what the app was granted before we ask again.
+const scopesLife = 30 * time.Minute
+
 // scopes returns what the app was granted. A scope to write includes the one to read.
 func (s *source) scopes(ctx context.Context) (map[string]bool, error) {
-	if s.granted != nil {
+	if !s.asked.IsZero() && s.now().Sub(s.asked) < scopesLife {
 		return s.granted, nil
 	}
 	var answer struct {
@@ -50,7 +53,7 @@ func (s *source) scopes(ctx context.Context) (map[string]bool, error) {
 			granted["read_"+what] = true
 		}
 	}
-	s.granted = granted
+	s.granted, s.asked = granted, s.now()
 	return granted, nil
 }
 

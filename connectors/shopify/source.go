@@ -18,7 +18,8 @@ const lag = 10 * time.Minute
 // source reads one shop. What it remembers beside the cursor can be asked for again by any instance.
 type source struct {
 	*api
-	granted map[string]bool // scopes; nil until they are asked for
+	granted map[string]bool // scopes
+	asked   time.Time       // when they were asked for; zero never
 	unseen  *bool           // whether orders may be hidden from us; nil until it is asked for
 	done    operation       // the completed operation whose file is being read
 	filed   memberships     // which collections the products of that file are in
@@ -177,7 +178,7 @@ func (w *pull) count(ctx context.Context) (int, error) {
 
 // proceed goes on behind the records: to what else an increment has to ask, or to the end.
 func (w *pull) proceed() {
-	next := position{Since: w.Since, Began: w.Began, Total: w.Total}
+	next := position{Since: w.Since, Began: w.Began, Total: w.Total, Hold: w.Hold}
 	changes := w.mode == connectors.Increment && !w.Since.IsZero()
 	switch {
 	case changes && w.resource == commerce.Products && (w.Phase == paging || w.Phase == reading):
@@ -200,6 +201,10 @@ func (w *pull) finish() {
 	case w.Began.IsZero():
 		w.out.Next = position{Since: w.Since}.cursor()
 	default:
-		w.out.Next = position{Since: w.Began.Add(-lag)}.cursor()
+		since := w.Began.Add(-lag)
+		if !w.Hold.IsZero() && w.Hold.Before(since) {
+			since = w.Hold
+		}
+		w.out.Next = position{Since: since}.cursor()
 	}
 }
