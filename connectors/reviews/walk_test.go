@@ -100,7 +100,7 @@ func TestQuietListIsReadOnceInFewRequests(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, ids, n)
 		require.Len(t, slices.Compact(slices.Sorted(slices.Values(ids))), n, "each once")
-		require.LessOrEqual(t, p.asked, 4+n*110/10_000, "requests for %d", n)
+		require.LessOrEqual(t, p.asked, 4+n*12/1000, "requests for %d", n)
 		require.Empty(t, pages[len(pages)-1].Next, "the next walk begins anew")
 	}
 }
@@ -145,7 +145,7 @@ func TestNothingThatStaysIsMissed(t *testing.T) {
 		}
 		ids, _, err := walk(source(p, rapid.IntRange(LeastSize, 60).Draw(t, "size")))
 		if err != nil { // it may give up, it may not end short
-			require.Contains(t, err.Error(), "cannot be followed")
+			require.Regexp(t, "cannot be followed|that held reviews is empty", err.Error())
 			return
 		}
 		met := map[string]bool{}
