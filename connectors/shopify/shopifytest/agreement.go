@@ -54,7 +54,7 @@ func (r *orderRecord) returns(f billRefund) []*object {
 	if rest := f.adjustment + f.fees + f.feeTax; rest != 0 {
 		fields := r.saleFacts("RETURN", amounts{net: -rest})
 		fields["lineType"], fields["quantity"] = "ADJUSTMENT", nil
-		list = append(list, &object{typ: "AdjustmentSale", id: gid("Sale", f.ID*10+3), fields: values(fields)})
+		list = append(list, &object{typ: "AdjustmentSale", id: gid("Sale", f.ID*10+3), plain: fields})
 	}
 	return list
 }
@@ -69,11 +69,11 @@ func (r *orderRecord) saleFacts(action string, a amounts) map[string]any {
 func (r *orderRecord) sale(id int64, action string, quantity int64, a amounts, line *object) *object {
 	fields := r.saleFacts(action, a)
 	fields["lineType"], fields["quantity"], fields["lineItem"] = "PRODUCT", quantity, line
-	return &object{typ: "ProductSale", id: gid("Sale", id), fields: values(fields)}
+	return &object{typ: "ProductSale", id: gid("Sale", id), plain: fields}
 }
 
 func (r *orderRecord) shippingSale(id int64, action string, net, tax simulator.Amount) *object {
 	fields := r.saleFacts(action, amounts{net: net, tax: tax})
 	fields["lineType"], fields["quantity"], fields["shippingLine"] = "SHIPPING", nil, r.shippingLine()
-	return &object{typ: "ShippingLineSale", id: gid("Sale", id), fields: values(fields)}
+	return &object{typ: "ShippingLineSale", id: gid("Sale", id), plain: fields}
 }

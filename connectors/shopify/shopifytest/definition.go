@@ -70,7 +70,7 @@ func (d definition) object() *object {
 	}
 	eligible := slices.Contains(filterableTypes, d.typ)
 	off := func(typ string) *object { return simple(typ, map[string]any{"enabled": false, "eligible": false}) }
-	return &object{typ: "MetafieldDefinition", id: gid("MetafieldDefinition", d.id), record: d, changed: d.created, fields: values(map[string]any{
+	return &object{typ: "MetafieldDefinition", id: gid("MetafieldDefinition", d.id), record: d, changed: d.created, plain: map[string]any{
 		"namespace": d.namespace, "key": d.key, "name": d.name, "description": orNull(d.description), "ownerType": d.owner,
 		"type":             simple("MetafieldDefinitionType", map[string]any{"name": d.typ, "category": categoryOf(d.typ), "supportsDefinitionMigrations": true}),
 		"validations":      []any{},
@@ -81,7 +81,7 @@ func (d definition) object() *object {
 			"smartCollectionCondition": off("MetafieldCapabilitySmartCollectionCondition"),
 		}),
 		"access": simple("MetafieldAccess", map[string]any{"admin": "PUBLIC_READ_WRITE", "storefront": "NONE", "customerAccount": "NONE"}),
-	})}
+	}}
 }
 
 func categoryOf(typ string) string {

@@ -73,9 +73,9 @@ func (s *Server) events() *connection {
 }
 
 func (s *Server) event(h happening) *object {
-	return &object{typ: "BasicEvent", id: gid("BasicEvent", h.id), record: h, changed: h.at, fields: values(map[string]any{
+	return &object{typ: "BasicEvent", id: gid("BasicEvent", h.id), record: h, changed: h.at, plain: map[string]any{
 		"action": h.action, "createdAt": h.at, "message": "Somebody deleted something.", "subjectId": h.subject, "subjectType": h.kind,
 		"appTitle": nil, "attributeToApp": false, "attributeToUser": true, "criticalAlert": false, "author": nil, "subject": nil,
 		"hasAdditionalContent": false, "arguments": []any{}, "additionalContent": nil, "additionalData": nil, "secondaryMessage": nil,
-	})}
+	}}
 }

@@ -42,11 +42,11 @@ func (r *orderRecord) visit(a commerce.Attribution) *object {
 	if a.Referrer != "" {
 		referrer = a.Referrer
 	}
-	return &object{typ: "CustomerVisit", id: gid("CustomerVisit", r.order.ID), fields: values(map[string]any{
+	return &object{typ: "CustomerVisit", id: gid("CustomerVisit", r.order.ID), plain: map[string]any{
 		"occurredAt": r.order.PlacedAt, "landingPage": "https://" + r.server.opts.Domain + "/", "referrerUrl": referrer, "referralCode": nil,
 		"source": strings.TrimSpace(source), "sourceType": tactic, "sourceDescription": nil, "utmParameters": utm, "marketingEvent": nil,
 		"referralInfoHtml": "", "landingPageHtml": nil,
-	})}
+	}}
 }
 
 func orNull(s string) any {

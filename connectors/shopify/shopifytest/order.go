@@ -279,9 +279,9 @@ func (r *orderRecord) fees() []*object {
 		if f.Total < 0 {
 			continue
 		}
-		list = append(list, &object{typ: "AdditionalFee", id: gid("AdditionalFee", f.ID), fields: values(map[string]any{
+		list = append(list, &object{typ: "AdditionalFee", id: gid("AdditionalFee", f.ID), plain: map[string]any{
 			"name": f.Name, "price": r.till.bag(r.bill().gross(f.Total, f.Tax)), "taxLines": r.till.taxLines(r.order.TaxRate, f.Tax),
-		})})
+		}})
 	}
 	return list
 }
@@ -332,12 +332,12 @@ func addressOf(a simulator.Address, id int64) *object {
 		}
 		return s
 	}
-	return &object{typ: "MailingAddress", id: gid("MailingAddress", id) + "?model_name=Address", fields: values(map[string]any{
+	return &object{typ: "MailingAddress", id: gid("MailingAddress", id) + "?model_name=Address", plain: map[string]any{
 		"address1": or(a.Street), "address2": nil, "city": or(a.City), "company": nil, "coordinatesValidated": false, "country": or(a.Country),
 		"countryCodeV2": or(a.Country), "provinceCode": or(a.Region), "province": or(a.Region), "zip": or(a.Postcode),
 		"firstName": or(a.FirstName), "lastName": or(a.LastName), "name": or(together(a.FirstName, a.LastName)), "phone": or(a.Phone),
 		"formattedArea": or(together(a.City, a.Country)), "formatted": []string{a.Street, a.City, a.Country},
-	})}
+	}}
 }
 
 func together(a, b string) string {

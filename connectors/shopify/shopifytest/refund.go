@@ -50,11 +50,11 @@ func (r *orderRecord) refundLines(f billRefund) []*object {
 		if l, ok := b.line(p.line); ok {
 			item = r.lineItem(l)
 		}
-		list = append(list, &object{typ: "RefundLineItem", id: gid("RefundLineItem", p.id), fields: values(map[string]any{
+		list = append(list, &object{typ: "RefundLineItem", id: gid("RefundLineItem", p.id), plain: map[string]any{
 			"quantity": p.quantity, "restockType": restock, "restocked": true, "location": nil, "lineItem": item,
 			"subtotalSet": t.bag(back), "subtotal": t.plain(back), "totalTaxSet": t.bag(p.tax), "totalTax": t.plain(p.tax),
 			"priceSet": t.bag(back / simulator.Amount(max(p.quantity, 1))),
-		})})
+		}})
 	}
 	return list
 }
@@ -63,10 +63,10 @@ func (r *orderRecord) refundShipping(f billRefund) []*object {
 	if f.shipping == 0 && f.shippingTax == 0 {
 		return nil
 	}
-	return []*object{{typ: "RefundShippingLine", id: gid("RefundShippingLine", f.ID), fields: values(map[string]any{
+	return []*object{{typ: "RefundShippingLine", id: gid("RefundShippingLine", f.ID), plain: map[string]any{
 		"subtotalAmountSet": r.till.bag(r.bill().gross(f.shipping, f.shippingTax)), "taxAmountSet": r.till.bag(f.shippingTax),
 		"shippingLine": r.shippingLine(),
-	})}}
+	}}}
 }
 
 // duties are fees that were given back: a refund has no other place for them, and none for their tax.
@@ -83,9 +83,9 @@ func (r *orderRecord) adjustments(f billRefund) []*object {
 	if f.adjustment == 0 && f.feeTax == 0 {
 		return nil
 	}
-	return []*object{{typ: "OrderAdjustment", id: gid("OrderAdjustment", f.ID), fields: values(map[string]any{
+	return []*object{{typ: "OrderAdjustment", id: gid("OrderAdjustment", f.ID), plain: map[string]any{
 		"amountSet": r.till.bag(-f.adjustment), "taxAmountSet": r.till.bag(-f.feeTax), "reason": "REFUND_DISCREPANCY",
-	})}}
+	}}}
 }
 
 // transactions are what was paid and given back.
@@ -141,14 +141,14 @@ func (r *orderRecord) transaction(id int64, what map[string]any, a simulator.Amo
 	if r.gateway() == "shopify_payments" && what["kind"] == "SALE" && what["status"] == "SUCCESS" {
 		fields["fees"] = []*object{r.fee(id, a)}
 	}
-	return &object{typ: "OrderTransaction", id: gid("OrderTransaction", id), fields: values(fields)}
+	return &object{typ: "OrderTransaction", id: gid("OrderTransaction", id), plain: fields}
 }
 
 // fee is what the platform keeps of a payment: 2.9 per cent and 30 of the smallest units.
 func (r *orderRecord) fee(id int64, a simulator.Amount) *object {
 	kept := decimal.NewFromInt(int64(a)).Mul(decimal.New(29, -3)).Round(0).IntPart() + 30
-	return &object{typ: "TransactionFee", id: gid("TransactionFee", id), fields: values(map[string]any{
+	return &object{typ: "TransactionFee", id: gid("TransactionFee", id), plain: map[string]any{
 		"type": "processing_fee", "rate": "0.029", "rateName": nil, "flatFeeName": nil, "flatFee": r.till.money(30),
 		"amount": r.till.money(simulator.Amount(kept)), "taxAmount": r.till.money(0),
-	})}
+	}}
 }

@@ -28,9 +28,9 @@ const (
 )
 
 func (g segment) object() *object {
-	return &object{typ: "Segment", id: gid("Segment", g.id), record: g, changed: g.edited, fields: values(map[string]any{
+	return &object{typ: "Segment", id: gid("Segment", g.id), record: g, changed: g.edited, plain: map[string]any{
 		"name": g.name, "query": g.query, "creationDate": g.created, "lastEditDate": g.edited,
-	})}
+	}}
 }
 
 func (s *Server) allSegments() []segment {
@@ -313,6 +313,6 @@ func (s *Server) createMembersQuery(_ *call, args map[string]any) (any, error) {
 	number := s.kept.next()
 	s.kept.mu.Unlock()
 	return map[string]any{"userErrors": userErrors(typ), "customerSegmentMembersQuery": &object{
-		typ: "CustomerSegmentMembersQuery", id: gid("CustomerSegmentMembersQuery", number), fields: values(map[string]any{"currentCount": int64(0), "done": false}),
+		typ: "CustomerSegmentMembersQuery", id: gid("CustomerSegmentMembersQuery", number), plain: map[string]any{"currentCount": int64(0), "done": false},
 	}}, nil
 }

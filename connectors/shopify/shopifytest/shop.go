@@ -19,15 +19,15 @@ func (s *Server) shopObject() *object {
 			"taxesIncluded": s.opts.TaxesIncluded, "taxShipping": false, "createdAt": o.Start, "updatedAt": o.Start, "url": "https://" + s.opts.Domain,
 			"orderNumberFormatPrefix": "#", "orderNumberFormatSuffix": "", "description": nil, "shopOwnerName": "Alder Finch", "setupRequired": false,
 			"unitSystem": "METRIC_SYSTEM", "weightUnit": "KILOGRAMS", "checkoutApiSupported": true,
-			"primaryDomain": &object{typ: "Domain", id: gid("Domain", shopID+1), fields: values(map[string]any{
+			"primaryDomain": &object{typ: "Domain", id: gid("Domain", shopID+1), plain: map[string]any{
 				"host": s.opts.Domain, "url": "https://" + s.opts.Domain, "sslEnabled": true,
-			})},
+			}},
 			"plan": simple("ShopPlan", map[string]any{
 				"publicDisplayName": "Basic", "displayName": "Basic", "partnerDevelopment": false, "shopifyPlus": false,
 			}),
-			"shopAddress": &object{typ: "ShopAddress", id: gid("ShopAddress", shopID+2), fields: values(map[string]any{
+			"shopAddress": &object{typ: "ShopAddress", id: gid("ShopAddress", shopID+2), plain: map[string]any{
 				"countryCodeV2": "US", "country": "United States", "city": "New York", "zip": "10001", "provinceCode": "NY",
-			})},
+			}},
 		})
 		fields["metafield"], fields["metafields"] = s.metafieldOf(gid("Shop", shopID)), s.metafieldsOf(gid("Shop", shopID))
 		return fields
@@ -43,13 +43,13 @@ func (s *Server) installation() *object {
 		}
 		return list
 	}
-	return &object{typ: "AppInstallation", id: gid("AppInstallation", shopID+3), fields: values(map[string]any{
+	return &object{typ: "AppInstallation", id: gid("AppInstallation", shopID+3), plain: map[string]any{
 		"accessScopes": scopes(), "launchUrl": "https://" + s.opts.Domain + "/admin/apps/perennial", "uninstallUrl": nil,
 		"app": &object{typ: "App", id: gid("App", shopID+4), fields: values(map[string]any{
 			"title": "Perennial", "handle": "perennial", "requestedAccessScopes": scopes(), "availableAccessScopes": scopes(), "apiKey": s.opts.ClientID,
 			"embedded": false, "published": false, "shopifyDeveloped": false, "developerName": "Alder & Finch", "webhookApiVersion": s.opts.Version,
 		})},
-	})}
+	}}
 }
 
 // apiVersions are those that the shop knows: names like "2026-07", of which a version holds for a year.
