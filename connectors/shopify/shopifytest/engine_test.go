@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +35,21 @@ type bench struct {
 	t      *testing.T
 	now    time.Time
 	things []*thing
+	mu     sync.Mutex
 	set    map[string]string // what the mutation has written
+}
+
+// written is what the mutation wrote of this id.
+func (b *bench) written(id string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.set[id]
+}
+
+func (b *bench) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.set)
 }
 
 func newBench(t *testing.T, opts Options) *bench {
@@ -71,7 +86,9 @@ func newBench(t *testing.T, opts Options) *bench {
 						"thing": nil, "userErrors": userErrors("UserError", userError{field: []string{"name"}, message: "can't be blank"}),
 					}), nil
 				}
+				b.mu.Lock()
 				b.set[id] = name
+				b.mu.Unlock()
 				return simple("NameSetPayload", map[string]any{"thing": simple("Thing", map[string]any{"id": id, "name": name}), "userErrors": userErrors("UserError")}), nil
 			},
 		}}

@@ -137,13 +137,13 @@ func TestFaults(t *testing.T) {
 		require.Equal(t, []int{200, want.status, want.status, 200}, statuses, kind)
 	}
 	for _, kind := range []FaultKind{Cut, Lost, Dropped} {
-		clear(b.set)
+		b.forget()
 		b.Fault(Fault{Kind: kind, Writes: true})
 		_, _, err := ask(query)
 		require.NoError(t, err, "only those that write")
 		_, _, err = ask(write)
 		require.Error(t, err, kind)
-		require.Equal(t, kind != Dropped, b.set["a"] == "b", kind)
+		require.Equal(t, kind != Dropped, b.written("a") == "b", kind)
 	}
 	b.Fault(Fault{Kind: Broken, Operation: "nameSet"})
 	b.Fault(Fault{Kind: Empty, Operation: "Q"})
