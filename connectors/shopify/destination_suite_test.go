@@ -214,7 +214,7 @@ func (c *till) rig() connectortest.DestinationRig {
 		Bad:    func() (connectors.Person, commerce.ConsentState) { return full, commerce.ConsentSubscribed },
 		Revoke: c.Revoke,
 		Restrict: func() string {
-			c.Server.Restrict("write_customers")
+			c.Restrict("write_customers")
 			return "write_customers"
 		},
 		Job: func(f connectortest.JobFault) { c.Fault(shopifytest.Fault{Kind: jobFaults[f]}) },

@@ -230,8 +230,15 @@ func TestResultsAreReadLineByLine(t *testing.T) {
 		verdicts := slices.Repeat([]verdict{later("none")}, 9)
 		require.NoError(t, d.results(t.Context(), "https://files.example/result", verdicts))
 		require.Equal(t, []verdict{
-			{}, gone(), later("none"), {state: connectors.Refused, reason: "Tags cannot be more than 250"}, later("Internal error"),
-			{}, later("Shopify gave no answer for this customer"), {}, later("none"),
+			{},
+			gone(),
+			later("none"),
+			{state: connectors.Refused, reason: "Tags cannot be more than 250"},
+			later("Internal error"),
+			{},
+			later("Shopify gave no answer for this customer"),
+			{},
+			later("none"),
 		}, verdicts, "parts of %d bytes", size)
 	}
 }
