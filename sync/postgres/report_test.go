@@ -45,7 +45,7 @@ func steps(lines []report.BridgeLine) []string {
 }
 
 func TestBridgeLeadsFromTheShopsRevenueToOurs(t *testing.T) {
-	s := newShop(t)
+	s := loaded(t)
 	ctx := context.Background()
 	_, err := s.db.SavePolicy(ctx, s.id, richPolicy())
 	require.NoError(t, err)
