@@ -58,7 +58,7 @@ func (w *pull) readPage(ctx context.Context) error {
 
 // ask250 asks for a page behind the position, of fewer records where the shop cannot make so many.
 func (w *pull) ask250(ctx context.Context, document, filter string) (list[json.RawMessage], error) {
-	most := min(w.kind.page, w.set.PageSize)
+	most := min(w.page, w.set.PageSize)
 	size := most
 	if w.Size > 0 {
 		size = min(w.Size, most)

@@ -69,9 +69,9 @@ func (s *source) readRefunds(ctx context.Context, raw []byte, page *connectors.P
 		return nil // deleted meanwhile
 	}
 	var order refundedOrder
-	if err := json.Unmarshal(raw, &order); err != nil {
-		page.Rejected = append(page.Rejected, (&unreadable{cause: fmt.Errorf("refunds: %w", decode(raw, &order))}).reject(raw))
-		return nil
+	if err := decode(raw, &order); err != nil {
+		page.Rejected = append(page.Rejected, (&unreadable{cause: fmt.Errorf("refunds: %w", err)}).reject(raw))
+		return nil //nolint:nilerr // set aside with its reason
 	}
 	for _, raw := range order.Refunds {
 		var n refundNode

@@ -69,7 +69,7 @@ func kindOf(resource commerce.Resource) (kind, error) {
 			needed: []string{"read_orders"},
 		}, nil
 	default:
-		return kind{}, &connectors.Error{Kind: connectors.KindPermanent, Op: "pull", Err: fmt.Errorf("Shopify has no %q", resource)}
+		return kind{}, &connectors.Error{Kind: connectors.KindPermanent, Op: "pull", Err: fmt.Errorf("no %q in a Shopify shop", resource)}
 	}
 }
 

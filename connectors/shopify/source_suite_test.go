@@ -219,7 +219,7 @@ func (r *stallRig) rig() connectortest.SourceRig {
 	return connectortest.SourceRig{
 		Settings: r.settings(ways()[r.way]), Secrets: []string{shopifytest.DefaultAccessToken, shopifytest.DefaultClientSecret},
 		Truth: r.truth, Fault: r.misbehave, Requests: r.heard, Revoke: r.Revoke,
-		Restrict: func() string { r.Server.Restrict("read_orders"); return "read_orders" },
+		Restrict: func() string { r.Restrict("read_orders"); return "read_orders" },
 		Change:   r.change, Case: r.addCase,
 		FutureCursor: func(commerce.Resource) connectors.Cursor {
 			return position{Since: time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)}.cursor()
