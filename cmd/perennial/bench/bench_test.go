@@ -151,6 +151,8 @@ var measures = map[string]func(tb testing.TB, scale float64) []figure{
 	"segments":   measureSegments,
 	"bulk":       measureBulk,
 	"bulkmemory": measureBulkMemory,
+	"tagging":    measureTagging,
+	"pacing":     measurePacing,
 }
 
 func run(b *testing.B, name string) {
@@ -167,6 +169,8 @@ func BenchmarkClient(b *testing.B)     { run(b, "client") }
 func BenchmarkSegments(b *testing.B)   { run(b, "segments") }
 func BenchmarkBulk(b *testing.B)       { run(b, "bulk") }
 func BenchmarkBulkMemory(b *testing.B) { run(b, "bulkmemory") }
+func BenchmarkTagging(b *testing.B)    { run(b, "tagging") }
+func BenchmarkPacing(b *testing.B)     { run(b, "pacing") }
 
 // TestEveryFigureIsMeasured runs each measurement at a tiny size: that they work, not what they say.
 func TestEveryFigureIsMeasured(t *testing.T) {

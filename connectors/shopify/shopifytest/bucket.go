@@ -9,6 +9,7 @@ import (
 type bucket struct {
 	max, restore float64
 	level        float64
+	spent        float64 // since the beginning
 	at           time.Time
 }
 
@@ -42,11 +43,22 @@ func (b *bucket) take(points float64, now time.Time) bool {
 		return false
 	}
 	b.level -= points
+	b.spent += points
 	return true
 }
 
 // settle gives back what was taken and not used.
-func (b *bucket) settle(points float64) { b.level = math.Min(b.max, b.level+points) }
+func (b *bucket) settle(points float64) {
+	b.level = math.Min(b.max, b.level+points)
+	b.spent -= points
+}
+
+// Spent is how many points all requests really cost.
+func (s *Server) Spent() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bucket.spent
+}
 
 // status is throttleStatus.
 func (b *bucket) status() map[string]any {
