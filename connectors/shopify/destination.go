@@ -16,7 +16,7 @@ import (
 
 // Limits of writing.
 const (
-	// bulkAbove is how many mutations are still sent in batches; more go as files.
+	// bulkAbove is how many mutations are still sent in batches; more go as files. The setting bulk_from can make it less.
 	bulkAbove = 300
 	// peopleAtOnce is how many people one push hands over: enough for a large shop to need a handful of requests.
 	peopleAtOnce = 100_000
@@ -57,7 +57,7 @@ func newDestination(a *api, prefix string) (*destination, error) {
 		}
 	}
 	return &destination{
-		api: a, prefix: prefix, bulkAbove: bulkAbove, room: perRequest, lists: listsAtOnce, pause: firstPoll,
+		api: a, prefix: prefix, bulkAbove: min(bulkAbove, a.set.BulkFrom-1), room: perRequest, lists: listsAtOnce, pause: firstPoll,
 		claims: map[string]string{}, fresh: map[string]bool{},
 	}, nil
 }

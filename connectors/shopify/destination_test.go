@@ -327,3 +327,15 @@ func TestSegmentsOfOthersAreNotTaken(t *testing.T) {
 		require.Equal(t, tt.found, d.found([]segment{tt.listed}, a), name)
 	}
 }
+
+// TestBulkFromHoldsForWriting: the setting that makes reading use files makes writing use them too, and never later than by
+// itself.
+func TestBulkFromHoldsForWriting(t *testing.T) {
+	for from, above := range map[int]int{0: -1, 10: 9, 5000: bulkAbove} {
+		a, err := newAPI(settings{Shop: "alder.myshopify.com", URL: "https://alder.myshopify.com", BulkFrom: from}, connectors.Deps{}, nil)
+		require.NoError(t, err)
+		d, err := newDestination(a, "perennial")
+		require.NoError(t, err)
+		require.Equal(t, above, d.bulkAbove)
+	}
+}

@@ -70,7 +70,7 @@ func factory() connectors.Factory {
 			{Name: "access_token", Title: "Access token", Help: "begins with shpat_; only of an app made in the Shopify admin before 2026, in place of client ID and secret", Secret: true, Way: wayToken},
 			{Name: "api_version", Title: "API version", Help: "a quarter, such as 2026-07", Default: "2026-07"},
 			{Name: "page_size", Title: "Records per request", Help: "1 to 250; orders take fewer where they would cost too much", Default: "250"},
-			{Name: "bulk_from", Title: "Bulk operations from", Help: "so many records or more are read by a bulk operation, 0 means always", Default: "5000"},
+			{Name: "bulk_from", Title: "Bulk operations from", Help: "so many records or more are read and written by a bulk operation, 0 means always", Default: "5000"},
 			{Name: "bulk_chunk", Title: "Bytes of a bulk file per page", Help: "65536 to 67108864", Default: "8388608"},
 			{Name: "segments", Title: "Make Shopify segments", Help: "true makes a customer segment in Shopify for every audience", Default: "false"},
 			{Name: "url", Title: "Address of the API", Help: "only for trials: where the shop answers in place of https://<shop>"},
