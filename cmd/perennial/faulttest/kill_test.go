@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -213,9 +212,7 @@ func TestKillPurge(t *testing.T) {
 func (w *world) requireNothingOfOurs() {
 	w.t.Helper()
 	for _, c := range w.shop.Customers() {
-		for _, m := range c.Meta {
-			require.False(w.t, strings.HasPrefix(m.Key, "perennial_"), "purge left %s on account %d", m.Key, c.ID)
-		}
+		require.Empty(w.t, w.store.ours(c), "purge left something on account %d", c.ID)
 	}
 	require.Empty(w.t, w.ourLists())
 	for _, p := range w.mail.People() {

@@ -21,7 +21,7 @@ func (w *world) front(path string, instead func(http.ResponseWriter)) {
 	}))
 	w.t.Cleanup(server.Close)
 	w.woo.SetHome(server.URL)
-	w.wooURL = server.URL
+	w.shopURL = server.URL
 	w.configure("")
 }
 
@@ -41,7 +41,7 @@ func TestShopThatForgetsItsSettings(t *testing.T) {
 	require.Equal(t, zone, w.query(`SELECT time_zone FROM stores`))
 
 	w.front("/system_status", func(out http.ResponseWriter) {
-		_, _ = out.Write([]byte(`{"environment":{"home_url":"` + w.wooURL + `","version":"11.0.1"},"settings":{"currency":""}}`))
+		_, _ = out.Write([]byte(`{"environment":{"home_url":"` + w.shopURL + `","version":"11.0.1"},"settings":{"currency":""}}`))
 	})
 	_, errs, code := w.run("sync")
 	require.Equal(t, 2, code)

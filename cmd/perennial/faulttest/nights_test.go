@@ -66,7 +66,7 @@ func (w *world) silentChanges() {
 	edited, deleted, refunds := 0, 0, 0
 	for _, o := range orders {
 		switch {
-		case len(o.Refunds) > 0 && refunds < 2:
+		case len(o.Refunds) > 0 && refunds < 2 && !w.store.apart(): // Shopify never takes a refund back
 			w.shop.DeleteRefund(o.ID, o.Refunds[0].ID)
 			refunds++
 		case o.Status == simulator.Completed && len(o.Refunds) == 0 && edited < 3:

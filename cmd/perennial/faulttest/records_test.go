@@ -23,7 +23,7 @@ type truth struct {
 }
 
 func (w *world) truth() truth {
-	t := truth{oracle: w.shop.Oracle(simulator.Policy{}), sets: map[string]string{}, modified: map[string]string{}, quarantined: map[string]bool{}}
+	t := truth{oracle: w.store.oracle(), sets: map[string]string{}, modified: map[string]string{}, quarantined: map[string]bool{}}
 	for _, row := range w.query(`SELECT resource, id FROM quarantine`) {
 		t.quarantined[row] = true
 	}
@@ -45,7 +45,8 @@ func (w *world) truth() truth {
 		slices.Sort(refunds[o.ID])
 		t.sets[o.ID] = joined(o.Status, o.CustomerID, o.Email, o.FirstName, o.LastName, o.Country, o.Region, o.City, o.Postcode,
 			stamp(o.PlacedAt), stamp(o.PaidAt), stamp(o.CompletedAt), o.Currency, money(o.Goods), money(o.Discount), money(o.Shipping),
-			money(o.Tax), money(o.Fees), money(o.Total), maybeMoney(o.Cost), o.Channel, strings.Join(o.Coupons, ","), "t") +
+			money(o.Tax), money(o.Fees), money(o.Total), maybeMoney(o.Cost), o.Channel, strings.Join(o.Coupons, ","),
+			money(o.GiftCards), strconv.FormatBool(o.Test)[:1], "t") +
 			"|" + strings.Join(lines[o.ID], ";") + "|" + strings.Join(refunds[o.ID], ";")
 		t.modified[o.ID] = stamp(o.ModifiedAt)
 	}
@@ -58,7 +59,8 @@ const orderSets = `
 		COALESCE(to_char(o.placed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ''),
 		COALESCE(to_char(o.paid_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ''),
 		COALESCE(to_char(o.completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ''), o.currency, round(o.goods, 4), round(o.discount, 4), round(o.shipping, 4),
-		round(o.tax, 4), round(o.fees, 4), round(o.total, 4), COALESCE(CAST(round(o.cost, 4) AS text), ''), o.channel, array_to_string(o.coupons, ','), o.complete),
+		round(o.tax, 4), round(o.fees, 4), round(o.total, 4), COALESCE(CAST(round(o.cost, 4) AS text), ''), o.channel, array_to_string(o.coupons, ','),
+		round(o.gift_cards, 4), o.test, o.complete),
 		COALESCE((SELECT string_agg(x.text, ';' ORDER BY x.text COLLATE "C") FROM (
 			SELECT concat_ws('/', l.id, l.product_id, l.variant_id, l.sku, l.name, round(l.quantity, 4), round(l.subtotal, 4), round(l.total, 4),
 				round(l.tax, 4), COALESCE(CAST(round(l.cost, 4) AS text), '')) AS text
@@ -108,9 +110,11 @@ func (w *world) records(f *findings) {
 		SELECT 'guest ' || min(person_id) FROM persons WHERE customer_id IS NULL AND email IS NOT NULL GROUP BY store_id, email HAVING count(*) > 1`)
 	customers := map[string]string{}
 	for _, c := range t.oracle.Customers {
-		customers[c.ID] = strings.Join([]string{c.Email, c.FirstName, c.LastName, c.Role, c.Country, c.Region, c.City, c.Postcode, stamp(c.CreatedAt)}, "|")
+		customers[c.ID] = strings.Join([]string{c.Email, c.FirstName, c.LastName, c.Role, c.Country, c.Region, c.City, c.Postcode, stamp(c.CreatedAt),
+			string(c.Consent.State), strings.Join(c.Tags, ",")}, "|")
 	}
-	expect("customers", customers, `SELECT id, email, first_name, last_name, role, country, region, city, postcode, `+instant("created_at")+` FROM customers WHERE deleted_at IS NULL`)
+	expect("customers", customers, `SELECT id, email, first_name, last_name, role, country, region, city, postcode, `+instant("created_at")+`,
+		consent, array_to_string(tags, ',') FROM customers WHERE deleted_at IS NULL`)
 	products := map[string]string{}
 	for _, p := range t.oracle.Products {
 		if p.ParentID != "" {
@@ -176,7 +180,7 @@ func (w *world) upTo(t truth, asOf time.Time) map[string]string {
 		if w.erased.orders[o.ID] {
 			key = "nobody"
 		}
-		counts := (o.Status == simulator.Processing || o.Status == simulator.Completed) && o.Currency == "USD"
+		counts := w.store.counts(o.Status) && !o.Test && o.Currency == w.shop.Options().Currency
 		if key == "" || !counts || !o.PlacedAt.Before(asOf) || t.quarantined["orders|"+o.ID] {
 			continue
 		}
@@ -226,7 +230,7 @@ func (w *world) forget(email string) string {
 	if e.addresses == nil {
 		*e = erased{addresses: map[string]bool{}, accounts: map[string]bool{}, orders: map[string]bool{}}
 	}
-	all := w.shop.Oracle(simulator.Policy{})
+	all := w.store.oracle()
 	e.addresses[email] = true
 	others := map[string]bool{}
 	for _, c := range all.Customers {

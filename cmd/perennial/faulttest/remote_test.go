@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/perennial-cvo/perennial/connectors/commerce"
 	"github.com/perennial-cvo/perennial/connectors/listmonk/listmonktest"
 )
 
@@ -19,6 +20,7 @@ type foreign struct {
 	Orders      map[int64]string             // modification times: nobody writes to orders
 	Products    map[int64]string             // the same
 	Reviews     map[int64]string             // the same
+	Things      map[string]string            // whatever else the shop has that a program may make, by name
 	Subscribers map[string]string            // status and foreign attributes by address
 	Lists       map[string]map[string]string // foreign list -> address -> status
 }
@@ -27,16 +29,14 @@ type foreign struct {
 func (w *world) foreign() foreign {
 	f := foreign{
 		Accounts: map[int64]string{}, Orders: map[int64]string{}, Products: map[int64]string{}, Reviews: map[int64]string{},
+		Things:      map[string]string{},
 		Subscribers: map[string]string{}, Lists: map[string]map[string]string{},
 	}
 	for _, c := range w.shop.Customers() {
-		var meta []string
-		for _, m := range c.Meta {
-			if !strings.HasPrefix(m.Key, "perennial_") {
-				meta = append(meta, fmt.Sprintf("%d %s=%s", m.ID, m.Key, m.Value))
-			}
-		}
-		f.Accounts[c.ID] = fmt.Sprint(c.Email, c.FirstName, c.LastName, c.Role, c.Billing, meta)
+		f.Accounts[c.ID] = fmt.Sprint(c.Email, c.FirstName, c.LastName, c.Role, c.Billing, w.store.foreign(c))
+	}
+	for name, what := range w.store.things() {
+		f.Things[name] = what
 	}
 	for _, o := range w.shop.Orders() {
 		f.Orders[o.ID] = fmt.Sprint(o.Status, o.ModifiedAt.Unix())
@@ -139,9 +139,14 @@ func (w *world) consent(f *findings) {
 	}
 }
 
-// suppressed are the addresses of people who unsubscribed from any of ours, now or earlier.
+// suppressed are the addresses of people who unsubscribed from any of ours, now or earlier, or in the shop.
 func (w *world) suppressed() map[string]bool {
 	list := map[string]bool{}
+	for _, c := range w.store.oracle().Customers {
+		if c.Consent.State == commerce.ConsentUnsubscribed {
+			list[c.Email] = true
+		}
+	}
 	for _, email := range w.query(`SELECT p.email FROM suppressions s JOIN persons p ON p.store_id = s.store_id AND p.person_id = s.person_id WHERE p.email IS NOT NULL`) {
 		list[email] = true
 	}
@@ -189,13 +194,7 @@ func (w *world) remoteTags(f *findings, wanted map[string]map[string]string) {
 	believed := w.believed("shop")
 	for _, c := range w.shop.Customers() {
 		id := strconv.FormatInt(c.ID, 10)
-		meta := map[string]string{}
-		for _, m := range c.Meta {
-			var value string
-			if key, ours := strings.CutPrefix(m.Key, "perennial_"); ours && json.Unmarshal(m.Value, &value) == nil {
-				meta[key] = value
-			}
-		}
+		meta := w.store.ours(c)
 		want := map[string]string{}
 		if target := wanted[id]; target != nil {
 			want = maps.Clone(target)

@@ -107,10 +107,10 @@ func TestNoSecretInFailures(t *testing.T) {
 		w := newWorld(t, 20, 62)
 		for _, status := range []int{400, 401, 403, 404, 500} {
 			echo := echoing(t, status)
-			w.rewrite(w.wooURL, echo)
+			w.rewrite(w.shopURL, echo)
 			_, _, code := w.run("sync", "-v")
 			require.NotZero(t, code)
-			w.rewrite(echo, w.wooURL)
+			w.rewrite(echo, w.shopURL)
 			w.rewrite(w.mailURL, echo)
 			w.run("run", "--once", "-v")
 			w.rewrite(echo, w.mailURL)

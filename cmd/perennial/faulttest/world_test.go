@@ -60,10 +60,11 @@ func TestMain(m *testing.M) {
 type world struct {
 	t       *testing.T
 	shop    *simulator.Shop
-	woo     *woocommercetest.Server
+	store   storefront              // through which the shop is read and written
+	woo     *woocommercetest.Server // the same where it is WooCommerce
 	mail    *listmonktest.Server
-	gate    *gate // before both of them
-	wooURL  string
+	gate    *gate // before the shop, and before the platform where the shop is WooCommerce
+	shopURL string
 	mailURL string
 	dbURL   string
 	db      *sql.DB
@@ -77,24 +78,38 @@ type world struct {
 	odd     []string     // orders that the shop hands out otherwise than they are
 }
 
-// newWorld makes a shop with this many customers and about three times as many orders.
+// newWorld makes a WooCommerce shop with this many customers and about three times as many orders.
 func newWorld(t *testing.T, customers int, seed uint64) *world {
+	t.Helper()
+	w := newPlace(t, simulator.Options{Seed: seed, Customers: customers})
+	w.woo = woocommercetest.New(w.shop, woocommercetest.Options{Keys: []woocommercetest.Key{
+		{ConsumerKey: canaryKey, ConsumerSecret: canarySecret, Permissions: "read_write"},
+	}, Statuses: []string{"awaiting-label"}})
+	w.mailURL = serve(t, w.gate.before(w.mail))
+	w.open(wooFront{w.woo})
+	return w
+}
+
+// newPlace is a world whose shop nobody serves yet, with an e-mail platform that has no address yet.
+func newPlace(t *testing.T, options simulator.Options) *world {
 	t.Helper()
 	bin, err := binary()
 	require.NoError(t, err)
 	w := &world{t: t, bin: bin, dir: t.TempDir(), dbURL: postgrestest.URL(t), gate: &gate{}}
 	w.db = postgrestest.SQL(t, w.dbURL)
 	w.tables = w.query(`SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1`)
-	w.shop = simulator.New(simulator.Options{Seed: seed, Customers: customers})
-	w.woo = woocommercetest.New(w.shop, woocommercetest.Options{Keys: []woocommercetest.Key{
-		{ConsumerKey: canaryKey, ConsumerSecret: canarySecret, Permissions: "read_write"},
-	}, Statuses: []string{"awaiting-label"}})
+	w.shop = simulator.New(options)
 	w.mail = listmonktest.New(w.shop, listmonktest.Options{Token: canaryToken})
-	w.wooURL, w.mailURL = serve(t, w.gate.before(w.woo)), serve(t, w.gate.before(w.mail))
-	w.woo.SetHome(w.wooURL)
+	return w
+}
+
+// open serves the shop and begins to watch.
+func (w *world) open(front storefront) {
+	w.t.Helper()
+	w.store, w.shopURL = front, serve(w.t, w.gate.before(front))
+	front.SetHome(w.shopURL)
 	w.configure("")
 	w.before = w.remember()
-	return w
 }
 
 // serve gives a handler an address on this machine until the test ends.
@@ -116,15 +131,13 @@ listen = ""
 
 [[stores]]
 name = "alder"
-kind = "woocommerce"
+kind = %q
 consent = "platform"
 tags = true
 %s
 [stores.settings]
 url = %q
-consumer_key_env = "FAULTTEST_KEY"
-consumer_secret_env = "FAULTTEST_SECRET"
-
+%s
 [[stores.destinations]]
 name = "listmonk"
 kind = "listmonk"
@@ -132,7 +145,7 @@ kind = "listmonk"
 url = %q
 username = "perennial"
 token_env = "FAULTTEST_TOKEN"
-`, extra, w.wooURL, w.mailURL)
+`, w.store.kind(), extra, w.shopURL, w.store.settings(), w.mailURL)
 	require.NoError(w.t, os.WriteFile(w.config(), []byte(text), 0o600))
 }
 
@@ -141,9 +154,8 @@ func (w *world) config() string { return filepath.Join(w.dir, "perennial.toml") 
 // command is the binary at the shop's own time.
 func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.bin, append([]string{"--config", w.config(), "--now", w.shop.Now().Format(time.RFC3339)}, args...)...)
-	cmd.Env = append(os.Environ(), "FAULTTEST_DATABASE_URL="+w.dbURL, "FAULTTEST_KEY="+canaryKey,
-		"FAULTTEST_SECRET="+canarySecret, "FAULTTEST_TOKEN="+canaryToken)
-	cmd.Env = append(cmd.Env, w.env...)
+	cmd.Env = append(os.Environ(), "FAULTTEST_DATABASE_URL="+w.dbURL, "FAULTTEST_TOKEN="+canaryToken)
+	cmd.Env = append(append(cmd.Env, w.store.env()...), w.env...)
 	return cmd
 }
 
