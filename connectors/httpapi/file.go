@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -75,11 +76,12 @@ func readSpan(answer *http.Response, span Span, tell func(int64)) (body []byte, 
 	} else if start, known := rangeStart(answer.Header); known && start != span.From {
 		return nil, false, fmt.Errorf("body: bytes from %d on were asked for, those from %d on came: %w", span.From, start, io.ErrUnexpectedEOF)
 	}
-	body, err = io.ReadAll(io.LimitReader(from, span.Size))
+	part := bytes.NewBuffer(make([]byte, 0, max(0, min(span.Size, answer.ContentLength))+bytes.MinRead))
+	read, err := part.ReadFrom(io.LimitReader(from, span.Size))
 	if err != nil {
 		return nil, false, fmt.Errorf("body: %w", err)
 	}
-	read := int64(len(body))
+	body = part.Bytes()
 	if answer.StatusCode == http.StatusPartialContent {
 		if read == 0 {
 			return nil, false, fmt.Errorf("body: no byte of the part came: %w", io.ErrUnexpectedEOF)

@@ -95,6 +95,7 @@ func (c *commit) records(ctx context.Context) error { return c.batch(ctx, c.page
 
 func (c *commit) batch(ctx context.Context, b commerce.Batch) error {
 	c.fresh = map[string]bool{}
+	b.Lines = once(b.Lines, lineKey)
 	steps := []func(context.Context, commerce.Batch) error{
 		c.products, c.coupons, c.customers, c.orders, c.apart, c.reviews,
 	}
@@ -328,6 +329,18 @@ func latest[T any, K comparable](records []T, id func(*T) K) []*T {
 		kept = append(kept, &records[i])
 	}
 	return kept
+}
+
+// once returns the records without repeats; of those with the same id the last one stays.
+func once[T any, K comparable](records []T, id func(*T) K) []T {
+	seen := make(map[K]struct{}, len(records))
+	for i := range records {
+		seen[id(&records[i])] = struct{}{}
+	}
+	if len(seen) == len(records) {
+		return records
+	}
+	return values(latest(records, id))
 }
 
 // changes splits entries into those that are new and those that differ from what is stored, and counts them.

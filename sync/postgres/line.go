@@ -147,7 +147,8 @@ func (c *commit) arrivalOf(order string, whole map[string]bool) arrival {
 func (c *commit) apartLines(lines []commerce.Line, whole map[string]bool) map[arrival][][]byte {
 	rows := map[arrival][][]byte{}
 	content := newContent()
-	for _, l := range latest(lines, lineKey) {
+	for i := range lines {
+		l := &lines[i]
 		content.reset()
 		r := lineRow(content, c.store, l)
 		if r.err != nil {
@@ -178,15 +179,20 @@ func (c *commit) apartRefunds(refunds []commerce.Refund, whole map[string]bool) 
 
 // foreign returns the records that belong to other orders than those of which the map says true.
 func foreign[T any](records []T, own map[string]bool, order func(*T) string) []T {
-	var others []T
+	others := records
 	for i := range records {
 		if own[order(&records[i])] {
-			continue
+			others = nil
+			break
 		}
-		if others == nil {
-			others = make([]T, 0, len(records))
+	}
+	if others != nil {
+		return others
+	}
+	for i := range records {
+		if !own[order(&records[i])] {
+			others = append(others, records[i])
 		}
-		others = append(others, records[i])
 	}
 	return others
 }

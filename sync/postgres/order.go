@@ -95,7 +95,8 @@ func (c *commit) sets(b commerce.Batch) []*orderSet {
 			set.complete = true
 		}
 	}
-	for _, l := range latest(b.Lines, lineKey) {
+	for i := range b.Lines {
+		l := &b.Lines[i]
 		if set := byID[l.OrderID]; set != nil && set.complete {
 			set.lines = append(set.lines, l)
 		}
@@ -117,9 +118,9 @@ func sum(open map[string]*orderSet, lines []commerce.Line) {
 	for _, set := range open {
 		set.sums = &sums{}
 	}
-	for _, l := range latest(lines, lineKey) {
-		if set := open[l.OrderID]; set != nil {
-			set.sums.add(l)
+	for i := range lines {
+		if set := open[lines[i].OrderID]; set != nil {
+			set.sums.add(&lines[i])
 		}
 	}
 }
