@@ -25,21 +25,27 @@ func (m Movement) Moves() []Move {
 	for move, n := range m {
 		moves = append(moves, Move{From: move.From, To: move.To, Customers: n})
 	}
-	slices.SortFunc(moves, func(a, b Move) int {
-		return cmp.Or(
-			place(a.From, -1)-place(b.From, -1), place(a.To, len(definitions))-place(b.To, len(definitions)),
-			cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To),
-		)
-	})
+	order := ids()
+	slices.SortFunc(moves, func(a, b Move) int { return inOrder(order, a, b) })
 	return moves
 }
 
-// place is where a segment stands in the order; the empty id goes to none.
-func place(id string, none int) int {
-	if id == "" {
-		return none
+// inOrder compares moves by where their segments stand in an order. From none comes first, to none comes last, and what
+// the order does not know comes after what it does, by name.
+func inOrder(order []string, a, b Move) int {
+	place := func(id string, none int) int {
+		if id == "" {
+			return none
+		}
+		if at := slices.Index(order, id); at >= 0 {
+			return at
+		}
+		return len(order)
 	}
-	return indexOf(id)
+	return cmp.Or(
+		place(a.From, -1)-place(b.From, -1), cmp.Compare(a.From, b.From),
+		place(a.To, len(order)+1)-place(b.To, len(order)+1), cmp.Compare(a.To, b.To),
+	)
 }
 
 // Compare counts the moves between two memberships, segment by person.
