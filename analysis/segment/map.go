@@ -9,9 +9,11 @@ import (
 // Fives is the grid on which the map is drawn: scores from 1 to 5 in each dimension.
 const Fives = 5
 
-// Map sends every combination of scores to one segment: no gap, no overlap. The zero Map is not usable; begin with Default.
+// Map sends every combination of scores to one segment: no gap, no overlap. The zero Map is not usable; begin with Default or
+// with a preset's.
 type Map struct {
-	cells [Fives * Fives * Fives]uint8 // index into definitions
+	groups []Definition // never changed
+	cells  [Fives * Fives * Fives]uint8
 }
 
 // grid is the field's usual map from scores to eleven segments, drawn as a page for each recency score, a line for each
@@ -54,9 +56,12 @@ var codes = map[string]string{
 	"AS": "about_to_sleep", "AR": "at_risk", "CL": "cannot_lose_them", "HI": "hibernating", "LT": "lost",
 }
 
-// Default returns the built-in map.
-func Default() Map {
-	var m Map
+// Default returns the built-in map, that of the eleven usual segments.
+func Default() Map { return draw(definitions[:], grid, codes) }
+
+// draw reads a drawn grid.
+func draw(groups []Definition, grid string, codes map[string]string) Map {
+	m := Map{groups: groups}
 	recency := 0
 	for line := range strings.Lines(grid) {
 		fields := strings.Fields(line)
@@ -67,12 +72,26 @@ func Default() Map {
 		default:
 			frequency := int(fields[0][1] - '0')
 			for i, code := range fields[1:] {
-				m.cells[cell(recency, frequency, i+1)] = uint8(indexOf(codes[code]))
+				m.cells[cell(recency, frequency, i+1)] = uint8(indexIn(groups, codes[code]))
 			}
 		}
 	}
 	return m
 }
+
+// fill asks for the segment of every cell.
+func fill(groups []Definition, of func(r, f, m int) string) Map {
+	m := Map{groups: groups}
+	for at := range m.cells {
+		id := of(at/(Fives*Fives)+1, at/Fives%Fives+1, at%Fives+1)
+		m.cells[at] = uint8(indexIn(groups, id))
+	}
+	return m
+}
+
+// Definitions returns the segments of the map in the order in which they are shown, those without a cell included. The
+// caller may change the slice.
+func (m Map) Definitions() []Definition { return slices.Clone(m.groups) }
 
 // cell is the place of scores from 1 to 5 in the map.
 func cell(r, f, m int) int { return (r-1)*Fives*Fives + (f-1)*Fives + m - 1 }
@@ -83,7 +102,7 @@ func cell(r, f, m int) int { return (r-1)*Fives*Fives + (f-1)*Fives + m - 1 }
 func (m Map) With(overrides map[string]string) (Map, error) {
 	var entries []override
 	for pattern, id := range overrides {
-		o, err := newOverride(pattern, id)
+		o, err := m.newOverride(pattern, id)
 		if err != nil {
 			return Map{}, err
 		}
@@ -96,7 +115,7 @@ func (m Map) With(overrides map[string]string) (Map, error) {
 		return strings.Compare(a.pattern, b.pattern)
 	})
 	for at := range m.cells {
-		winner, err := decide(entries, at)
+		winner, err := m.decide(entries, at)
 		if err != nil {
 			return Map{}, err
 		}
@@ -114,14 +133,14 @@ type override struct {
 	segment uint8
 }
 
-func newOverride(pattern, id string) (override, error) {
+func (m Map) newOverride(pattern, id string) (override, error) {
 	o := override{pattern: pattern, stars: strings.Count(pattern, "*")}
 	if len(pattern) != 3 || strings.Trim(pattern, "12345*") != "" {
 		return o, fmt.Errorf(`segment map %q: must be three characters, each 1 to 5 or "*", for recency, frequency and monetary value`, pattern)
 	}
-	index := indexOf(strings.TrimSpace(id))
+	index := indexIn(m.groups, strings.TrimSpace(id))
 	if index < 0 {
-		return o, fmt.Errorf("segment map %q: %q is not a segment; the segments are %s", pattern, id, strings.Join(ids(), ", "))
+		return o, fmt.Errorf("segment map %q: %q is not a segment; the segments are %s", pattern, id, strings.Join(idsOf(m.groups), ", "))
 	}
 	o.segment = uint8(index)
 	return o, nil
@@ -137,7 +156,7 @@ func (o override) matches(label string) bool {
 }
 
 // decide finds the most specific of the entries, which are sorted by their stars, that matches a cell.
-func decide(entries []override, at int) (*override, error) {
+func (m Map) decide(entries []override, at int) (*override, error) {
 	label := labelOf(at)
 	var winner *override
 	for i := range entries {
@@ -150,7 +169,7 @@ func decide(entries []override, at int) (*override, error) {
 			return winner, nil
 		case o.segment != winner.segment:
 			return nil, fmt.Errorf("segment map: %q says %s and %q says %s, and both match %s; add an entry for %q to decide",
-				winner.pattern, definitions[winner.segment].ID, o.pattern, definitions[o.segment].ID, label, overlap(winner.pattern, o.pattern))
+				winner.pattern, m.groups[winner.segment].ID, o.pattern, m.groups[o.segment].ID, label, overlap(winner.pattern, o.pattern))
 		}
 	}
 	return winner, nil
@@ -171,14 +190,6 @@ func labelOf(at int) string {
 	return string([]byte{'1' + byte(at/(Fives*Fives)), '1' + byte(at/Fives%Fives), '1' + byte(at%Fives)})
 }
 
-func ids() []string {
-	var all []string
-	for _, d := range definitions {
-		all = append(all, d.ID)
-	}
-	return all
-}
-
 // Of returns the segment of scores that run from 1 to bins. Scores of fewer than five bins are placed on the grid of
 // fives first; see Place. Scores that are out of range belong to no segment, the empty id.
 func (m Map) Of(r, f, money uint8, bins int) string {
@@ -186,8 +197,11 @@ func (m Map) Of(r, f, money uint8, bins int) string {
 	if R == 0 || F == 0 || M == 0 {
 		return ""
 	}
-	return definitions[m.cells[cell(R, F, M)]].ID
+	return m.at(R, F, M)
 }
+
+// at is the segment of scores on the grid.
+func (m Map) at(r, f, money int) string { return m.groups[m.cells[cell(r, f, money)]].ID }
 
 // Place puts a score of 1 to bins on the grid of fives: it stands for an equal part of the customers, and goes where the
 // middle of that part lies, ceil(5 * (score - 1/2) / bins). So three bins become 1, 3, 5, two become 2 and 4, and a single
@@ -204,7 +218,7 @@ func Place(score uint8, bins int) int {
 func (m Map) Cells(id string) []string {
 	var labels []string
 	for at := len(m.cells) - 1; at >= 0; at-- {
-		if definitions[m.cells[at]].ID == id {
+		if m.groups[m.cells[at]].ID == id {
 			labels = append(labels, labelOf(at))
 		}
 	}
@@ -219,7 +233,7 @@ func (m Map) String() string {
 		if at > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(definitions[index].ID)
+		b.WriteString(m.groups[index].ID)
 	}
 	return b.String()
 }

@@ -25,7 +25,7 @@ func (m Movement) Moves() []Move {
 	for move, n := range m {
 		moves = append(moves, Move{From: move.From, To: move.To, Customers: n})
 	}
-	order := ids()
+	order := idsOf(definitions[:])
 	slices.SortFunc(moves, func(a, b Move) int { return inOrder(order, a, b) })
 	return moves
 }
