@@ -96,10 +96,10 @@ func (s *Survival) estimate() {
 		}
 		left -= leaving
 		step.Waiting = waiting
-		switch {
-		case waiting == 1:
+		switch waiting {
+		case 1:
 			step.Low, step.High = 1, 1
-		case waiting == 0:
+		case 0:
 			step.Low, step.High = 0, high
 		default:
 			step.StdErr = waiting * math.Sqrt(greenwood)
