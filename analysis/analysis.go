@@ -54,6 +54,20 @@ type Customer struct {
 	Segment string
 }
 
+// History is what one person bought before a moment, by local days: purchases on one day are one. Orders of which all money
+// was given back are none. Amounts are in ten-thousandths of the store's currency, after refunds.
+type History struct {
+	Person   int64
+	Days     int     // with a purchase
+	FirstDay int     // in days since 1970-01-01
+	LastDay  int     // the same
+	LogGaps  float64 // sum of ln(weeks) between neighbouring days
+	Net      int64
+	FirstNet int64 // of the first day
+	Cost     int64 // of what was bought and kept, where Costed
+	Costed   bool  // the unit cost of every line of every order is known
+}
+
 // Result is what a run found.
 type Result struct {
 	AsOf    time.Time

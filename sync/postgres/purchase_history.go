@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/perennial-cvo/perennial/analysis"
+)
+
+// histories sums up what people bought before $2, by local days, together by their last day. An order of which all money was
+// given back is no purchase.
+const histories = `WITH back AS (
+		SELECT order_id, sum(net) AS net, sum(cost) AS cost FROM refunds
+		WHERE store_id = $1 AND counted AND at < $2 AND order_id <> '' GROUP BY order_id
+	), bought AS (
+		SELECT o.person_id, o.placed_at::date AS day, sum(o.gross - coalesce(k.net, 0)) AS net,
+			sum(o.cost - coalesce(k.cost, 0)) AS cost, bool_and(o.cost IS NOT NULL) AS costed
+		FROM orders o LEFT JOIN back k ON k.order_id = o.id
+		WHERE o.store_id = $1 AND o.counted AND o.person_id IS NOT NULL AND o.placed_at < $2
+			AND NOT (o.gross > 0 AND coalesce(k.net, 0) >= o.gross)
+		GROUP BY o.person_id, day
+	), spaced AS (
+		SELECT *, day - lag(day) OVER past AS gap, row_number() OVER past AS place
+		FROM bought WINDOW past AS (PARTITION BY person_id ORDER BY day)
+	), person AS (
+		SELECT person_id, count(*) AS days, min(day) AS first_day, max(day) AS last_day,
+			coalesce(sum(ln(gap::float8 / 7)), 0) AS gaps, sum(net) AS net, sum(net) FILTER (WHERE place = 1) AS first_net,
+			CASE WHEN bool_and(costed) THEN sum(cost) END AS cost
+		FROM spaced GROUP BY person_id
+	) SELECT last_day - DATE '1970-01-01', string_agg(concat_ws(' ', person_id, days, first_day - DATE '1970-01-01', gaps, net,
+			first_net, cost IS NOT NULL, coalesce(cost, 0)), ' ')
+		FROM person GROUP BY last_day`
+
+// Histories reads what everybody bought before asOf, in any order.
+func (s *Store) Histories(ctx context.Context, asOf time.Time) ([]analysis.History, error) {
+	var all []analysis.History
+	err := s.read(ctx, func(tx *sqlx.Tx) error {
+		all = nil
+		if err := wideMemory(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.localDays(ctx, tx); err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, histories, s.id, asOf)
+		if err != nil {
+			return fmt.Errorf("purchase histories: %w", err)
+		}
+		defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+		for rows.Next() {
+			var day int
+			var n numbers
+			if err := rows.Scan(&day, &n.text); err != nil {
+				return fmt.Errorf("purchase history: %w", err)
+			}
+			for n.text != "" {
+				all = append(all, n.history(day))
+			}
+			if n.err != nil {
+				return fmt.Errorf("purchase history: %w", n.err)
+			}
+		}
+		return rows.Err()
+	})
+	return all, err
+}
+
+func (n *numbers) history(lastDay int) analysis.History {
+	h := analysis.History{
+		Person: n.whole(), Days: int(n.whole()), FirstDay: int(n.whole()), LastDay: lastDay, LogGaps: n.float(),
+		Net: n.amount(), FirstNet: n.amount(),
+	}
+	h.Costed, h.Cost = n.next() == "t", n.amount()
+	return h
+}
+
+func (n *numbers) float() float64 {
+	value, err := strconv.ParseFloat(n.next(), 64)
+	if err != nil {
+		return float64(n.fail())
+	}
+	return value
+}
