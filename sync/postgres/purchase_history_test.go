@@ -49,7 +49,7 @@ func TestHistoriesAreByDaysOfTheShop(t *testing.T) {
 		LogGaps: math.Log(1.0/7) + math.Log(7.0/7),
 	}, all[0])
 	require.Equal(t, analysis.History{
-		Person: s.personOf("5"), Days: 1, FirstDay: first + 13, LastDay: first + 13, Net: 100_000, FirstNet: 100_000, Cost: 40_000, Costed: true,
+		Person: s.personOf("5"), Days: 1, FirstDay: first + 14, LastDay: first + 14, Net: 100_000, FirstNet: 100_000, Cost: 40_000, Costed: true,
 	}, all[1])
 }
 
