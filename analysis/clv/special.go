@@ -1,0 +1,81 @@
+package clv
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/integrate/quad"
+	"gonum.org/v1/gonum/mathext"
+)
+
+// hypergeometric is Gauss's ₂F₁(a, b; c; z) for c > 0 and 0 <= z <= 1 (c > a+b at 1). A zero or negative whole a or b,
+// with which the general algorithm may not return, is a polynomial; up to z = 0.9 the series is summed; beyond, gonum's
+// transformations are used (Abramowitz and Stegun 1964, 15.1 and 15.3).
+func hypergeometric(a, b, c, z float64) float64 {
+	if z <= 0.9 || wholeAndNotPositive(a) || wholeAndNotPositive(b) {
+		return hypergeometricSeries(a, b, c, z)
+	}
+	return mathext.Hypergeo(a, b, c, z)
+}
+
+func wholeAndNotPositive(x float64) bool { return x <= 0 && x == math.Trunc(x) }
+
+// hypergeometricSeries sums (a)_i (b)_i / (c)_i zⁱ/i! until the terms are lost in rounding.
+func hypergeometricSeries(a, b, c, z float64) float64 {
+	sum, term := 1.0, 1.0
+	for i := 0.0; i < 1e6; i++ {
+		ratio := (a + i) * (b + i) / ((c + i) * (i + 1)) * z
+		term *= ratio
+		sum += term
+		if term == 0 || math.Abs(ratio) < 1 && math.Abs(term) < 1e-16*(1-math.Abs(ratio))*math.Abs(sum) {
+			break
+		}
+	}
+	return sum
+}
+
+// trigamma is the derivative of the digamma function for x > 0: recurrence up to 15, then the asymptotic series
+// (Abramowitz and Stegun 1964, 6.4.6 and 6.4.12).
+func trigamma(x float64) float64 {
+	var sum float64
+	for ; x < 15; x++ {
+		sum += 1 / (x * x)
+	}
+	y := 1 / (x * x)
+	return sum + 1/x + y/2 + y/x*(1./6-y*(1./30-y*(1./42-y*(1./30-y*5/66))))
+}
+
+// logSumExp is ln(e^a + e^b).
+func logSumExp(a, b float64) float64 {
+	if math.IsInf(a, -1) {
+		return b
+	}
+	soft, _ := softplus(b - a)
+	return a + soft
+}
+
+// integrate is the integral of f from 0 to end, f being smooth on the scale of ln(1+u/scale): Gauss and Legendre's rule on
+// panels of that variable (Abramowitz and Stegun 1964, 25.4.30).
+func integrate(scale, end float64, f func(u float64) float64) float64 {
+	span := math.Log1p(end / scale)
+	panels := math.Ceil(span / 2)
+	var sum float64
+	for i := range int(panels) {
+		half := span / panels / 2
+		middle := half * float64(2*i+1)
+		for node, x := range gaussNodes {
+			v := middle + half*x
+			sum += half * gaussWeights[node] * scale * math.Exp(v) * f(scale*math.Expm1(v))
+		}
+	}
+	return sum
+}
+
+// gaussNodes and gaussWeights are Gauss and Legendre's rule on -1 to 1.
+var gaussNodes, gaussWeights = gaussLegendre()
+
+const gaussPoints = 16
+
+func gaussLegendre() (nodes, weights [gaussPoints]float64) {
+	quad.Legendre{}.FixedLocations(nodes[:], weights[:], -1, 1)
+	return nodes, weights
+}
