@@ -23,7 +23,8 @@ type Destination interface {
 	// harmless. An error means that nothing is known about the people without an outcome in the result.
 	Apply(ctx context.Context, changes []Change) (Result, error)
 
-	// Resume asks what became of a job. The result carries outcomes, or the job again.
+	// Resume asks what became of a job. The result carries outcomes, or the job again: in the same words where it stands
+	// as before, in others where it went a step further.
 	Resume(ctx context.Context, job Job) (Result, error)
 
 	// Members reads back who is in an audience, with what the platform knows of their consent.
@@ -60,6 +61,8 @@ type Audience struct {
 	Key  string // stable, ours, such as "champions"
 	Name string // for people, such as "Champions"
 	ID   string // the platform's, filled by Ensure
+	// Kept is set by Ensure where the id is another one than before and those who were in the audience are in it still.
+	Kept bool
 }
 
 // Person is someone as a destination can know them.

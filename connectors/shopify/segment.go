@@ -52,9 +52,9 @@ func (d *destination) ensureSegments(ctx context.Context, audiences []connectors
 				return err
 			}
 		}
-		audiences[i].ID = tag
+		audiences[i].ID, audiences[i].Kept = tag, true // whoever carries the tag carries it still
 		if number != "" {
-			audiences[i].ID = tag + segmentMark + number
+			audiences[i].ID += segmentMark + number
 		}
 	}
 	return nil

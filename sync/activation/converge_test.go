@@ -244,3 +244,34 @@ func TestErasureLeavesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "nothing of ours stood there", receipt)
 }
+
+// A job that is still at work would put back what purge and erasure take away: they wait for it, and where it does not end
+// they take away nothing.
+func TestNothingComesBackAfterPurgeAndErasure(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	ann, bob := s.person("", "ann@example.com"), s.person("", "bob@example.com")
+	s.place(ann, "champions")
+	p.asJobs, p.finish = true, func(int) bool { return false }
+	o := s.options(p, list())
+	o.JobWait = time.Nanosecond
+	_, err := activation.Push(context.Background(), o)
+	require.NoError(t, err)
+	p.asJobs = false
+
+	_, err = activation.Purge(context.Background(), o)
+	require.ErrorContains(t, err, "still works on an earlier push")
+	_, err = activation.Erase(context.Background(), o, connectors.Person{ID: ann, Email: "ann@example.com"})
+	require.ErrorContains(t, err, "still works on an earlier push")
+	_, err = activation.Erase(context.Background(), o, connectors.Person{ID: bob, Email: "bob@example.com"})
+	require.NoError(t, err, "the job is not about them")
+	require.Equal(t, 1, s.count(`SELECT count(*) FROM jobs WHERE store_id = $1`))
+
+	p.finish = nil
+	_, err = activation.Erase(context.Background(), o, connectors.Person{ID: ann, Email: "ann@example.com"})
+	require.NoError(t, err)
+	require.Empty(t, p.jobs)
+	require.Empty(t, p.ours("ann@example.com"))
+	_, err = activation.Purge(context.Background(), o)
+	require.NoError(t, err)
+	require.Empty(t, p.made)
+}

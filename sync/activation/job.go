@@ -39,12 +39,14 @@ func (p *pusher) settle(ctx context.Context, wait bool) error {
 	}
 }
 
-// ask resumes one job and returns when to ask again, zero where the job is over. People of a job that is too old, or
-// that the platform does not know, are tried anew.
+// ask resumes one job and returns when to ask again, zero where the job is over. People of a job that went no step
+// further for too long, or that the platform does not know, are tried anew.
 func (p *pusher) ask(ctx context.Context, job Pending) (time.Time, error) {
 	result, err := p.Destination.Resume(ctx, job.Job)
+	now := p.Now()
+	tooOld := now.Sub(job.StartedAt) > p.JobLimit
 	if err != nil {
-		if kind := connectors.KindOf(err); kind != connectors.KindPermanent && kind != connectors.KindRecord {
+		if !lost(err) && (!tooOld || connectors.KindOf(err) != connectors.KindRetry || ctx.Err() != nil) {
 			return time.Time{}, err
 		}
 		p.Log.WarnContext(ctx, "push job lost", "destination", p.Target.Destination, "people", len(job.People), "err", err)
@@ -65,21 +67,26 @@ func (p *pusher) ask(ctx context.Context, job Pending) (time.Time, error) {
 	if len(rest) == 0 {
 		return time.Time{}, nil
 	}
-	now := p.Now()
-	if now.Sub(job.StartedAt) > p.JobLimit {
-		p.Log.WarnContext(ctx, "push job stuck", "destination", p.Target.Destination, "people", len(rest))
-		return time.Time{}, p.giveUp(ctx, rest)
-	}
-	if result.Job != job.Job {
-		if err := p.Ledger.SaveJob(ctx, p.Target.Destination, result.Job, rest, job.StartedAt); err != nil {
+	switch {
+	case result.Job != job.Job: // it went a step further, and a new time begins
+		if err := p.Ledger.SaveJob(ctx, p.Target.Destination, result.Job, rest, now); err != nil {
 			return time.Time{}, err
 		}
+	case tooOld:
+		p.Log.WarnContext(ctx, "push job stuck", "destination", p.Target.Destination, "people", len(rest))
+		return time.Time{}, p.giveUp(ctx, rest)
 	}
 	p.sum.Pending += len(rest)
 	if earliest := now.Add(askEvery); result.NotBefore.Before(earliest) {
 		return earliest, nil
 	}
 	return result.NotBefore, nil
+}
+
+// lost reports whether asking for a job again is of no use.
+func lost(err error) bool {
+	kind := connectors.KindOf(err)
+	return kind == connectors.KindPermanent || kind == connectors.KindRecord
 }
 
 func (p *pusher) giveUp(ctx context.Context, people []int64) error {

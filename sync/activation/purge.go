@@ -2,7 +2,9 @@ package activation
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/perennial-cvo/perennial/connectors"
 )
@@ -40,6 +42,9 @@ func (p *purger) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := p.await(ctx, func(Pending) bool { return true }); err != nil {
+		return err
+	}
 	if err := p.takeBack(ctx); err != nil {
 		return err
 	}
@@ -57,6 +62,24 @@ func (p *purger) run(ctx context.Context) error {
 		p.purged.Audiences = len(p.Target.Audiences)
 	}
 	return p.Ledger.ForgetAudiences(ctx, p.Target.Destination)
+}
+
+// await waits for jobs of earlier pushes to end: one that is at work could put back what is taken away here.
+func (p *purger) await(ctx context.Context, concerns func(Pending) bool) error {
+	jobs, err := p.Ledger.Jobs(ctx, p.Target.Destination)
+	if err != nil || !slices.ContainsFunc(jobs, concerns) {
+		return err
+	}
+	if err := p.settle(ctx, true); err != nil {
+		return err
+	}
+	if jobs, err = p.Ledger.Jobs(ctx, p.Target.Destination); err != nil || !slices.ContainsFunc(jobs, concerns) {
+		return err
+	}
+	return &connectors.Error{
+		Kind: connectors.KindRetry, Op: "jobs", Err: errors.New("the platform still works on an earlier push"),
+		Remedy: "nothing was taken away, so that nothing comes back: run this again later",
+	}
 }
 
 // takeBack makes everybody leave everything, page by page.
@@ -99,7 +122,7 @@ func (p *purger) apply(ctx context.Context, changes []connectors.Change) ([]int6
 	result, failure := p.Destination.Apply(ctx, changes)
 	gone := departed(result.Outcomes)
 	if result.Job != "" {
-		more, err := p.await(ctx, result)
+		more, err := p.follow(ctx, result)
 		return append(gone, more...), err
 	}
 	rest := unanswered(changes, result.Outcomes)
@@ -120,8 +143,8 @@ func (p *purger) apply(ctx context.Context, changes []connectors.Change) ([]int6
 	return gone, nil
 }
 
-// await asks for a job until it ends or is too old: no later push would ask for it.
-func (p *purger) await(ctx context.Context, result connectors.Result) ([]int64, error) {
+// follow asks for a job until it ends or is too old: no later push would ask for it.
+func (p *purger) follow(ctx context.Context, result connectors.Result) ([]int64, error) {
 	var gone []int64
 	end := p.Now().Add(p.JobLimit)
 	for result.Job != "" && p.Now().Before(end) {
@@ -159,6 +182,10 @@ func Erase(ctx context.Context, o Options, person connectors.Person) (receipt st
 }
 
 func (p *purger) erase(ctx context.Context, person connectors.Person) (string, error) {
+	concerns := func(job Pending) bool { return slices.Contains(job.People, person.ID) }
+	if err := p.await(ctx, concerns); err != nil {
+		return "", err
+	}
 	delivery, stands, err := p.Ledger.Standing(ctx, p.Target.Destination, person.ID)
 	if err != nil {
 		return "", err

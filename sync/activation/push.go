@@ -16,7 +16,9 @@ const (
 	pageSize = 500 // people handed to a destination at once, unless it is a connectors.Batcher
 	rounds   = 3   // plans in one push: the difference, those who must leave first, and those who come back after that
 	patience = 15 * time.Minute
-	stuck    = 6 * time.Hour
+	// stuck is more than a platform works on anything: Shopify ends what takes it a day. A job must not be given up that
+	// may still write, because what is written in its place could be overwritten by it.
+	stuck = 26 * time.Hour
 	// recordTime is how long answers may take to be recorded when the push itself is called off.
 	recordTime = 10 * time.Second
 	// recordSize is how many answers are recorded at once: within recordTime on a slow machine.
@@ -34,7 +36,7 @@ type Options struct {
 	DryRun      bool                  // plan only: nothing is sent and nothing is stored
 
 	JobWait  time.Duration // how long to wait for jobs of the platform before the next push asks again; 15 minutes
-	JobLimit time.Duration // how old a job may grow before its people are tried anew; 6 hours
+	JobLimit time.Duration // how long a job may stand still before its people are tried anew; 26 hours
 }
 
 func (o Options) withDefaults() Options {
@@ -159,7 +161,7 @@ func (p *pusher) emptied(ctx context.Context, known, ready []connectors.Audience
 	anew := map[string]bool{}
 	for _, a := range ready {
 		anew[a.Key] = slices.ContainsFunc(known, func(k connectors.Audience) bool {
-			return k.Key == a.Key && k.ID != "" && k.ID != a.ID
+			return k.Key == a.Key && k.ID != "" && k.ID != a.ID && !a.Kept
 		})
 	}
 	maps.DeleteFunc(anew, func(_ string, is bool) bool { return !is })

@@ -431,7 +431,8 @@ func TestJobsAreAskedForUntilTheyEndOrPatienceDoes(t *testing.T) {
 		"done at once":  {finish: func(int) bool { return true }, records: 1},
 		"done in time":  {finish: func(asked int) bool { return asked > 20 }, records: 1},
 		"left for next": {finish: func(int) bool { return false }, pending: 1},
-		"stuck":         {finish: func(int) bool { return false }, age: 7 * time.Hour, stuck: 1},
+		"a day old":     {finish: func(int) bool { return false }, age: 25 * time.Hour, pending: 1},
+		"stuck":         {finish: func(int) bool { return false }, age: 27 * time.Hour, stuck: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -449,6 +450,40 @@ func TestJobsAreAskedForUntilTheyEndOrPatienceDoes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// stepwise is a platform whose jobs go one step further each time somebody asks.
+type stepwise struct {
+	*platform
+	last error
+}
+
+func (s *stepwise) Resume(_ context.Context, job connectors.Job) (connectors.Result, error) {
+	return connectors.Result{Job: job + "+", NotBefore: time.Now().Add(time.Hour)}, s.last
+}
+
+// A job of several steps may take several nights: only one that stands still is given up, also where the platform does
+// not let its end be read.
+func TestJobsThatGoOnAreNotGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &stepwise{platform: newPlatform()}
+		l := &timed{jobs: []activation.Pending{{Job: "j", People: []int64{1}, StartedAt: time.Now()}}}
+		o := activation.Options{Ledger: l, Destination: p, Target: list(), Now: time.Now}
+		for range 5 {
+			time.Sleep(24 * time.Hour)
+			sum, err := activation.Push(t.Context(), o)
+			require.NoError(t, err)
+			require.Equal(t, []int{1, 0}, []int{sum.Pending, sum.Stuck})
+		}
+		p.last = &connectors.Error{Kind: connectors.KindRetry, Err: errors.New("the result cannot be read")}
+		time.Sleep(24 * time.Hour)
+		_, err := activation.Push(t.Context(), o)
+		require.ErrorIs(t, err, p.last)
+		time.Sleep(24 * time.Hour)
+		sum, err := activation.Push(t.Context(), o)
+		require.NoError(t, err)
+		require.Equal(t, 1, sum.Stuck)
+	})
 }
 
 func TestJobsAreKeptInTheDatabase(t *testing.T) {
