@@ -1,0 +1,216 @@
+package clv
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Metrics compare one forecast with what happened, customer by customer. None of them depends on the order of the
+// customers: those with equal forecasts share what they did.
+type Metrics struct {
+	Forecast          string // the model's kind, or the name of a naive forecast
+	Customers         int
+	Actual, Predicted float64 // totals
+	// Bias is Predicted / Actual - 1; 0 where nothing happened, which Actual shows.
+	Bias float64
+	// MAE and RMSE are the mean absolute and the root mean squared error per customer.
+	MAE, RMSE float64
+	// Deviance is the mean Poisson deviance 2 (y ln(y/m) - y + m) of actual y and forecast m >= 1e-9: the least expected by
+	// the forecast that equals the true mean (Gneiting 2011, JASA 106), less swayed by a few large customers than the square.
+	// 0 for values.
+	Deviance float64
+	// Pearson and Spearman are the correlations, of the amounts and of the ranks; 0 where either is constant.
+	Pearson, Spearman float64
+	// Gini is how well the forecast ranks: the area between the share of the actual total that customers bring in order of
+	// the forecast and the diagonal, divided by the same area for a perfect ranking (Wang, Liu & Miao 2019, arXiv
+	// 1912.07753). 1 is perfect, 0 is chance; 0 also where there is nothing to rank.
+	Gini float64
+	// Deciles are ten equally large parts of the customers, highest forecast first; fewer customers make fewer parts.
+	Deciles []Decile
+	// DecileError is the mean over deciles of |predicted - actual| / actual; deciles in which nothing happened are left out.
+	DecileError float64
+}
+
+// Decile is a tenth of the customers.
+type Decile struct {
+	Customers         int
+	Actual, Predicted float64 // totals
+}
+
+// deciles is in how many parts customers are cut.
+const deciles = 10
+
+// leastMean keeps the deviance of somebody who was expected to do nothing, and did something, finite.
+const leastMean = 1e-9
+
+// outcome is one customer in a comparison.
+type outcome struct{ predicted, actual float64 }
+
+// Measure compares a forecast with what happened; both lists are of the same customers in the same order. It fails on lists
+// of different lengths and on numbers that are not finite.
+func Measure(forecast string, predicted, actual []float64) (Metrics, error) {
+	if len(predicted) != len(actual) {
+		return Metrics{}, fmt.Errorf("measure of %s: %d forecasts for %d customers", forecast, len(predicted), len(actual))
+	}
+	all := make([]outcome, len(actual))
+	for i := range actual {
+		all[i] = outcome{predicted[i], actual[i]}
+		if sum := predicted[i] + actual[i]; math.IsNaN(sum) || math.IsInf(sum, 0) {
+			return Metrics{}, fmt.Errorf("measure of %s: forecast %v for actual %v", forecast, predicted[i], actual[i])
+		}
+	}
+	m := Metrics{Forecast: forecast, Customers: len(all)}
+	if len(all) == 0 {
+		return m, nil
+	}
+	byActual := slices.Sorted(slices.Values(actual))
+	slices.Reverse(byActual)
+	slices.SortFunc(all, func(a, b outcome) int {
+		return cmp.Or(cmp.Compare(b.predicted, a.predicted), cmp.Compare(b.actual, a.actual))
+	})
+	m.errors(all)
+	m.Pearson = pearson(all)
+	m.Spearman = spearman(all, byActual)
+	shareTies(all)
+	m.cut(all)
+	perfect := concentration(len(all), func(i int) float64 { return byActual[i] })
+	if perfect > 0 {
+		m.Gini = concentration(len(all), func(i int) float64 { return all[i].actual }) / perfect
+	}
+	return m, nil
+}
+
+func (m *Metrics) errors(all []outcome) {
+	var absolute, squared float64
+	for _, o := range all {
+		m.Actual += o.actual
+		m.Predicted += o.predicted
+		d := o.predicted - o.actual
+		absolute += math.Abs(d)
+		squared += d * d
+		m.Deviance += deviance(o)
+	}
+	n := float64(len(all))
+	m.MAE, m.RMSE, m.Deviance = absolute/n, math.Sqrt(squared/n), m.Deviance/n
+	if m.Actual != 0 {
+		m.Bias = m.Predicted/m.Actual - 1
+	}
+}
+
+// deviance of one customer; amounts below zero have none.
+func deviance(o outcome) float64 {
+	mean := max(leastMean, o.predicted)
+	switch {
+	case o.actual < 0:
+		return 0
+	case o.actual == 0:
+		return 2 * mean
+	}
+	return 2 * (o.actual*math.Log(o.actual/mean) - o.actual + mean)
+}
+
+func pearson(all []outcome) float64 {
+	var p, a float64
+	for _, o := range all {
+		p += o.predicted
+		a += o.actual
+	}
+	n := float64(len(all))
+	p, a = p/n, a/n
+	var pp, aa, pa float64
+	for _, o := range all {
+		dp, da := o.predicted-p, o.actual-a
+		pp += dp * dp
+		aa += da * da
+		pa += dp * da
+	}
+	if all[0].predicted == all[len(all)-1].predicted || aa == 0 {
+		return 0
+	}
+	return pa / math.Sqrt(pp*aa)
+}
+
+// spearman is the correlation of ranks, equal values having the mean of the ranks that they span. Customers come by
+// descending forecast, the amounts by descending amount.
+func spearman(all []outcome, byActual []float64) float64 {
+	ranks := make([]outcome, len(all))
+	for from := 0; from < len(all); {
+		to := from
+		for to < len(all) && all[to].predicted == all[from].predicted {
+			to++
+		}
+		for i := from; i < to; i++ {
+			ranks[i].predicted = float64(from+to-1) / 2
+		}
+		from = to
+	}
+	middle := map[float64]float64{}
+	for from := 0; from < len(byActual); {
+		to := from
+		for to < len(byActual) && byActual[to] == byActual[from] {
+			to++
+		}
+		middle[byActual[from]] = float64(from+to-1) / 2
+		from = to
+	}
+	for i := range all {
+		ranks[i].actual = middle[all[i].actual]
+	}
+	return pearson(ranks)
+}
+
+// shareTies gives customers with equal forecasts the mean of what they did.
+func shareTies(all []outcome) {
+	for from := 0; from < len(all); {
+		to, sum := from, 0.0
+		for to < len(all) && all[to].predicted == all[from].predicted {
+			sum += all[to].actual
+			to++
+		}
+		for i := from; to-from > 1 && i < to; i++ {
+			all[i].actual = sum / float64(to-from)
+		}
+		from = to
+	}
+}
+
+// concentration is the mean over places of the share of the total brought up to there, less its mean without any ranking.
+// It is 0 where the total is not positive.
+func concentration(n int, amount func(i int) float64) float64 {
+	var so, all float64
+	for i := range n {
+		so += amount(i)
+		all += so
+	}
+	if so <= 0 {
+		return 0
+	}
+	return (all/so - float64(n+1)/2) / float64(n)
+}
+
+// cut makes the deciles: a place from 0 to n-1 belongs to the first tenth d that ends at or behind it, at (n-1)(d+1)/10, as
+// the quantiles of the places.
+func (m *Metrics) cut(all []outcome) {
+	counted, at, last := 0, 0, len(all)-1
+	for part := range deciles {
+		d := Decile{}
+		for ; at <= last && deciles*at <= last*(part+1); at++ {
+			d.Customers++
+			d.Actual += all[at].actual
+			d.Predicted += all[at].predicted
+		}
+		if d.Customers == 0 {
+			continue
+		}
+		if d.Actual > 0 {
+			m.DecileError += math.Abs(d.Predicted-d.Actual) / d.Actual
+			counted++
+		}
+		m.Deciles = append(m.Deciles, d)
+	}
+	if counted > 0 {
+		m.DecileError /= float64(counted)
+	}
+}
