@@ -31,7 +31,8 @@ type api struct {
 	log    *slog.Logger
 	prefix string
 
-	answered atomic.Pointer[string] // the API version of the last answer
+	answered atomic.Pointer[string]    // the API version of the last answer
+	told     atomic.Pointer[time.Time] // the shop's own time in the last answer
 }
 
 // newAPI wires the client; transport is nil but in tests.
@@ -111,6 +112,9 @@ func (a *api) run(ctx context.Context, q query, target any) error {
 		return elsewhere(err)
 	}
 	a.noteVersion(answer)
+	if !answer.Date.IsZero() {
+		a.told.Store(&answer.Date)
+	}
 	e := openEnvelope(answer.Body)
 	if c := e.Extensions.Cost; c != nil {
 		a.ledger.learn(q.Op, q.Cost, c.Requested)
@@ -141,6 +145,16 @@ func (a *api) send(ctx context.Context, q query, body []byte) (httpapi.Response,
 		}
 		a.log.Info("the access token is no longer taken and is renewed", "op", q.Op)
 	}
+}
+
+// present is the present moment by our clock, or by the shop's where ours is ahead of it: what changes from now on is
+// stamped by the shop with a time no earlier than this one.
+func (a *api) present() time.Time {
+	now := a.now()
+	if told := a.told.Load(); told != nil && told.Before(now) {
+		now = *told
+	}
+	return now.UTC().Truncate(time.Second)
 }
 
 // noteVersion remembers which API version answered, and says once if it is not the one asked for.

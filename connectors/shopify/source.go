@@ -145,8 +145,8 @@ func (w *pull) step(ctx context.Context) error {
 
 // decide counts what there is to read: few records are read in pages, many by a bulk operation.
 func (w *pull) decide(ctx context.Context) error {
-	w.Began = w.now().UTC().Truncate(time.Second)
-	n, err := w.count(ctx)
+	n, err := w.count(ctx) // which also tells what time it is in the shop
+	w.Began = w.present()
 	switch {
 	case shrinkable(err): // so much that it cannot be counted
 		n = max(n, w.set.BulkFrom)

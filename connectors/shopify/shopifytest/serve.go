@@ -140,6 +140,7 @@ func (s *Server) answer(r *http.Request, q *question, body []byte, fault *Fault)
 	s.settle()
 	a := s.graph(q, fault)
 	a.header.Set("X-Shopify-Api-Version", s.version(version))
+	a.header.Set("Date", s.clock().UTC().Format(http.TimeFormat))
 	a.header.Set("X-Request-Id", fmt.Sprintf("00000000-0000-4000-8000-%012d", s.next()))
 	return a
 }
