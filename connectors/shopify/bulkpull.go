@@ -21,8 +21,8 @@ const (
 	retries = 2
 	// stale is when a failure is old enough to try the same again.
 	stale = time.Hour
-	// fileLife is how long a result can be read.
-	fileLife = 6 * 24 * time.Hour
+	// longestRun is when an operation that does not come to an end is given up. Shopify ends them after ten days.
+	longestRun = 11 * 24 * time.Hour
 	// longestLine of a file.
 	longestLine = 256 << 20
 )
@@ -99,16 +99,38 @@ func (w *pull) result(ctx context.Context) error {
 	}
 	switch op.Status {
 	case "COMPLETED":
+		fresh := w.done.ID != op.ID
 		w.done = op
-		return w.readFile(ctx, op)
-	case "CREATED", "RUNNING", "CANCELING":
-		now := w.now()
-		w.out.NotBefore = now.Add(min(lastLook, max(firstLook, now.Sub(w.Asked)/4)))
-		return nil
+		err := w.readFile(ctx, op)
+		if errors.Is(err, errExpired) {
+			return w.refused(ctx, op, err, fresh)
+		}
+		return err
 	case "EXPIRED":
 		return w.again(op, errors.New("the result of the bulk operation has expired"))
-	default: // FAILED, CANCELED: what there may be of a result is a part, and nobody can say of what
+	case "FAILED", "CANCELED": // what there may be of a result is a part, and nobody can say of what
 		return w.failed(ctx, op)
+	default: // under way, whatever Shopify may come to call it
+		now := w.now()
+		if now.Sub(w.Asked) > longestRun {
+			return w.again(op, fmt.Errorf("the bulk operation is still %s", op.Status))
+		}
+		w.out.NotBefore = now.Add(min(lastLook, max(firstLook, now.Sub(w.Asked)/4)))
+		return nil
+	}
+}
+
+// refused goes on where the address of the result is not valid: with a fresh one, and where that is refused as well for
+// longer than a while, with another operation.
+func (w *pull) refused(ctx context.Context, op operation, err error, fresh bool) error {
+	w.done = operation{}
+	switch {
+	case !fresh:
+		return w.result(ctx)
+	case w.now().Sub(op.CompletedAt) < stale:
+		return err
+	default:
+		return w.again(op, err)
 	}
 }
 
@@ -179,13 +201,6 @@ func (w *pull) again(op operation, cause error) error {
 func (w *pull) readFile(ctx context.Context, op operation) error {
 	if op.URL != "" {
 		whole, err := w.readChunk(ctx, op)
-		if errors.Is(err, errExpired) {
-			w.done = operation{} // its answer may hold a fresh address
-			if op.CompletedAt.IsZero() || w.now().Sub(op.CompletedAt) < fileLife {
-				return err
-			}
-			return w.again(op, err)
-		}
 		if err != nil || !whole {
 			return err
 		}
@@ -236,8 +251,9 @@ func (s *source) lines(ctx context.Context, url string, from int64) (body []byte
 	}
 }
 
-// eachLine calls f for every line of a chunk that is not blank.
+// eachLine calls f for every line of a chunk that is not blank. A byte order mark is no part of its line.
 func eachLine(body []byte, f func(line []byte) error) error {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	for len(body) > 0 {
 		line := body
 		if end := bytes.IndexByte(body, '\n'); end >= 0 {
