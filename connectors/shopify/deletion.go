@@ -17,7 +17,7 @@ func (w *pull) readDeletions(ctx context.Context) error {
 	filter := fmt.Sprintf("subject_type:'%s' AND action:'destroy' AND created_at:>=%s", w.subject, stamp(w.Since))
 	found, err := w.ask250(ctx, "deletions", filter)
 	switch {
-	case permissionOf(err) != "" || errors.Is(err, errSearch):
+	case permissionOf(err) != "" || connectors.KindOf(err) == connectors.KindPermanent || shrinkable(err) && ctx.Err() == nil:
 		w.out.Warnings = append(w.out.Warnings, fmt.Sprintf("deletions are found by the weekly sweep only: %v", err))
 		w.proceed()
 		return nil
