@@ -25,6 +25,7 @@ type orderNode struct {
 	SourceName    string                `json:"sourceName"`
 	Currency      string                `json:"currencyCode"`
 	TaxesIncluded bool                  `json:"taxesIncluded"`
+	DutyIncluded  bool                  `json:"dutiesIncluded"`
 	Status        string                `json:"displayFinancialStatus"`
 	Codes         []string              `json:"discountCodes"`
 	Email         string                `json:"email"`
@@ -219,20 +220,24 @@ func (n *orderNode) amounts(o *commerce.Order, v *values) {
 			discount = discount.Sub(sumAllocations(v, s.Discounts))
 		}
 	}
-	o.Fees = plus(v.amount("totalTipReceivedSet", n.Tips.Shop.Amount), v.amount("originalTotalDutiesSet", n.Duties.Shop.Amount))
+	duties := v.amount("originalTotalDutiesSet", n.Duties.Shop.Amount)
+	o.Fees = plus(v.amount("totalTipReceivedSet", n.Tips.Shop.Amount), duties)
 	for _, fee := range n.Fees {
 		o.Fees = plus(o.Fees, net(v.amount("additionalFees", fee.Price.Shop.Amount), fee.Taxes))
 	}
 	var paid decimal.Decimal // goods less discount, without tax
-	switch {
-	case n.Subtotal == nil || n.Subtotal.Shop.Amount == "":
+	if n.Subtotal == nil || n.Subtotal.Shop.Amount == "" {
 		paid = o.Total.Sub(o.Tax).Sub(o.Shipping).Sub(o.Fees)
-	case n.TaxesIncluded:
+	} else {
 		price := v.amount("subtotalPriceSet", n.Subtotal.Shop.Amount)
-		paid = price.Sub(goodsTax)
-		discount = scaled(discount, paid, price)
-	default:
-		paid = v.amount("subtotalPriceSet", n.Subtotal.Shop.Amount)
+		if n.DutyIncluded {
+			price = price.Sub(duties)
+		}
+		paid = price
+		if n.TaxesIncluded {
+			paid = price.Sub(goodsTax)
+			discount = scaled(discount, paid, price)
+		}
 	}
 	if discount.IsPositive() {
 		o.Discount = discount
