@@ -43,8 +43,12 @@ type belief struct {
 // believe updates the mixture by what one customer did (Bayes). The odds of having stopped are
 // e^d/S, see sample.likelihood.
 func (m *betaGeometric) believe(s Stats) belief {
-	x, n := s.Repeats, s.Repeats+m.first
-	age, last := weeks(float64(s.Age)), weeks(float64(s.Last))
+	return m.believeAt(s.Repeats, weeks(float64(s.Last)), weeks(float64(s.Age)))
+}
+
+// believeAt is believe for times in weeks.
+func (m *betaGeometric) believeAt(x int, last, age float64) belief {
+	n := x + m.first
 	b := belief{events: m.r + float64(m.k*x), scale: m.alpha + age, b: m.b + float64(n), alive: 1}
 	b.done[0] = 1
 	all := 1.0

@@ -85,16 +85,6 @@ func mirror(h *[most][most]float64) {
 	}
 }
 
-// softplus is ln(1+e^d) and its derivative.
-func softplus(d float64) (value, slope float64) {
-	if d > 0 {
-		e := math.Exp(-d)
-		return d + math.Log1p(e), 1 / (1 + e)
-	}
-	e := math.Exp(d)
-	return math.Log1p(e), e / (1 + e)
-}
-
 // count is what depends on the number of repeats alone.
 type count struct {
 	events  float64              // R = r + kx

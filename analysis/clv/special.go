@@ -44,13 +44,15 @@ func trigamma(x float64) float64 {
 	return sum + 1/x + y/2 + y/x*(1./6-y*(1./30-y*(1./42-y*(1./30-y*5/66))))
 }
 
-// logSumExp is ln(e^a + e^b).
-func logSumExp(a, b float64) float64 {
-	if math.IsInf(a, -1) {
-		return b
+// softplus is ln(1+e^d), the sum of two terms given the logarithm of their ratio, and its derivative, the share of the
+// second; neither overflows.
+func softplus(d float64) (value, slope float64) {
+	if d > 0 {
+		e := math.Exp(-d)
+		return d + math.Log1p(e), 1 / (1 + e)
 	}
-	soft, _ := softplus(b - a)
-	return a + soft
+	e := math.Exp(d)
+	return math.Log1p(e), e / (1 + e)
 }
 
 // integrate is the integral of f from 0 to end, f being smooth on the scale of ln(1+u/scale): Gauss and Legendre's rule on
@@ -62,20 +64,26 @@ func integrate(scale, end float64, f func(u float64) float64) float64 {
 	for i := range int(panels) {
 		half := span / panels / 2
 		middle := half * float64(2*i+1)
-		for node, x := range gaussNodes {
-			v := middle + half*x
-			sum += half * gaussWeights[node] * scale * math.Exp(v) * f(scale*math.Expm1(v))
+		for _, node := range fine {
+			v := middle + half*node.at
+			sum += half * node.weight * scale * math.Exp(v) * f(scale*math.Expm1(v))
 		}
 	}
 	return sum
 }
 
-// gaussNodes and gaussWeights are Gauss and Legendre's rule on -1 to 1.
-var gaussNodes, gaussWeights = gaussLegendre()
+// node is a place and a weight of Gauss and Legendre's rule on -1 to 1.
+type node struct{ at, weight float64 }
 
-const gaussPoints = 16
+// The rules in use; they are tables.
+var coarse, fine = gaussLegendre(8), gaussLegendre(16)
 
-func gaussLegendre() (nodes, weights [gaussPoints]float64) {
-	quad.Legendre{}.FixedLocations(nodes[:], weights[:], -1, 1)
-	return nodes, weights
+func gaussLegendre(points int) []node {
+	at, weight := make([]float64, points), make([]float64, points)
+	quad.Legendre{}.FixedLocations(at, weight, -1, 1)
+	rule := make([]node, points)
+	for i := range rule {
+		rule[i] = node{at[i], weight[i]}
+	}
+	return rule
 }
