@@ -13,10 +13,10 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
-// control adds what changes or shows the shop itself.
-func control(mux *http.ServeMux, shop *simulator.Shop) {
+// control adds what changes or shows the shop itself; truth is what a perfect reader would find.
+func control(mux *http.ServeMux, shop *simulator.Shop, truth func() simulator.Oracle) {
 	mux.HandleFunc("GET /_sim/now", func(w http.ResponseWriter, _ *http.Request) { tell(w, shop.Now()) })
-	mux.HandleFunc("GET /_sim/oracle", func(w http.ResponseWriter, r *http.Request) { oracle(w, r, shop) })
+	mux.HandleFunc("GET /_sim/oracle", func(w http.ResponseWriter, r *http.Request) { oracle(w, r, truth()) })
 	mux.HandleFunc("POST /_sim/advance", func(w http.ResponseWriter, r *http.Request) {
 		days, err := strconv.Atoi(r.FormValue("days"))
 		if err != nil || days < 0 || days > 3660 {
@@ -51,8 +51,7 @@ func tell(w http.ResponseWriter, value any) {
 }
 
 // oracle answers with counts and sums, or with every record.
-func oracle(w http.ResponseWriter, r *http.Request, shop *simulator.Shop) {
-	truth := shop.Oracle(simulator.Policy{})
+func oracle(w http.ResponseWriter, r *http.Request, truth simulator.Oracle) {
 	if r.FormValue("full") != "" {
 		tell(w, truth)
 		return

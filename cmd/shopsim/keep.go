@@ -24,8 +24,9 @@ type keeper struct {
 	saved uint64
 }
 
-func openKeeper(s settings) (*keeper, error) {
-	opts := simulator.Options{Seed: s.seed, Customers: s.customers, Orders: s.orders, Currency: s.currency, TimeZone: s.zone, Clock: time.Now}
+// openKeeper opens the shop of a state file, or invents one. Where no file is named, the shop is kept nowhere.
+func openKeeper(s settings, opts simulator.Options, path string) (*keeper, error) {
+	opts.Currency, opts.TimeZone, opts.Clock = s.currency, s.zone, time.Now
 	if s.asOf != "" {
 		t, err := time.Parse(time.RFC3339, s.asOf)
 		if err != nil {
@@ -36,7 +37,7 @@ func openKeeper(s settings) (*keeper, error) {
 	if _, err := commerce.Location(s.zone); err != nil {
 		return nil, fmt.Errorf("--time-zone: %w", err)
 	}
-	k := &keeper{path: s.state}
+	k := &keeper{path: path}
 	if err := k.load(opts.Clock); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,80 +14,167 @@ import (
 	"time"
 
 	"github.com/perennial-cvo/perennial/connectors/listmonk/listmonktest"
+	"github.com/perennial-cvo/perennial/connectors/shopify/shopifytest"
 	"github.com/perennial-cvo/perennial/connectors/simulator"
 	"github.com/perennial-cvo/perennial/connectors/woocommerce/woocommercetest"
 )
 
-// serve runs both servers until the context ends.
-func serve(ctx context.Context, s settings, out io.Writer) error {
-	k, err := openKeeper(s)
-	if err != nil {
-		return err
-	}
-	var listen net.ListenConfig
-	shopAt, err := listen.Listen(ctx, "tcp", s.addr)
-	if err != nil {
-		return fmt.Errorf("address of the shop: %w", err)
-	}
-	defer func() { _ = shopAt.Close() }() // the server has closed it unless we never got so far
-	mailAt, err := listen.Listen(ctx, "tcp", s.mailAddr)
-	if err != nil {
-		return fmt.Errorf("address of the e-mail platform: %w", err)
-	}
-	defer func() { _ = mailAt.Close() }() // the same
+// Names of the second shop.
+const (
+	shopifyName   = "Wren & Thistle"
+	shopifyDomain = "wren-thistle.myshopify.com"
+)
 
-	scheme := "http"
-	shopServer := &http.Server{ReadHeaderTimeout: time.Minute}
+// controlPath is where each shop is commanded, below its address.
+const controlPath = "/_sim"
+
+// serve runs all servers until the context ends.
+func serve(ctx context.Context, s settings, out io.Writer) (err error) {
+	w := &world{settings: s, scheme: "http", failed: make(chan error, 3)}
 	if s.tls {
-		scheme = "https"
-		if shopServer.TLSConfig, err = selfSigned(s.certFile); err != nil {
+		w.scheme = "https"
+		if w.tls, err = selfSigned(s.certFile); err != nil {
 			return err
 		}
 	}
-	home := scheme + "://" + shopAt.Addr().String()
-	woo := woocommercetest.New(k.shop, woocommercetest.Options{Version: s.version, Legacy: s.legacy, HomeURL: home, Latency: s.latency, Clock: time.Now})
-	mail := listmonktest.New(k.shop, listmonktest.Options{})
-	shopServer.Handler = k.keeping(handler(k.shop, woo))
-	mailServer := &http.Server{Handler: mail, ReadHeaderTimeout: time.Minute}
+	defer func() { err = errors.Join(err, w.close()) }()
+	pairs, err := w.open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := announce(s, out, pairs); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-w.failed:
+		return err
+	}
+}
 
-	failed := make(chan error, 2)
-	go func() {
-		if s.tls {
-			failed <- shopServer.ServeTLS(shopAt, "", "")
-			return
-		}
-		failed <- shopServer.Serve(shopAt)
-	}()
-	go func() { failed <- mailServer.Serve(mailAt) }()
-	err = announce(s, out, []pair{
+// world is everything that is served.
+type world struct {
+	settings
+	scheme  string
+	tls     *tls.Config // of the shops, nil for plain http
+	servers []*http.Server
+	failed  chan error
+}
+
+// open invents and serves everything, and returns what clients have to know.
+func (w *world) open(ctx context.Context) ([]pair, error) {
+	k, err := openKeeper(w.settings, simulator.Options{Seed: w.seed, Customers: w.customers, Orders: w.orders}, w.state)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := w.wooCommerce(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	mail := listmonktest.New(k.shop, listmonktest.Options{})
+	mailAt, err := w.listen(ctx, "e-mail platform", w.mailAddr)
+	if err != nil {
+		return nil, err
+	}
+	w.serve(mailAt, mail, nil)
+	pairs = append(
+		pairs, pair{"LISTMONK_URL", "http://" + mailAt.Addr().String()}, pair{"LISTMONK_USER", mail.Username()},
+		pair{"LISTMONK_TOKEN", mail.Token()},
+	)
+	if w.shopifyCustomers <= 0 {
+		return pairs, nil
+	}
+	more, err := w.shopify(ctx)
+	return append(pairs, more...), err
+}
+
+func (w *world) wooCommerce(ctx context.Context, k *keeper) ([]pair, error) {
+	at, err := w.listen(ctx, "shop", w.addr)
+	if err != nil {
+		return nil, err
+	}
+	home := w.scheme + "://" + at.Addr().String()
+	woo := woocommercetest.New(k.shop, woocommercetest.Options{Version: w.version, Legacy: w.legacy, HomeURL: home, Latency: w.latency, Clock: time.Now})
+	truth := func() simulator.Oracle { return k.shop.Oracle(simulator.Policy{}) }
+	w.serve(at, k.keeping(handler(k.shop, woo, woo.Control(), truth)), w.tls)
+	return []pair{
 		{"WOOCOMMERCE_URL", home},
 		{"WOOCOMMERCE_KEY", woocommercetest.MainKey.ConsumerKey},
 		{"WOOCOMMERCE_SECRET", woocommercetest.MainKey.ConsumerSecret},
-		{"LISTMONK_URL", "http://" + mailAt.Addr().String()},
-		{"LISTMONK_USER", mail.Username()},
-		{"LISTMONK_TOKEN", mail.Token()},
-		{"SHOPSIM_CONTROL", home + "/_sim"},
-	})
-	if err == nil {
-		select {
-		case <-ctx.Done():
-		case err = <-failed:
-		}
-	}
-	return errors.Join(err, shopServer.Close(), mailServer.Close())
+		{"SHOPSIM_CONTROL", home + controlPath},
+	}, nil
 }
 
-// handler serves the shop, and its control below /_sim/.
-func handler(shop *simulator.Shop, woo *woocommercetest.Server) http.Handler {
+// shopify serves the second shop, whose people are others.
+func (w *world) shopify(ctx context.Context) ([]pair, error) {
+	state := w.state
+	if state != "" {
+		state += ".shopify"
+	}
+	k, err := openKeeper(w.settings, simulator.Options{Seed: w.seed + 1, Customers: w.shopifyCustomers, Name: shopifyName}, state)
+	if err != nil {
+		return nil, err
+	}
+	at, err := w.listen(ctx, "Shopify shop", w.shopifyAddr)
+	if err != nil {
+		return nil, err
+	}
+	home := w.scheme + "://" + at.Addr().String()
+	fake := shopifytest.New(k.shop, shopifytest.Options{Domain: shopifyDomain, BulkDelay: w.bulkDelay, Latency: w.latency, Shuffle: true})
+	fake.SetHome(home)
+	truth := func() simulator.Oracle { return fake.Truth(simulator.Policy{}) }
+	w.serve(at, k.keeping(handler(k.shop, fake, fake.Control(), truth)), w.tls)
+	return []pair{
+		{"SHOPIFY_URL", home},
+		{"SHOPIFY_SHOP", shopifyDomain},
+		{"SHOPIFY_CLIENT_ID", shopifytest.DefaultClientID},
+		{"SHOPIFY_CLIENT_SECRET", shopifytest.DefaultClientSecret},
+		{"SHOPIFY_CONTROL", home + controlPath},
+	}, nil
+}
+
+func (w *world) listen(ctx context.Context, name, addr string) (net.Listener, error) {
+	var listen net.ListenConfig
+	at, err := listen.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("address of the %s: %w", name, err)
+	}
+	return at, nil
+}
+
+// serve answers at an address until close.
+func (w *world) serve(at net.Listener, h http.Handler, secured *tls.Config) {
+	server := &http.Server{Handler: h, TLSConfig: secured, ReadHeaderTimeout: time.Minute}
+	w.servers = append(w.servers, server)
+	go func() {
+		if secured != nil {
+			w.failed <- server.ServeTLS(at, "", "")
+			return
+		}
+		w.failed <- server.Serve(at)
+	}()
+}
+
+func (w *world) close() error {
+	var failures []error
+	for _, server := range w.servers {
+		failures = append(failures, server.Close())
+	}
+	return errors.Join(failures...)
+}
+
+// handler serves a shop, and its control below it: what concerns the invented shop itself, and then the fake's own.
+func handler(shop *simulator.Shop, fake, own http.Handler, truth func() simulator.Oracle) http.Handler {
 	mux := http.NewServeMux()
-	control(mux, shop)
-	mux.Handle("/_sim/", http.StripPrefix("/_sim", woo.Control()))
+	control(mux, shop, truth)
+	mux.Handle(controlPath+"/", http.StripPrefix(controlPath, own))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/_sim/") {
+		if strings.HasPrefix(r.URL.Path, controlPath+"/") {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		woo.ServeHTTP(w, r)
+		fake.ServeHTTP(w, r)
 	})
 }
 

@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +89,34 @@ func (r *running) control(method, path string) string {
 	return body
 }
 
+// graph asks the Shopify shop for GraphQL as its app does.
+func (r *running) graph(query string) string {
+	r.t.Helper()
+	var token struct {
+		Token string `json:"access_token"`
+	}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {r.env["SHOPIFY_CLIENT_ID"]}, "client_secret": {r.env["SHOPIFY_CLIENT_SECRET"]}}
+	require.NoError(r.t, json.Unmarshal([]byte(r.post("/admin/oauth/access_token", "application/x-www-form-urlencoded", form.Encode(), "")), &token))
+	body, err := json.Marshal(map[string]string{"query": query})
+	require.NoError(r.t, err)
+	return r.post("/admin/api/2026-07/graphql.json", "application/json", string(body), token.Token)
+}
+
+func (r *running) post(path, kind, body, token string) string {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, r.env["SHOPIFY_URL"]+path, strings.NewReader(body))
+	require.NoError(r.t, err)
+	req.Header.Set("Content-Type", kind)
+	req.Header.Set("X-Shopify-Access-Token", token)
+	resp, err := r.client.Do(req)
+	require.NoError(r.t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(r.t, err)
+	require.Equal(r.t, 200, resp.StatusCode, string(text))
+	return string(text)
+}
+
 func (r *running) orders() int {
 	r.t.Helper()
 	var truth struct{ Orders int }
@@ -120,32 +150,85 @@ func TestServesShopAndPlatform(t *testing.T) {
 	}
 }
 
+func TestServesAShopifyShop(t *testing.T) {
+	r := begin(t, "--customers", "20", "--shopify-customers", "40", "--bulk-delay", "1h")
+	defer r.stop()
+	require.Contains(t, r.graph("{ shop { name myshopifyDomain } }"), `"Wren & Thistle","myshopifyDomain":"`+r.env["SHOPIFY_SHOP"])
+	require.Contains(t, r.graph("{ customers(first: 3) { nodes { id } } }"), "throttleStatus")
+	begun := r.graph(`mutation { bulkOperationRunQuery(query: "{ orders { edges { node { id } } } }") { bulkOperation { id } userErrors { message } } }`)
+	require.Contains(t, begun, "BulkOperation/")
+	require.Contains(t, r.graph("{ currentBulkOperation { status } }"), `"CREATED"`, "it takes its time")
+
+	counts := func(control string) (orders int, people int) {
+		var truth struct{ Orders, Persons int }
+		_, body := r.do("GET", r.env[control]+"/oracle")
+		require.NoError(t, json.Unmarshal([]byte(body), &truth), body)
+		return truth.Orders, truth.Persons
+	}
+	wooOrders, wooPeople := counts("SHOPSIM_CONTROL")
+	orders, people := counts("SHOPIFY_CONTROL")
+	require.Greater(t, people, wooPeople, "they are other people")
+	status, body := r.do("POST", r.env["SHOPIFY_CONTROL"]+"/change?do=place&email=someone%40mail.example&status=completed")
+	require.Equal(t, 200, status, body)
+	after, _ := counts("SHOPIFY_CONTROL")
+	require.Equal(t, orders+1, after)
+	after, _ = counts("SHOPSIM_CONTROL")
+	require.Equal(t, wooOrders, after, "the other shop stays as it is")
+
+	status, _ = r.do("POST", r.env["SHOPIFY_CONTROL"]+"/fault?kind=throttled")
+	require.Equal(t, 200, status)
+	require.Contains(t, r.graph("{ shop { name } }"), "THROTTLED")
+	require.NotContains(t, r.graph("{ shop { name } }"), "THROTTLED")
+}
+
+func TestLeavesTheShopifyShopOut(t *testing.T) {
+	r := begin(t, "--customers", "20", "--shopify-customers", "0")
+	defer r.stop()
+	require.NotContains(t, r.env, "SHOPIFY_URL")
+	require.NotContains(t, r.env, "SHOPIFY_CONTROL")
+	require.Positive(t, r.orders())
+}
+
 func TestStateSurvivesARestart(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
-	args := []string{"--customers", "40", "--state", state, "--as-of", "2026-05-01T00:00:00Z", "--tls"}
+	args := []string{"--customers", "40", "--shopify-customers", "30", "--state", state, "--as-of", "2026-05-01T00:00:00Z", "--tls"}
 	r := begin(t, args...)
 	r.control("POST", "/advance?days=30")
 	r.control("POST", "/change?do=place&email=someone%40mail.example")
+	someone := regexp.MustCompile(`gid://shopify/Customer/\d+`).FindString(r.graph("{ customers(first: 1) { nodes { id } } }"))
+	tag := `mutation { tagsAdd(id: "` + someone + `", tags: ["kept"]) { userErrors { message } } }`
+	require.Contains(t, r.graph(tag), `"userErrors":[]`)
+	shopify := func(path string) string {
+		status, body := r.do("GET", r.env["SHOPIFY_CONTROL"]+path)
+		require.Equal(t, 200, status, body)
+		return body
+	}
+	_, _ = r.do("POST", r.env["SHOPIFY_CONTROL"]+"/advance?days=7")
 	truth, now := r.control("GET", "/oracle?full=1"), r.control("GET", "/now")
+	shopifyTruth, shopifyNow := shopify("/oracle?full=1"), shopify("/now")
+	require.NotEqual(t, now, shopifyNow)
+	require.Contains(t, shopifyTruth, `"kept"`)
 	r.stop()
 
 	r = begin(t, args...)
 	defer r.stop()
 	require.JSONEq(t, truth, r.control("GET", "/oracle?full=1"))
 	require.Equal(t, now, r.control("GET", "/now"))
+	require.JSONEq(t, shopifyTruth, shopify("/oracle?full=1"))
+	require.Equal(t, shopifyNow, shopify("/now"))
 }
 
 func TestFlags(t *testing.T) {
 	var out bytes.Buffer
 	_, err := parse([]string{"--help"}, &out)
 	require.Error(t, err)
-	for _, word := range []string{"SHOPSIM_CONTROL", "-state", "-latency", "/advance"} {
+	for _, word := range []string{"SHOPSIM_CONTROL", "SHOPIFY_CONTROL", "SHOPIFY_CLIENT_SECRET", "-state", "-latency", "-shopify-customers", "-shopify-addr", "/advance", "bulkfailed"} {
 		require.Contains(t, out.String(), word)
 	}
 	_, err = parse([]string{"extra"}, io.Discard)
 	require.Error(t, err)
-	for _, bad := range [][]string{{"--time-zone", "Nowhere/Land"}, {"--as-of", "yesterday"}} {
-		s, err := parse(bad, io.Discard)
+	for _, bad := range [][]string{{"--time-zone", "Nowhere/Land"}, {"--as-of", "yesterday"}, {"address of the Shopify shop", "--shopify-addr", "nowhere:x"}} {
+		s, err := parse(append([]string{"--customers", "20"}, bad[len(bad)-2:]...), io.Discard)
 		require.NoError(t, err)
 		require.ErrorContains(t, serve(t.Context(), s, io.Discard), bad[0])
 	}
