@@ -90,32 +90,46 @@ func (s *bulkShop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "file.jsonl", time.Time{}, io.NewSectionReader(s, 0, s.size()))
 		return
 	}
-	var asked struct{ Query string }
+	var asked struct {
+		Query     string
+		Variables struct{ Query, ID string }
+	}
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Shopify-Api-Version", "2026-07")
-	data := s.answer(asked.Query)
+	ours := strings.Contains(asked.Variables.Query, "orders {") || strings.HasSuffix(asked.Variables.ID, "/1")
+	data := s.answer(asked.Query, ours)
 	if data == "" {
 		data = `{}`
 	}
 	_, _ = fmt.Fprintf(w, `{"data":%s}`, data) // a client that went away is its own business
 }
 
-func (s *bulkShop) answer(query string) string {
-	operation := func(status, url string) string {
-		return fmt.Sprintf(`{"id":"gid://shopify/BulkOperation/1","type":"QUERY","status":%q,"errorCode":null,"createdAt":%q,
-			"completedAt":%q,"objectCount":"%d","rootObjectCount":"%d","fileSize":"%d","url":%s,"partialDataUrl":null}`,
-			status, today.Format(time.RFC3339), today.Format(time.RFC3339), s.orders*(1+linesPerOrder), s.orders, s.size(), url)
+// operation is the bulk operation of the orders, number 1, or one without result.
+func (s *bulkShop) operation(status string, orders bool) string {
+	number, lines, roots, size, url := 2, 0, 0, int64(0), "null"
+	if orders {
+		number, lines, roots, size = 1, s.orders*(1+linesPerOrder), s.orders, s.size()
 	}
+	if orders && status == "COMPLETED" {
+		url = `"` + s.home + `/file"`
+	}
+	return fmt.Sprintf(`{"id":"gid://shopify/BulkOperation/%d","type":"QUERY","status":%q,"errorCode":null,"createdAt":%q,
+		"completedAt":%q,"objectCount":"%d","rootObjectCount":"%d","fileSize":"%d","url":%s,"partialDataUrl":null}`,
+		number, status, today.Format(time.RFC3339), today.Format(time.RFC3339), lines, roots, size, url)
+}
+
+// answer is the data of the answer to a document; orders says that it is about the bulk operation of the orders.
+func (s *bulkShop) answer(query string, orders bool) string {
 	const none = `{"nodes":[],"pageInfo":{"hasNextPage":false,"endCursor":null}}`
 	scopes := `"currentAppInstallation":{"accessScopes":[{"handle":"read_orders"},{"handle":"read_all_orders"},{"handle":"read_customers"},
 		{"handle":"write_customers"},{"handle":"read_products"},{"handle":"read_inventory"}]}`
 	for _, answer := range []struct{ mark, data string }{
-		{"bulkOperationRunQuery(", `{"bulkOperationRunQuery":{"bulkOperation":` + operation("CREATED", "null") + `,"userErrors":[]}}`},
-		{"bulkOperation(", `{"bulkOperation":` + operation("COMPLETED", `"`+s.home+`/file"`) + `}`},
+		{"bulkOperationRunQuery(", `{"bulkOperationRunQuery":{"bulkOperation":` + s.operation("CREATED", orders) + `,"userErrors":[]}}`},
+		{"bulkOperation(", `{"bulkOperation":` + s.operation("COMPLETED", orders) + `}`},
 		{"bulkOperations(", `{"bulkOperations":` + none + `}`},
 		{"ordersCount(", fmt.Sprintf(`{"ordersCount":{"count":%d,"precision":"EXACT"}}`, s.orders)},
 		{"customersCount(", `{"customersCount":{"count":0,"precision":"EXACT"}}`},
