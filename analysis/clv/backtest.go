@@ -276,7 +276,6 @@ func (e *Evaluation) measure(name string, b *backtest, orders, value []float64) 
 	if err != nil {
 		return err
 	}
-	m.Deviance = 0
 	e.Value = append(e.Value, m)
 	return nil
 }

@@ -23,6 +23,8 @@ const (
 // ChoiceOptions decide which models are compared on how many customers.
 type ChoiceOptions struct {
 	Kinds []Kind // nil for all
+	// Standing is the model in use, empty for none. It stays as long as it ties: chance alone does not change models.
+	Standing Kind
 	// Sample is on how many customers all are compared, Costly to how many the costly ones (Pareto/NBD) are fitted; 0 means
 	// 100,000 and 20,000. Customers are sampled evenly in the order of age, recency and repeats, the same ones every time.
 	Sample, Costly int
@@ -58,14 +60,15 @@ type Candidate struct {
 	Fit    Fit
 	FitOn  int // customers it was fitted to
 	Usable bool
-	// Deviance is that of the holdout's orders (Metrics.Deviance); Behind is how much worse it is than the best one's, per
-	// customer, and BehindErr the standard error of that difference. A model less than one standard error behind ties.
-	Deviance, Behind, BehindErr float64
-	Ties                        bool
+	// SquaredError is the mean squared error of the holdout's orders per customer (RMSE squared), which is least for the
+	// forecast that equals the true mean. Behind is how much worse it is than the best one's, and BehindErr the standard
+	// error of that difference, customer by customer. A model no more than one standard error behind ties.
+	SquaredError, Behind, BehindErr float64
+	Ties                            bool
 }
 
-// Choose picks the model with the least deviance of orders in the holdout; among those within one standard error of it
-// (paired by customer), the first by preference: NBD, MBG/NBD, BG/NBD, MBG/CNBD-k, Pareto/NBD. Models that do not converge
+// Choose picks the model with the least mean squared error of orders in the holdout; among those within one standard error
+// of it (paired by customer), the one that stands, or the first by preference: NBD, MBG/NBD, BG/NBD, MBG/CNBD-k, Pareto/NBD. Models that do not converge
 // or whose dropout is not identified do not take part; the NBD then stands for them. Too little to go by is no error: the
 // choice is the simple formula, with a finding that says what is missing.
 func Choose(h Holdout, o ChoiceOptions) (Choice, error) {
@@ -87,7 +90,7 @@ func Choose(h Holdout, o ChoiceOptions) (Choice, error) {
 	if err := c.fit(b, o); err != nil {
 		return Choice{}, err
 	}
-	models := c.compare(b)
+	models := c.compare(b, o)
 	if len(models) == 0 {
 		c.Finding = "no model could be fitted to this shop; the simple formula is used"
 		return c, nil
@@ -150,7 +153,7 @@ func (c *Choice) fit(b *backtest, o ChoiceOptions) error {
 }
 
 // compare chooses among the usable candidates and returns their models, the chosen one first.
-func (c *Choice) compare(b *backtest) []Model {
+func (c *Choice) compare(b *backtest, o ChoiceOptions) []Model {
 	each := make([][]float64, len(c.Candidates))
 	best := -1
 	for i := range c.Candidates {
@@ -160,10 +163,10 @@ func (c *Choice) compare(b *backtest) []Model {
 		}
 		each[i] = b.expected(candidate.Fit.Model)
 		for j, predicted := range each[i] {
-			each[i][j] = deviance(outcome{predicted, b.orders[j]})
+			each[i][j] = (predicted - b.orders[j]) * (predicted - b.orders[j])
 		}
-		candidate.Deviance, _ = meanAndErr(each[i])
-		if best < 0 || candidate.Deviance < c.Candidates[best].Deviance {
+		candidate.SquaredError, _ = meanAndErr(each[i])
+		if best < 0 || candidate.SquaredError < c.Candidates[best].SquaredError {
 			best = i
 		}
 	}
@@ -180,7 +183,7 @@ func (c *Choice) compare(b *backtest) []Model {
 		candidate.Behind, candidate.BehindErr = meanAndErr(gap)
 		candidate.Ties = candidate.Behind <= candidate.BehindErr
 		models = append(models, candidate.Fit.Model)
-		if candidate.Ties && c.Kind == SimpleFormula { // candidates stand in order of preference
+		if candidate.Ties && (c.Kind == SimpleFormula || candidate.Kind == o.Standing) { // candidates stand in order of preference
 			c.Kind = candidate.Kind
 			models[0], models[len(models)-1] = models[len(models)-1], models[0]
 		}
@@ -213,7 +216,7 @@ func (c *Choice) why() string {
 	text := fmt.Sprintf("%s chosen: it foretells the orders of the last %d days best", c.Kind.Label(), c.Evaluation.Days)
 	for _, candidate := range c.Candidates {
 		if candidate.Usable && candidate.Kind == c.Kind && candidate.Behind > 0 {
-			text = fmt.Sprintf("%s chosen: no model foretells the orders of the last %d days clearly better, and it is simpler", c.Kind.Label(), c.Evaluation.Days)
+			text = fmt.Sprintf("%s chosen: no model foretells the orders of the last %d days clearly better, and it is simpler or in use already", c.Kind.Label(), c.Evaluation.Days)
 		}
 	}
 	for _, candidate := range c.Candidates {

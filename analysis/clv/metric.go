@@ -17,10 +17,6 @@ type Metrics struct {
 	Bias float64
 	// MAE and RMSE are the mean absolute and the root mean squared error per customer.
 	MAE, RMSE float64
-	// Deviance is the mean Poisson deviance 2 (y ln(y/m) - y + m) of actual y and forecast m >= 1e-9: the least expected by
-	// the forecast that equals the true mean (Gneiting 2011, JASA 106), less swayed by a few large customers than the square.
-	// 0 for values.
-	Deviance float64
 	// Pearson and Spearman are the correlations, of the amounts and of the ranks; 0 where either is constant.
 	Pearson, Spearman float64
 	// Gini is how well the forecast ranks: the area between the share of the actual total that customers bring in order of
@@ -41,9 +37,6 @@ type Decile struct {
 
 // deciles is in how many parts customers are cut.
 const deciles = 10
-
-// leastMean keeps the deviance of somebody who was expected to do nothing, and did something, finite.
-const leastMean = 1e-9
 
 // outcome is one customer in a comparison.
 type outcome struct{ predicted, actual float64 }
@@ -90,25 +83,12 @@ func (m *Metrics) errors(all []outcome) {
 		d := o.predicted - o.actual
 		absolute += math.Abs(d)
 		squared += d * d
-		m.Deviance += deviance(o)
 	}
 	n := float64(len(all))
-	m.MAE, m.RMSE, m.Deviance = absolute/n, math.Sqrt(squared/n), m.Deviance/n
+	m.MAE, m.RMSE = absolute/n, math.Sqrt(squared/n)
 	if m.Actual != 0 {
 		m.Bias = m.Predicted/m.Actual - 1
 	}
-}
-
-// deviance of one customer; amounts below zero have none.
-func deviance(o outcome) float64 {
-	mean := max(leastMean, o.predicted)
-	switch {
-	case o.actual < 0:
-		return 0
-	case o.actual == 0:
-		return 2 * mean
-	}
-	return 2 * (o.actual*math.Log(o.actual/mean) - o.actual + mean)
 }
 
 func pearson(all []outcome) float64 {

@@ -18,7 +18,8 @@ type Simple struct {
 
 const daysPerYear = 365
 
-// longestLife is the lifespan in years beyond which nothing is promised, even where no churn has been seen.
+// longestLife is the lifespan in years beyond which nothing is promised, even where no churn has been seen; this project's
+// own choice.
 const longestLife = 5
 
 // leastExposure keeps the frequency of customers seen for some days only from being projected to a year of such days.
@@ -83,7 +84,7 @@ func (s Simple) Lifetime() float64 {
 
 // Value is what a customer of today brings in so many days: orders come evenly while customers leave evenly and money
 // loses worth, AverageOrder * OrdersPerYear * MarginRate * integral from 0 to h of e^(-(c+d)t) dt in years, with
-// c = -ln(1 - Churn) and d = ln(1 + DiscountRate). Infinite days count as 5 years where neither churn nor discount ends it.
+// c = -ln(1 - Churn) and d = ln(1 + DiscountRate). Nothing beyond 5 years is counted, however many the days.
 func (s Simple) Value(days float64) float64 {
 	return s.AverageOrder * s.MarginRate * s.Discounted(Stats{}, days, s.DiscountRate)
 }
@@ -94,7 +95,7 @@ func (s Simple) Alive(c Stats) float64 {
 	return math.Pow(1-s.Churn, float64(max(0, c.Age-c.Last))/daysPerYear)
 }
 
-// Expected are the orders expected of a customer in so many days.
+// Expected are the orders expected of a customer in so many days, 5 years at most.
 func (s Simple) Expected(c Stats, days float64) float64 { return s.Discounted(c, days, 0) }
 
 // Discounted is Expected with every order worth (1 + annualRate)^(-years until it).
@@ -103,10 +104,7 @@ func (s Simple) Discounted(c Stats, days, annualRate float64) float64 {
 		return 0
 	}
 	force := math.Log1p(max(0, annualRate)) - math.Log1p(-s.Churn) // infinite where everybody leaves at once
-	years := days / daysPerYear
-	if math.IsInf(years, 1) && force == 0 {
-		years = longestLife
-	}
+	years := min(days/daysPerYear, longestLife)
 	switch {
 	case math.IsInf(force, 1):
 		return 0
