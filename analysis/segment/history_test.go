@@ -31,7 +31,8 @@ func TestEventsOfAHistory(t *testing.T) {
 
 func TestTheMatrixCountsCustomersAndMoney(t *testing.T) {
 	history := []segment.Interval{
-		{Person: 1, Segment: "lost", First: 1, Last: 4}, {Person: 1, Segment: "champions", First: 5, Last: segment.Open},
+		{Person: 1, Segment: "lost", First: 1, Last: 4},
+		{Person: 1, Segment: "champions", First: 5, Last: segment.Open},
 		{Person: 2, Segment: "lost", First: 1, Last: 3},
 		{Person: 3, Segment: "lost", First: 1, Last: segment.Open},
 		{Person: 4, Segment: "champions", First: 6, Last: segment.Open},
@@ -46,8 +47,10 @@ func TestTheMatrixCountsCustomersAndMoney(t *testing.T) {
 		{From: "lost", To: "", Customers: 1, Money: 20_000, Share: third},
 	}, m.Flows())
 	require.Equal(t, []segment.Move{
-		{From: "", To: "champions", Customers: 1}, {From: "lost", To: "champions", Customers: 1},
-		{From: "lost", To: "lost", Customers: 1}, {From: "lost", To: "", Customers: 1},
+		{From: "", To: "champions", Customers: 1},
+		{From: "lost", To: "champions", Customers: 1},
+		{From: "lost", To: "lost", Customers: 1},
+		{From: "lost", To: "", Customers: 1},
 	}, m.Moves())
 }
 

@@ -121,9 +121,19 @@ func TestTiersHoldOnToPeople(t *testing.T) {
 		value          float64
 		standing, want string
 	}{
-		{100, "", "low"}, {100.5, "", "middle"}, {1000, "", "top"}, {-5, "", "low"},
-		{104, "low", "low"}, {106, "low", "middle"}, {96, "middle", "middle"}, {95, "middle", "low"},
-		{1000, "low", "top"}, {-1, "top", "low"}, {405, "low", "high"}, {390, "top", "top"}, {390, "no longer a tier", "high"},
+		{100, "", "low"},
+		{100.5, "", "middle"},
+		{1000, "", "top"},
+		{-5, "", "low"},
+		{104, "low", "low"},
+		{106, "low", "middle"},
+		{96, "middle", "middle"},
+		{95, "middle", "low"},
+		{1000, "low", "top"},
+		{-1, "top", "low"},
+		{405, "low", "high"},
+		{390, "top", "top"},
+		{390, "no longer a tier", "high"},
 	} {
 		require.Equal(t, c.want, tiers.Of(c.value, c.standing), "%g standing in %q", c.value, c.standing)
 	}

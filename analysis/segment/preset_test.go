@@ -127,8 +127,18 @@ func TestSmallShopsGetFewerGroups(t *testing.T) {
 		preset            string
 		customers, groups int
 	}{
-		{"usual", 110, 11}, {"usual", 109, 4}, {"usual", 40, 4}, {"usual", 39, 2}, {"usual", 20, 2}, {"usual", 19, 1}, {"usual", 0, 1},
-		{"shopify", 100, 11}, {"shopify", 99, 4}, {"klaviyo", 60, 6}, {"klaviyo", 59, 4}, {"omniconvert", 1_000_000, 11},
+		{"usual", 110, 11},
+		{"usual", 109, 4},
+		{"usual", 40, 4},
+		{"usual", 39, 2},
+		{"usual", 20, 2},
+		{"usual", 19, 1},
+		{"usual", 0, 1},
+		{"shopify", 100, 11},
+		{"shopify", 99, 4},
+		{"klaviyo", 60, 6},
+		{"klaviyo", 59, 4},
+		{"omniconvert", 1_000_000, 11},
 	} {
 		p, err := segment.FindPreset(c.preset)
 		require.NoError(t, err)

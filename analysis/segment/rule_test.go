@@ -242,8 +242,11 @@ func TestARuleSaysWhatItAskedAndFound(t *testing.T) {
 	require.Equal(t, strings.TrimSpace(r.Meaning), r.Meaning)
 	require.Equal(t, []string{"orders", "last_day", "net", "categories", "country"}, r.Uses())
 	require.Equal(t, []segment.Input{
-		{Field: "orders", Value: "4"}, {Field: "last_day", Value: `"2026-11-02"`}, {Field: "net", Value: "399.99"},
-		{Field: "categories", Value: `["Tea", "Gifts"]`}, {Field: "country", Value: `"DE"`},
+		{Field: "orders", Value: "4"},
+		{Field: "last_day", Value: `"2026-11-02"`},
+		{Field: "net", Value: "399.99"},
+		{Field: "categories", Value: `["Tea", "Gifts"]`},
+		{Field: "country", Value: `"DE"`},
 	}, r.Inputs(alma(t)))
 	require.Equal(t, []segment.Input{
 		{Field: "orders", Value: "0"}, {Field: "last_day"}, {Field: "net", Value: "0"}, {Field: "categories", Value: "[]"}, {Field: "country"},
@@ -282,8 +285,15 @@ func TestOwnSegmentsHaveProperIDs(t *testing.T) {
 	require.Equal(t, "Our Germans", rules[0].Name)
 	require.Equal(t, "big_2", rules[1].ID)
 	_, err = segment.CompileAll([]segment.Own{
-		{ID: "a", Rule: `true`}, {ID: "a", Rule: `true`}, {ID: "Big Ones", Rule: `true`}, {ID: "loyal", Rule: `true`}, {ID: "don_juan", Rule: `true`},
-		{ID: "customers", Rule: `true`}, {ID: "tier_top", Rule: `true`}, {ID: "broken", Rule: "orders >"}, {ID: "typo", Rule: "order > 2"},
+		{ID: "a", Rule: `true`},
+		{ID: "a", Rule: `true`},
+		{ID: "Big Ones", Rule: `true`},
+		{ID: "loyal", Rule: `true`},
+		{ID: "don_juan", Rule: `true`},
+		{ID: "customers", Rule: `true`},
+		{ID: "tier_top", Rule: `true`},
+		{ID: "broken", Rule: "orders >"},
+		{ID: "typo", Rule: "order > 2"},
 	}, nil)
 	for _, want := range []string{
 		`segment id "a": given twice`, `segment id "Big Ones": must begin with a letter`, `segment id "loyal": already the id of a built-in segment`,
