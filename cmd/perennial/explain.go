@@ -26,7 +26,10 @@ func newExplain(g *globals) *cobra.Command {
 				return report.JSON(g.out, found)
 			}
 			width, colour := g.screen()
-			for _, person := range found {
+			for i, person := range found {
+				if i > 0 {
+					g.printf("\n")
+				}
 				if err := report.Explain(g.out, person, width, colour); err != nil {
 					return err
 				}

@@ -217,17 +217,27 @@ func known(audiences []string) error {
 // push brings one destination to the desired state and adds up what it did.
 func (s *shop) push(ctx context.Context, r receiver, counts map[string]int) error {
 	name := r.target.Destination
-	bars := newProgress(s.app.globals, s.app.log.With("store", s.cfg.Name))
-	summary, err := activation.Push(ctx, s.pushOptions(r, func(done, total int) { bars.step("push to "+name, done, total) }))
+	bars := s.progress()
+	options := s.pushOptions(r, func(done, total int) { bars.step("push to "+name, done, total) })
+	options.Waiting = func() { bars.wait("push to "+name, platform(name)) }
+	summary, err := activation.Push(ctx, options)
 	bars.finish()
 	for outcome, n := range outcomes(summary) {
-		counts[name+" "+outcome] += n
+		counts[outcome+" ("+name+")"] += n
 		s.app.metrics.pushed.WithLabelValues(s.cfg.Name, name, outcome).Add(float64(n))
 	}
 	if err == nil {
 		s.line("%s: %s", name, tally(summary))
 	}
 	return err
+}
+
+// platform is how a person calls a destination.
+func platform(destination string) string {
+	if destination == ownTags {
+		return "the shop"
+	}
+	return destination
 }
 
 func (s *shop) pushOptions(r receiver, progress func(done, total int)) activation.Options {

@@ -70,7 +70,10 @@ func show[T any](ctx context.Context, g *globals, asJSON bool, collect func(cont
 		}
 		return err
 	}
-	for _, one := range all {
+	for i, one := range all {
+		if i > 0 {
+			g.printf("\n")
+		}
 		if failed := page(one); failed != nil {
 			return failed
 		}

@@ -13,6 +13,7 @@ import (
 // globals are the flags that every command knows.
 type globals struct {
 	streams
+	board   *board // of the terminal, nil where there is none
 	config  string
 	stores  []string
 	verbose bool
@@ -24,7 +25,7 @@ type globals struct {
 
 // newRoot builds the command tree.
 func newRoot(s streams, now func() time.Time) *cobra.Command {
-	g := &globals{streams: s, now: now, getenv: os.Getenv}
+	g := &globals{streams: s, board: newBoard(s.err), now: now, getenv: os.Getenv}
 	var moment string
 	root := &cobra.Command{
 		Use:   "perennial",
@@ -118,15 +119,16 @@ func (g *globals) logger(level, format string) *slog.Logger {
 	case g.quiet:
 		options.Level = slog.LevelWarn
 	}
+	out := g.board.through(g.err)
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(g.err, options))
+		return slog.New(slog.NewJSONHandler(out, options))
 	}
-	return slog.New(slog.NewTextHandler(g.err, options))
+	return slog.New(slog.NewTextHandler(out, options))
 }
 
 // printf writes to standard output; a closed pipe is not our concern.
 func (g *globals) printf(format string, args ...any) {
-	_, _ = fmt.Fprintf(g.out, format, args...)
+	g.board.above(func() { _, _ = fmt.Fprintf(g.out, format, args...) })
 }
 
 // noArgs refuses arguments with words instead of cobra's.

@@ -64,7 +64,7 @@ func (s *shop) syncStep(ctx context.Context, flags syncFlags) error {
 		if err != nil {
 			return nil, err
 		}
-		bars := newProgress(s.app.globals, s.app.log.With("store", s.cfg.Name))
+		bars := s.progress()
 		summary, err := ingest.Run(ctx, ingest.Options{
 			Source:     s.source,
 			Records:    s.store(),
@@ -76,6 +76,10 @@ func (s *shop) syncStep(ctx context.Context, flags syncFlags) error {
 
 			AcceptDeletions: flags.acceptDeletions,
 			Progress: func(p ingest.Step) {
+				if p.Waiting {
+					bars.wait(string(p.Resource), "the shop")
+					return
+				}
 				bars.step(string(p.Resource), p.Read, p.Total)
 			},
 		})

@@ -161,18 +161,18 @@ func TestProgressIsLoggedNowAndThen(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "\n"))
 }
 
-func TestProgressIsDrawn(t *testing.T) {
-	var out strings.Builder
-	p := &progress{out: &out, bars: true, now: time.Now}
-	p.step("orders", 3, 10)
-	p.step("orders", 12, 10) // an announced total is a hint only
-	p.step("reviews", 1, 0)
+func TestWaitingIsLoggedNowAndThen(t *testing.T) {
+	var log strings.Builder
+	now := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	p := &progress{log: slog.New(slog.NewTextHandler(&log, nil)), now: func() time.Time { return now }}
+	for range 26 {
+		p.wait("orders", "the shop")
+		now = now.Add(time.Second)
+	}
 	p.finish()
-	p.finish()
-	require.Contains(t, out.String(), "orders")
-	require.Contains(t, out.String(), "10/10")
-	require.Contains(t, out.String(), "reviews")
-	require.True(t, strings.HasSuffix(out.String(), "\n"), "the next line starts clean")
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	require.Len(t, lines, 2, "every ten seconds")
+	require.Contains(t, lines[1], `msg="waiting for the shop" step=orders since=20s`)
 }
 
 func TestRemaining(t *testing.T) {

@@ -118,3 +118,17 @@ func TestLongJobsAreKeptWhole(t *testing.T) {
 	require.Equal(t, 2, sum.Delivered)
 	require.Zero(t, s.count(`SELECT count(*) FROM jobs WHERE store_id = $1`))
 }
+
+func TestPushSaysThatItWaits(t *testing.T) {
+	s, w := newShop(t), &wholesale{platform: newPlatform("ann@example.com"), size: 1000}
+	s.place(s.person("", "ann@example.com"), "champions")
+	w.asJobs, w.finish = true, func(int) bool { return false }
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	o := s.options(w.platform, list())
+	defer cancel()
+	waits := 0
+	o.Destination, o.JobWait, o.Waiting = w, time.Hour, func() { waits++; cancel() }
+	_, err := activation.Push(ctx, o)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, waits)
+}

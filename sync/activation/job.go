@@ -33,6 +33,7 @@ func (p *pusher) settle(ctx context.Context, wait bool) error {
 		if next.IsZero() || !wait || next.After(end) {
 			return nil
 		}
+		p.Waiting()
 		if err := sleep(ctx, next.Sub(p.Now())); err != nil {
 			return err
 		}

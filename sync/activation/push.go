@@ -33,6 +33,7 @@ type Options struct {
 	Now         func() time.Time
 	Log         *slog.Logger
 	Progress    func(done, total int) // may be nil; people answered for, and those on the work list
+	Waiting     func()                // may be nil; told before every wait for jobs of the platform
 	DryRun      bool                  // plan only: nothing is sent and nothing is stored
 
 	JobWait  time.Duration // how long to wait for jobs of the platform before the next push asks again; 15 minutes
@@ -45,6 +46,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Progress == nil {
 		o.Progress = func(int, int) {}
+	}
+	if o.Waiting == nil {
+		o.Waiting = func() {}
 	}
 	if o.JobWait <= 0 {
 		o.JobWait = patience

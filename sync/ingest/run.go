@@ -28,7 +28,7 @@ type Options struct {
 	// taken for deleted, whatever the shop says of its absence.
 	Since time.Time
 
-	// Progress is told after every page, for bars.
+	// Progress is told after every page and before every wait for the source, for bars.
 	Progress func(Step)
 	// Wait sleeps until a moment or the end of ctx. Default: a timer.
 	Wait func(ctx context.Context, until time.Time) error
@@ -46,6 +46,7 @@ type Step struct {
 	Total    int // as announced, 0 unknown
 	Started  time.Time
 	Done     bool
+	Waiting  bool // nothing is ready; the source will be asked again
 }
 
 // Summary is what a run did.
@@ -379,6 +380,9 @@ func (p *pulling) pause(ctx context.Context, until time.Time) error {
 			Err: errors.New("the shop is still preparing the data"), Remedy: "nothing: the next run goes on where this one stopped",
 		}
 	}
+	waiting := p.step
+	waiting.Waiting = true
+	p.Progress(waiting)
 	return p.Wait(ctx, until)
 }
 

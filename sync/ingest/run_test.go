@@ -234,13 +234,16 @@ func TestRunWaitsWithinReason(t *testing.T) {
 		return connectors.Page{Next: "job 1", NotBefore: noon.Add(time.Duration(asked) * time.Minute)}, nil
 	}
 	var waits []time.Time
+	var waiting []bool
 	options := ingest.Options{
 		Source: source, Records: newMemory(), Now: func() time.Time { return noon },
-		Wait: func(_ context.Context, until time.Time) error { waits = append(waits, until); return nil },
+		Wait:     func(_ context.Context, until time.Time) error { waits = append(waits, until); return nil },
+		Progress: func(s ingest.Step) { waiting = append(waiting, s.Waiting) },
 	}
 	_, err := ingest.Run(context.Background(), options)
 	require.NoError(t, err)
 	require.Len(t, waits, 2)
+	require.Equal(t, []bool{false, true, true, false}, waiting, "a bar can say why it stands still")
 
 	asked, options.Records, options.Patience = 0, newMemory(), time.Second
 	_, err = ingest.Run(context.Background(), options)
