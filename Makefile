@@ -15,7 +15,7 @@ build: ## Build bin/perennial
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/perennial
 
-demo: build ## Try it: an invented shop, an e-mail platform and the daemon against them (DEMO_EXIT=1 stops after the report)
+demo: build ## Try it: invented shops on WooCommerce and Shopify and the daemon against them (DEMO_EXIT=1 stops after the report)
 	@CGO_ENABLED=0 go build -trimpath -o bin/shopsim ./cmd/shopsim
 	@deploy/demo.sh
 

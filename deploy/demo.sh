@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# make demo: an invented shop and e-mail platform, and the unchanged daemon against them with a private PostgreSQL.
+# make demo: two invented shops, one on WooCommerce and one on Shopify, an e-mail platform, and the unchanged daemon against them
+# with a private PostgreSQL.
 #
-# DEMO_EXIT=1           stop after the report, with its status
-# DEMO_CUSTOMERS=2000   people in the invented shop
-# PERENNIAL_DEMO_DIR    where everything is kept while the demo runs, instead of a temporary directory
+# DEMO_EXIT=1                   stop after the report, with its status
+# DEMO_CUSTOMERS=2000           people in the invented WooCommerce shop
+# DEMO_SHOPIFY_CUSTOMERS=1200   people in the invented Shopify shop
+# PERENNIAL_DEMO_DIR            where everything is kept while the demo runs, instead of a temporary directory
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -84,8 +86,10 @@ programs="$(bin/perennial postgres ensure --dir)"
 export PATH="$programs:$PATH" # a downloaded copy is in the user's own data directory, not in the demo's
 
 customers="${DEMO_CUSTOMERS:-2000}"
-echo "Starting an invented shop: $customers people and about three purchases each, over two years."
-bin/shopsim --customers "$customers" --ready-file "$work/ready" > "$work/shopsim.log" 2>&1 &
+shopify_customers="${DEMO_SHOPIFY_CUSTOMERS:-1200}"
+echo "Starting two invented shops, in which people have bought for two years, about three times each: one on WooCommerce with"
+echo "$customers people and the e-mail platform listmonk, and one on Shopify with $shopify_customers people."
+bin/shopsim --customers "$customers" --shopify-customers "$shopify_customers" --ready-file "$work/ready" > "$work/shopsim.log" 2>&1 &
 shopsim=$!
 echo "$shopsim" > "$work/shopsim.pid"
 for _ in $(seq 1 300); do
@@ -93,25 +97,34 @@ for _ in $(seq 1 300); do
   kill -0 "$shopsim" 2>/dev/null || { cat "$work/shopsim.log" >&2; exit 1; }
   sleep 0.1
 done
-[ -s "$work/ready" ] || { echo "demo: the invented shop did not start within 30 seconds" >&2; cat "$work/shopsim.log" >&2; exit 1; }
+[ -s "$work/ready" ] || { echo "demo: the invented shops did not start within 30 seconds" >&2; cat "$work/shopsim.log" >&2; exit 1; }
 # shellcheck disable=SC1091
 . "$work/ready"
 
 # The keys go to files, so that the commands named below work in any terminal.
 (umask 077 && printf '%s' "$WOOCOMMERCE_KEY" > "$work/key" && printf '%s' "$WOOCOMMERCE_SECRET" > "$work/secret" &&
-  printf '%s' "$LISTMONK_TOKEN" > "$work/token")
+  printf '%s' "$LISTMONK_TOKEN" > "$work/token" && printf '%s' "$SHOPIFY_CLIENT_SECRET" > "$work/client_secret")
 config="$work/perennial.toml"
 echo
 echo "perennial init: its questions are answered by flags here"
 bin/perennial --config "$config" init --yes \
-  --kind woocommerce --name demo --set url="$WOOCOMMERCE_URL" \
+  --kind woocommerce --name alder --set url="$WOOCOMMERCE_URL" \
   --set consumer_key_file="$work/key" --set consumer_secret_file="$work/secret" \
   --consent platform --tags --data-dir "$work/data" --health "" \
   --destination listmonk --destination-set url="$LISTMONK_URL" \
-  --destination-set username="$LISTMONK_USER" --destination-set token_file="$work/token"
+  --destination-set username="$LISTMONK_USER" --destination-set token_file="$work/token" | sed '/^next: /d'
+
+# bulk_from is lower than usual, so that this small shop is read as a large one is.
+echo
+echo "perennial init: the same for the shop on Shopify, which then goes into the same file"
+bin/perennial --config "$work/wren.toml" init --yes \
+  --kind shopify --name wren --set shop="$SHOPIFY_SHOP" --set url="$SHOPIFY_URL" \
+  --set client_id="$SHOPIFY_CLIENT_ID" --set client_secret_file="$work/client_secret" --set bulk_from=500 \
+  --consent shop --tags | sed '/^next: /d'
+{ echo; sed -n '/^\[\[stores\]\]/,$p' "$work/wren.toml"; } >> "$config"
 
 echo
-echo "perennial run --once: the first night"
+echo "perennial run --once: the first night, both shops at a time"
 with_pid "$work/daemon.pid" bin/perennial --config "$config" run --once
 echo
 status=0
@@ -120,10 +133,10 @@ if [ -n "${DEMO_EXIT:-}" ]; then
   exit "$status"
 fi
 
-person="$(bin/perennial --config "$config" export | awk -F, '$12 == "champions" && !seen { print $3; seen = 1 }')"
+person="$(bin/perennial --config "$config" --store wren export | awk -F, '$12 == "champions" && !seen { print $3; seen = 1 }')"
 command="bin/perennial --config $(printf '%q' "$config")"
 echo
-echo "The daemon stays and runs every night at 03:00 of the shop's time. In another terminal, in $PWD, try:"
+echo "The daemon stays and runs every night at 03:00 of the shops' time. In another terminal, in $PWD, try:"
 echo "  $command status"
 echo "  $command segments"
 [ -z "$person" ] || echo "  $command explain $person"

@@ -47,7 +47,7 @@ func newDemo(t *testing.T) demo {
 func (d demo) command(ctx context.Context, out *strings.Builder, env ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", filepath.Join(d.dir, "deploy", "demo.sh"))
 	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), append(env, "DEMO_CUSTOMERS=150", "PERENNIAL_DEMO_DIR="+d.base)...)
+	cmd.Env = append(os.Environ(), append(env, "DEMO_CUSTOMERS=150", "DEMO_SHOPIFY_CUSTOMERS=200", "PERENNIAL_DEMO_DIR="+d.base)...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal reaches all of it, as Ctrl-C does
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -70,10 +70,13 @@ func TestDemo(t *testing.T) {
 	for _, part := range []string{
 		"everything is in order", "perennial.toml (readable by you alone)", "people delivered", "Champions",
 		"The shop's own revenue, before refunds", "Net revenue", "listmonk: pushed", "Withheld: ", "Shop tags: pushed",
+		"alder: Alder & Finch (WooCommerce", "\n\nwren: Wren & Thistle (Shopify", "store wren (Shopify)", "all orders: allowed",
 	} {
 		require.Contains(t, said.String(), part)
 	}
-	for _, noise := range []string{"level=WARN", "level=ERROR", "panic", "PROBLEM", "ck_", "cs_", "No such file"} {
+	require.Equal(t, 2, strings.Count(said.String(), "From the shop's revenue to ours"), "a report of each shop")
+	require.Equal(t, 2, strings.Count(said.String(), "Shop tags: pushed"))
+	for _, noise := range []string{"level=WARN", "level=ERROR", "panic", "PROBLEM", "ck_", "cs_", "shpss_", "shpat_", "No such file", "next:"} {
 		require.NotContains(t, said.String(), noise)
 	}
 	require.Empty(t, d.left(t))
