@@ -91,3 +91,41 @@ func join(history []Interval) []Interval {
 	}
 	return stays
 }
+
+// Steps counts the moves between each of the days and the next, for Backtest and Transitions; the days must be ascending. It
+// is Between without money for every pair of them, in one pass over the history.
+func Steps(history []Interval, days []int) [][]Move {
+	if len(days) < 2 {
+		return nil
+	}
+	sorted := slices.Clone(history)
+	slices.SortFunc(sorted, func(a, b Interval) int {
+		return cmp.Or(cmp.Compare(a.Person, b.Person), cmp.Compare(a.First, b.First))
+	})
+	steps := make([]Movement, len(days)-1)
+	for i := range steps {
+		steps[i] = Movement{}
+	}
+	stood := make([]string, len(days))
+	for len(sorted) > 0 {
+		person, n := sorted[0].Person, 0
+		clear(stood)
+		for ; n < len(sorted) && sorted[n].Person == person; n++ {
+			from, _ := slices.BinarySearch(days, sorted[n].First)
+			for at := from; at < len(days) && sorted[n].Covers(days[at]); at++ {
+				stood[at] = sorted[n].Segment
+			}
+		}
+		for i := range steps {
+			if stood[i] != "" || stood[i+1] != "" {
+				steps[i].Add(stood[i], stood[i+1])
+			}
+		}
+		sorted = sorted[n:]
+	}
+	moves := make([][]Move, len(steps))
+	for i, step := range steps {
+		moves[i] = step.Moves()
+	}
+	return moves
+}

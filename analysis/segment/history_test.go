@@ -1,6 +1,7 @@
 package segment_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -105,4 +106,34 @@ func TestEventsLeadFromOneDayToAnother(t *testing.T) {
 		}
 		require.ElementsMatch(t, segment.Compare(segment.On(history, from), segment.On(history, to)), m.Moves())
 	})
+}
+
+func TestStepsAreTheMovesBetweenOneDayAndTheNext(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		history := histories(t)
+		days := rapid.SliceOfNDistinct(rapid.IntRange(-1, 30), 0, 5, rapid.ID[int]).Draw(t, "days")
+		slices.Sort(days)
+		steps := segment.Steps(history, days)
+		require.Len(t, steps, max(0, len(days)-1))
+		for i, step := range steps {
+			require.Equal(t, segment.Compare(segment.On(history, days[i]), segment.On(history, days[i+1])), step)
+		}
+	})
+}
+
+func BenchmarkStepsOfAYear(b *testing.B) {
+	const people = 200_000
+	var history []segment.Interval
+	ids := eleven()
+	for person := range int64(people) {
+		first := int(person) % 300
+		history = append(history,
+			segment.Interval{Person: person, Segment: ids[person%11], First: first, Last: first + 60},
+			segment.Interval{Person: person, Segment: ids[person%7], First: first + 61, Last: segment.Open})
+	}
+	days := []int{0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330, 360}
+	for b.Loop() {
+		segment.Steps(history, days)
+	}
+	b.ReportMetric(people*float64(b.N)/b.Elapsed().Seconds(), "people/s")
 }

@@ -163,3 +163,12 @@ func TestCutsOfQuantiles(t *testing.T) {
 	_, err = segment.NewBands(segment.Stages()[:1], nil, 1)
 	require.Error(t, err)
 }
+
+func BenchmarkStage(b *testing.B) {
+	l, sum := segment.Lifecycle{}.WithDefaults(), 0
+	for i := 0; b.Loop(); i++ {
+		sum += l.Stage(segment.Journey{Days: 1 + i%5, First: 0, Previous: i % 300, Last: i%300 + 50}, 400).Until
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "customers/s")
+	require.Positive(b, sum)
+}

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -41,6 +42,17 @@ func (t *Transitions) Customers() int {
 		n += c
 	}
 	return int(n)
+}
+
+// Moves returns what was counted, to be kept and added to new counts later.
+func (t *Transitions) Moves() []Move {
+	var moves []Move
+	for i, n := range t.counts {
+		if n > 0 {
+			moves = append(moves, Move{From: t.states[i/len(t.states)], To: t.states[i%len(t.states)], Customers: int(n)})
+		}
+	}
+	return moves
 }
 
 // Chain estimates the probability of each next segment from the present one:
@@ -86,6 +98,22 @@ func (c Chain) NextOf(state int) []float64 {
 		return nil
 	}
 	return c.rows[state*k : (state+1)*k : (state+1)*k]
+}
+
+// Chance is the probability of one next segment.
+type Chance struct {
+	Segment     string  `json:"segment"`
+	Probability float64 `json:"probability"` // 0 to 1
+}
+
+// Chances returns where somebody in a segment goes next, the likeliest first; equally likely ones in the order of States.
+func (c Chain) Chances(id string) []Chance {
+	var chances []Chance
+	for to, p := range c.Next(id) {
+		chances = append(chances, Chance{Segment: c.states[to], Probability: p})
+	}
+	slices.SortStableFunc(chances, func(a, b Chance) int { return cmp.Compare(b.Probability, a.Probability) })
+	return chances
 }
 
 // Likeliest returns the segment with the greatest probability one step from now, and that probability; of equally likely

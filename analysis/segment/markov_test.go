@@ -81,6 +81,14 @@ func TestChampionsOfOnlineRetailStayOrBecomeLoyal(t *testing.T) {
 	likeliest, p := chain.Likeliest("champions")
 	require.Equal(t, "champions", likeliest)
 	require.Equal(t, next[0], p)
+	chances := chain.Chances("champions")
+	require.Equal(t, segment.Chance{Segment: "champions", Probability: p}, chances[0])
+	require.Equal(t, "loyal", chances[1].Segment)
+	require.Len(t, chances, 11)
+
+	kept := segment.NewTransitions(eleven())
+	kept.Add(all.Moves())
+	require.Equal(t, all, kept, "what is kept can be taken up again")
 }
 
 func TestAForecastThatIsWorseSaysSo(t *testing.T) {
