@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,7 +92,7 @@ func (d *destination) Resume(ctx context.Context, text connectors.Job) (connecto
 		return connectors.Result{}, err
 	}
 	if len(j.Files) == 0 {
-		return connectors.Result{Outcomes: j.rest()}, nil
+		return connectors.Result{Outcomes: j.outcomes()}, nil
 	}
 	if j.Files[0].Operation == "" {
 		return d.begin(ctx, j, text)
@@ -144,8 +145,8 @@ func (d *destination) begin(ctx context.Context, j job, text connectors.Job) (co
 	return connectors.Result{Job: begun, NotBefore: d.now().Add(d.pause)}, err
 }
 
-// finish reads the result of the operation on the first file. Whoever's line failed or is missing is told about at once,
-// the others when all files are over.
+// finish reads the result of the operation on the first file. Nobody is told about before all files are over: whoever is to
+// be tried again must not be while a later file still says something about them.
 func (d *destination) finish(ctx context.Context, j job, op operation) (connectors.Result, error) {
 	f := j.Files[0]
 	address, missing := op.URL, "Shopify gave no answer for this customer"
@@ -153,55 +154,28 @@ func (d *destination) finish(ctx context.Context, j job, op operation) (connecto
 		address, missing = op.PartialURL, "the bulk operation ended as "+strings.ToLower(strings.Join([]string{op.Status, op.ErrorCode}, " "))
 		d.log.WarnContext(ctx, "bulk operation did not complete", "step", string(f.Step), "status", op.Status, "code", op.ErrorCode)
 	}
-	verdicts := make([]verdict, len(f.Lines))
-	for i := range verdicts {
-		verdicts[i] = later(strings.TrimSpace(missing))
-	}
+	lines := slices.Repeat([]verdict{later(strings.TrimSpace(missing))}, len(f.Lines))
 	if address != "" {
-		if err := d.results(ctx, address, verdicts); err != nil {
+		if err := d.results(ctx, address, f.Step, lines); err != nil {
 			if errors.Is(err, errExpired) && d.now().Sub(op.CompletedAt) > resultLife {
 				return connectors.Result{}, unknownJob(err)
 			}
 			return connectors.Result{}, err
 		}
 	}
-	told := j.told()
-	var result connectors.Result
-	for i, v := range verdicts {
-		if place := f.Lines[i]; !v.good() && !told[place] {
-			told[place] = true
-			j.Told = append(j.Told, place)
-			result.Outcomes = append(result.Outcomes, connectors.Outcome{PersonID: j.People[place], State: v.state, Reason: v.reason})
+	verdicts := j.verdicts()
+	for i, place := range f.Lines {
+		if verdicts[place].good() {
+			verdicts[place] = lines[i]
 		}
 	}
+	j.fail(verdicts)
 	j.Files = j.Files[1:]
-	if len(j.Files) == 0 || len(j.Told) == len(j.People) {
-		result.Outcomes = append(result.Outcomes, j.rest()...)
-		return result, nil
+	if len(j.Files) == 0 || all(verdicts, func(v verdict) bool { return !v.good() }) {
+		return connectors.Result{Outcomes: j.outcomes()}, nil
 	}
-	var err error
-	result.Job, err = j.text()
-	return result, err
-}
-
-// told says of every person whether their outcome was told.
-func (j job) told() []bool {
-	told := make([]bool, len(j.People))
-	for _, place := range j.Told {
-		told[place] = true
-	}
-	return told
-}
-
-// rest are the outcomes of all who were not told about: everything was confirmed for them.
-func (j job) rest() []connectors.Outcome {
-	var rest []connectors.Outcome
-	for place, told := range j.told() {
-		if !told {
-			rest = append(rest, connectors.Outcome{PersonID: j.People[place], State: connectors.Delivered})
-		}
-	}
-	return rest
+	rest, err := j.text()
+	return connectors.Result{Job: rest}, err
 }
 
 // resultLine is what became of one line of a file.
@@ -212,7 +186,7 @@ type resultLine struct {
 }
 
 // results reads a result file part by part and notes the verdict on each line. Lines come in any order.
-func (d *destination) results(ctx context.Context, address string, verdicts []verdict) error {
+func (d *destination) results(ctx context.Context, address string, s step, verdicts []verdict) error {
 	var from int64
 	var rest []byte
 	for {
@@ -227,11 +201,11 @@ func (d *destination) results(ctx context.Context, address string, verdicts []ve
 			if end < 0 {
 				break
 			}
-			d.line(rest[:end], verdicts)
+			d.line(rest[:end], s, verdicts)
 			rest = rest[end+1:]
 		}
 		if whole {
-			d.line(rest, verdicts)
+			d.line(rest, s, verdicts)
 			return nil
 		}
 		if len(body) == 0 {
@@ -240,8 +214,8 @@ func (d *destination) results(ctx context.Context, address string, verdicts []ve
 	}
 }
 
-// line notes the verdict on one line; one that cannot be read confirms nothing.
-func (d *destination) line(raw []byte, verdicts []verdict) {
+// line notes the verdict on one line; one that cannot be read confirms nothing, nor does one that shows nothing.
+func (d *destination) line(raw []byte, s step, verdicts []verdict) {
 	var l resultLine
 	if json.Unmarshal(raw, &l) != nil || l.Line == nil || *l.Line < 0 || *l.Line >= len(verdicts) {
 		return
@@ -251,6 +225,10 @@ func (d *destination) line(raw []byte, verdicts []verdict) {
 		return
 	}
 	for _, p := range l.Data {
-		verdicts[*l.Line] = d.judge(p)
+		v := d.judge(p)
+		if v.good() && p.shows(s) == 0 {
+			v = unconfirmed()
+		}
+		verdicts[*l.Line] = v
 	}
 }

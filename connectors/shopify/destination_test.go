@@ -157,7 +157,8 @@ func TestJobsGoThereAndBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 200).Draw(t, "people")
 		place := rapid.Int64Range(0, int64(n-1))
-		j := job{Version: jobVersion, People: rapid.SliceOfN(rapid.Int64(), n, n).Draw(t, "ids"), Told: rapid.SliceOfN(place, 1, 9).Draw(t, "told")}
+		j := job{Version: jobVersion, People: rapid.SliceOfN(rapid.Int64(), n, n).Draw(t, "ids")}
+		j.Failed = []failure{{State: connectors.Refused, Reason: "why", Places: rapid.SliceOfN(place, 1, 9).Draw(t, "failed")}}
 		j.Files = []sheet{
 			{Step: removing, Path: "tmp/1", Lines: rapid.SliceOfN(place, 1, 300).Draw(t, "lines"), Operation: "gid://shopify/BulkOperation/1"},
 			{Step: adding, Path: "tmp/2", Lines: packed{0}},
@@ -190,8 +191,8 @@ func TestJobOfManyPeopleIsSmall(t *testing.T) {
 func TestJobsThatAreNotOursArePushedAnew(t *testing.T) {
 	d := &destination{}
 	for _, text := range []connectors.Job{
-		"", "x", "{}", `{"v":2}`, `{"v":1,"people":"!!"}`, `{"v":1,"people":"AAAA","files":[{"path":"a","lines":"AAAA"}]}`,
-		`{"v":1,"people":"","files":[{"step":"bulk_tags_add","path":"a","lines":"MgAAAP__"}]}`,
+		"", "x", "{}", `{"v":1}`, `{"v":2,"people":"!!"}`, `{"v":2,"people":"AAAA","files":[{"path":"a","lines":"AAAA"}]}`,
+		`{"v":2,"people":"","files":[{"step":"bulk_tags_add","path":"a","lines":"MgAAAP__"}]}`,
 	} {
 		_, err := d.Resume(t.Context(), text)
 		require.Equal(t, connectors.KindPermanent, connectors.KindOf(err), "%s: %v", text, err)
@@ -210,7 +211,8 @@ func TestResultsAreReadLineByLine(t *testing.T) {
 		`{"data":{"tagsAdd":{"node":null,"userErrors":[{"field":["id"],"message":"Customer does not exist"}]}},"__lineNumber":1}`,
 		`{"data":{"tagsAdd":{"node":null,"userErrors":[{"field":["tags"],"message":"Tags cannot be more than 250"}]}},"__lineNumber":3}`,
 		`{"errors":[{"message":"Internal error"}],"__lineNumber":4}`,
-		`{"data":{"tagsAdd":null},"__lineNumber":6}`, `{"data":{"tagsAdd":{"userErrors":[]}},"__lineNumber":99}`, `{"data":`, ``,
+		`{"data":{"tagsAdd":null},"__lineNumber":6}`, `{"data":{"tagsAdd":{"userErrors":[]}},"__lineNumber":99}`,
+		`{"data":{"tagsAdd":{"node":null,"userErrors":null}},"__lineNumber":8}`, `{"data":{"tagsAdd":{"node":{"id":"x"}}},"__lineNumber":"2"}`, `{"data":`, ``,
 		good(7), // without a line end
 	)
 	for _, size := range []int64{1, 7, 100, 1 << 20} {
@@ -228,7 +230,7 @@ func TestResultsAreReadLineByLine(t *testing.T) {
 		require.NoError(t, err)
 		d.set.BulkChunk = size
 		verdicts := slices.Repeat([]verdict{later("none")}, 9)
-		require.NoError(t, d.results(t.Context(), "https://files.example/result", verdicts))
+		require.NoError(t, d.results(t.Context(), "https://files.example/result", adding, verdicts))
 		require.Equal(t, []verdict{
 			{},
 			gone(),
@@ -238,7 +240,7 @@ func TestResultsAreReadLineByLine(t *testing.T) {
 			{},
 			later("Shopify gave no answer for this customer"),
 			{},
-			later("none"),
+			unconfirmed(),
 		}, verdicts, "parts of %d bytes", size)
 	}
 }

@@ -2,12 +2,15 @@ package shopify
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/goccy/go-json"
 
@@ -15,16 +18,23 @@ import (
 )
 
 // jobVersion is that of the form in which jobs are written.
-const jobVersion = 1
+const jobVersion = 2
 
 // job is work that lies at Shopify in files. It holds everything that another process needs to go on: the files with the
 // operations that were started on them, and which line is about whom. Each file is over before the next one is started.
 // Packed, a job of 100,000 people in sequence has some kilobytes.
 type job struct {
-	Version int     `json:"v"`
-	People  packed  `json:"people"`
-	Told    packed  `json:"told,omitempty"` // places of people whose outcome was told
-	Files   []sheet `json:"files"`          // those not over yet, in their order
+	Version int       `json:"v"`
+	People  packed    `json:"people"`
+	Failed  []failure `json:"failed,omitempty"`
+	Files   []sheet   `json:"files"` // those not over yet, in their order
+}
+
+// failure is what went wrong for some people in the same way.
+type failure struct {
+	State  connectors.OutcomeState `json:"state"`
+	Reason string                  `json:"reason"`
+	Places packed                  `json:"places"` // among the people
 }
 
 // sheet is one uploaded file of variables, and the mutation that runs over it.
@@ -58,10 +68,46 @@ func openJob(text connectors.Job) (job, error) {
 			return j, unknownJob(errors.New("a line is about nobody"))
 		}
 	}
-	if !j.Told.within(len(j.People)) {
-		return j, unknownJob(errors.New("an outcome is about nobody"))
+	for _, f := range j.Failed {
+		if !f.Places.within(len(j.People)) {
+			return j, unknownJob(errors.New("an outcome is about nobody"))
+		}
 	}
 	return j, nil
+}
+
+// verdicts are those on all people so far, by place.
+func (j job) verdicts() []verdict {
+	verdicts := make([]verdict, len(j.People))
+	for _, f := range j.Failed {
+		for _, place := range f.Places {
+			verdicts[place] = verdict{state: f.State, reason: f.Reason}
+		}
+	}
+	return verdicts
+}
+
+// fail takes verdicts on people by place, those that are good left out.
+func (j *job) fail(verdicts []verdict) {
+	groups := map[verdict]packed{}
+	for place, v := range verdicts {
+		if !v.good() {
+			groups[v] = append(groups[v], int64(place))
+		}
+	}
+	j.Failed = nil
+	for _, v := range slices.SortedFunc(maps.Keys(groups), func(a, b verdict) int { return cmp.Compare(groups[a][0], groups[b][0]) }) {
+		j.Failed = append(j.Failed, failure{State: v.state, Reason: v.reason, Places: groups[v]})
+	}
+}
+
+// outcomes tell about everybody when all files are over.
+func (j job) outcomes() []connectors.Outcome {
+	outcomes := make([]connectors.Outcome, len(j.People))
+	for place, v := range j.verdicts() {
+		outcomes[place] = wish{person: j.People[place]}.outcome(v)
+	}
+	return outcomes
 }
 
 func unknownJob(err error) error {

@@ -19,6 +19,18 @@ type payload struct {
 	Errors userErrors `json:"userErrors"`
 }
 
+// shows is how many things an answer without errors names in proof of a step: the customer, or the metafields set. Of what
+// is deleted Shopify names only what was there, so no proof is asked for.
+func (p *payload) shows(s step) int {
+	switch {
+	case s == setting:
+		return len(p.Metafields)
+	case s != dropping && p.Node == nil:
+		return 0
+	}
+	return 1
+}
+
 // verdict is what came of a mutation for one person; the zero verdict is success.
 type verdict struct {
 	state  connectors.OutcomeState
@@ -30,6 +42,8 @@ func (v verdict) good() bool { return v.state == "" }
 func gone() verdict { return verdict{state: connectors.Withheld, reason: connectors.ReasonNotThere} }
 
 func later(reason string) verdict { return verdict{state: connectors.RetryLater, reason: reason} }
+
+func unconfirmed() verdict { return later("Shopify took the request and did not confirm it") }
 
 // outcome tells what came of a wish.
 func (w wish) outcome(v verdict) connectors.Outcome {
@@ -54,7 +68,11 @@ func (e userErrors) gone() bool {
 }
 
 // passing reports whether the same mutation may well succeed the next time.
-func (e userErrors) passing() bool { return e.code("INTERNAL_ERROR") || e.code("STALE_OBJECT") }
+func (e userErrors) passing() bool {
+	return e.code("INTERNAL_ERROR") || e.code("STALE_OBJECT") || slices.ContainsFunc(e, func(one userError) bool {
+		return strings.Contains(strings.ToLower(one.Message), "try again") // mutations of tags give no codes
+	})
+}
 
 // words are Shopify's own, without secrets.
 func (d *destination) words(errs userErrors) string {

@@ -79,17 +79,17 @@ func (d *destination) confirm(c call, p *payload) verdict {
 		return slices.ContainsFunc(p.Node.Tags, func(other string) bool { return strings.EqualFold(tag, other) })
 	}
 	switch {
-	case (c.step == removing || c.step == adding) && p.Node == nil,
+	case p.shows(c.step) == 0,
 		c.step == removing && slices.ContainsFunc(c.tags, stands),
 		c.step == adding && !all(c.tags, carries),
-		c.step == setting && len(p.Metafields) != len(c.fields):
-		return later("Shopify took the request and did not confirm it")
+		c.step == setting && p.shows(setting) != len(c.fields):
+		return unconfirmed()
 	}
 	return verdict{}
 }
 
-func all(tags []string, holds func(string) bool) bool {
-	return !slices.ContainsFunc(tags, func(tag string) bool { return !holds(tag) })
+func all[T any](list []T, holds func(T) bool) bool {
+	return !slices.ContainsFunc(list, func(one T) bool { return !holds(one) })
 }
 
 // tally collects the verdicts on the mutations of each wish.
