@@ -48,18 +48,24 @@ func newDestination(a *api, prefix string) (*destination, error) {
 	if prefix == "" {
 		prefix = "perennial"
 	}
-	reserved := strings.HasPrefix(prefix, "shopify") || prefix == "protected"
+	reserved := strings.HasPrefix(prefix, "shopify") || slices.Contains(others(), prefix)
 	if !prefixShape.MatchString(prefix) || len(prefix) < 3 || len(prefix) > 40 || reserved {
 		return nil, &connectors.Error{
 			Kind: connectors.KindPermanent, Op: Kind + " settings",
 			Err:    fmt.Errorf("the prefix %q is not fit for the namespace of metafields", prefix),
-			Remedy: `use 3 to 40 lower-case letters, digits, single underscores or hyphens, beginning with a letter but not with "shopify"`,
+			Remedy: `use 3 to 40 lower-case letters, digits, single underscores or hyphens, beginning with a letter but not with "shopify", and no common name such as "custom"`,
 		}
 	}
 	return &destination{
 		api: a, prefix: prefix, bulkAbove: min(bulkAbove, a.set.BulkFrom-1), room: perRequest, lists: listsAtOnce, pause: firstPoll,
 		claims: map[string]string{}, fresh: map[string]bool{},
 	}, nil
+}
+
+// others are namespaces in which merchants and Shopify keep metafields of their own: what stands in ours is changed and
+// removed.
+func others() []string {
+	return []string{"app", "custom", "customer", "descriptors", "facts", "global", "protected", "reviews"}
 }
 
 // Check asks the shop who it is and whether the app may write customers.

@@ -2,6 +2,7 @@ package shopify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -57,8 +58,10 @@ func (d *destination) Everybody(ctx context.Context, cursor connectors.Cursor) (
 			page.Members = append(page.Members, m)
 		}
 	}
-	if last == before {
-		page.Done = true
+	if more && last == before { // whoever took this for the end would take everybody else for gone
+		return connectors.MemberPage{}, &connectors.Error{
+			Kind: connectors.KindRetry, Op: "members page", Err: errors.New("it holds nobody new, and more are to come"),
+		}
 	}
 	if !page.Done {
 		page.Next = connectors.Cursor(strconv.FormatInt(last, 10))

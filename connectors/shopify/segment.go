@@ -9,6 +9,9 @@ import (
 	"github.com/perennial-cvo/perennial/connectors"
 )
 
+// longestName is how many characters the name of a segment has that is made; Shopify takes 255.
+const longestName = 240
+
 // segmentMark stands in the id of an audience between its tag and the number of its segment.
 const segmentMark = " segment "
 
@@ -112,7 +115,11 @@ func (d *destination) segments(ctx context.Context) ([]segment, error) {
 	}
 }
 
-func (d *destination) segmentName(a connectors.Audience) string { return d.title() + ": " + a.Name }
+// segmentName leaves room for the number that Shopify puts behind a name that is taken.
+func (d *destination) segmentName(a connectors.Audience) string {
+	name := []rune(d.title() + ": " + a.Name)
+	return string(name[:min(len(name), longestName)])
+}
 
 // found returns the number of the audience's segment among those listed. One that has our condition and another name is
 // the merchant's own.
@@ -134,10 +141,7 @@ func (d *destination) makeSegment(ctx context.Context, a connectors.Audience) (s
 			Errors  userErrors `json:"userErrors"`
 		} `json:"segmentCreate"`
 	}
-	name := []rune(d.segmentName(a))
-	err := d.ask(ctx, "segment_create", map[string]any{
-		"name": string(name[:min(len(name), 240)]), "query": d.condition(a.Key),
-	}, &answer)
+	err := d.ask(ctx, "segment_create", map[string]any{"name": d.segmentName(a), "query": d.condition(a.Key)}, &answer)
 	switch made := answer.Create; {
 	case err != nil:
 		return "", permitted(err)
@@ -154,8 +158,8 @@ func (d *destination) makeSegment(ctx context.Context, a connectors.Audience) (s
 	}
 }
 
-// Remove deletes the segments of audiences. One that is gone, and one whose condition the merchant changed so that it is
-// not about our tag any more, is left. Tags go when people leave.
+// Remove deletes the segments of audiences. One that is gone, and one whose condition the merchant changed, is left: he
+// made it his own. Tags go when people leave.
 func (d *destination) Remove(ctx context.Context, audiences []connectors.Audience) error {
 	living, err := d.segmentsByID(ctx, audiences)
 	if err != nil {
@@ -164,7 +168,7 @@ func (d *destination) Remove(ctx context.Context, audiences []connectors.Audienc
 	for _, a := range audiences {
 		tag, number := parseID(a.ID)
 		s, lives := living[number]
-		if !lives || tag != d.tag(a.Key) || !strings.Contains(s.Query, "'"+tag+"'") {
+		if !lives || tag != d.tag(a.Key) || strings.TrimSpace(s.Query) != d.condition(a.Key) {
 			continue
 		}
 		var answer struct {
