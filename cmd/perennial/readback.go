@@ -43,9 +43,10 @@ func (s *shop) readBackStep(ctx context.Context) error {
 				failures = append(failures, err)
 				continue
 			}
-			if found := drift.Lost + drift.Changed + drift.Unsubscribed; found > 0 {
-				s.line("%s: %d tags or memberships lost and %d changed by others, %d people unsubscribed; the push mends what is ours",
-					name, drift.Lost, drift.Changed, drift.Unsubscribed)
+			counts[name+" stray"] = drift.Stray
+			if found := drift.Lost + drift.Changed + drift.Unsubscribed + drift.Stray; found > 0 {
+				s.line("%s: %d tags or memberships lost and %d changed by others, %d people unsubscribed, %d carry tags of ours that were "+
+					"another customer's; the push mends what is ours", name, drift.Lost, drift.Changed, drift.Unsubscribed, drift.Stray)
 			}
 		}
 		return counts, errors.Join(failures...)

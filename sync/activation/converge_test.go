@@ -220,14 +220,16 @@ func TestReadBackOfARollWalksOnce(t *testing.T) {
 	s.push(p, tags())
 	delete(p.people["2"].in, "lost")
 	p.people["5"].attributes["rfm"] = "111"
+	p.people["3"].in["lost"] = true // the shop made one customer of two
 	r := &rolled{platform: p}
 	o := s.options(p, tags())
 	o.Destination = r
 	drift, err := activation.ReadBack(context.Background(), o)
 	require.NoError(t, err)
-	require.Equal(t, activation.Drift{Read: 4, Lost: 1, Changed: 1}, drift)
+	require.Equal(t, activation.Drift{Read: 5, Lost: 1, Changed: 1, Stray: 1}, drift)
 	require.Equal(t, 3, r.walked)
-	require.Equal(t, 2, s.push(p, tags()).Delivered)
+	require.Equal(t, 3, s.push(p, tags()).Delivered)
+	require.Equal(t, []string{"champions"}, p.ours("3"))
 }
 
 func TestErasureLeavesNothing(t *testing.T) {

@@ -18,11 +18,13 @@ type Drift struct {
 	Lost         int // people who were in an audience of ours by our record and are not
 	Changed      int // people whose attributes are not as they were delivered
 	Unsubscribed int // people of ours who unsubscribed
+	Stray        int // people of the shop who carry what others were given, as they do whom the shop merged
 }
 
 // ReadBack holds what stands at a destination against the record, once a week or so. What others removed or changed of
 // ours is noted, so that the next push mends it; whoever unsubscribed is suppressed, so that the next push takes them out
-// everywhere. Members that others added are left alone. It keeps 16 bytes in memory for each membership.
+// everywhere. Members that others added are left alone, but for the shop's own tags: nobody else sets those, and when a
+// shop makes one customer of two, that one carries what both had. It keeps 16 bytes in memory for each membership.
 func ReadBack(ctx context.Context, o Options) (Drift, error) {
 	b := readBack{pusher: pusher{Options: o.withDefaults()}, members: map[uint64]uint64{}, gone: map[uint64]bool{}}
 	if err := b.run(ctx); err != nil {
@@ -35,6 +37,7 @@ type readBack struct {
 	pusher
 	members map[uint64]uint64 // address and audience to attributes, by digest
 	gone    map[uint64]bool   // addresses that unsubscribed, by digest
+	whole   []string          // keys of the audiences whose members are all ours
 	drift   Drift
 }
 
@@ -42,15 +45,20 @@ func (b *readBack) run(ctx context.Context) error {
 	if err := b.ensure(ctx, nil); err != nil {
 		return err
 	}
+	audiences, err := b.Ledger.Audiences(ctx, b.Target.Destination)
+	if err != nil {
+		return err
+	}
+	for _, a := range audiences {
+		if b.Target.NeedsAccount {
+			b.whole = append(b.whole, a.Key)
+		}
+	}
 	if roll, ok := b.Destination.(connectors.Roll); ok {
 		if err := b.read(ctx, roll.Everybody); err != nil {
 			return fmt.Errorf("members: %w", err)
 		}
 		return b.compare(ctx)
-	}
-	audiences, err := b.Ledger.Audiences(ctx, b.Target.Destination)
-	if err != nil {
-		return err
 	}
 	for _, audience := range audiences {
 		members := func(ctx context.Context, cursor connectors.Cursor) (connectors.MemberPage, error) {
@@ -152,8 +160,15 @@ func (b *readBack) check(d Delivery) (Delivery, bool) {
 		real.Audiences = append(real.Audiences, key)
 		seen = seen || attributes == want
 	}
-	if len(real.Audiences) < len(d.Audiences) {
+	lost := len(real.Audiences) < len(d.Audiences)
+	stray := b.strays(d)
+	real.Audiences = append(real.Audiences, stray...)
+	switch {
+	case lost:
 		b.drift.Lost++
+		return real, true
+	case len(stray) > 0:
+		b.drift.Stray++
 		return real, true
 	}
 	if len(d.Audiences) > 0 && !seen {
@@ -161,6 +176,14 @@ func (b *readBack) check(d Delivery) (Delivery, bool) {
 		return real, true
 	}
 	return real, false
+}
+
+// strays are the audiences that stand for a person who was never given them.
+func (b *readBack) strays(d Delivery) []string {
+	return slices.DeleteFunc(slices.Clone(b.whole), func(key string) bool {
+		_, carries := b.members[digest(b.address(d), key)]
+		return !carries || slices.Contains(d.Audiences, key)
+	})
 }
 
 // digest is a short mark of texts, the same for the same texts.
