@@ -79,20 +79,6 @@ type Holdout struct {
 // HoldoutDays is how many of a history's last days are kept back: a third, at most a year.
 func HoldoutDays(history int) int { return min(history/3, 365) }
 
-// The naive forecasts, against which every model has to stand.
-const (
-	NaiveRate  = "own rate"   // x h/T: everybody goes on at his own rate; T is a week at least
-	NaiveCount = "same count" // x h/span: as many as in the calibration period, scaled to the holdout's length
-	NaiveShop  = "shop rate"  // h (sum of x)/(sum of T): everybody alike, at the shop's rate
-	NaivePast  = "past spend" // for values: all that he has spent so far, scaled by h/span
-	// Hindsight gives everybody the mean of the holdout itself. Nobody could have known it; it shows what a forecast that
-	// tells no customer from another could reach at best.
-	Hindsight = "mean in hindsight"
-)
-
-// shortest keeps whoever came back within his first days from being taken for somebody who buys every day.
-const shortest = 7
-
 // Evaluation is what a backtest found.
 type Evaluation struct {
 	Days      int // length of the holdout
@@ -251,11 +237,19 @@ func (b *backtest) evaluate(models []Model, spend SpendFit) (Evaluation, error) 
 		}
 		e.Models = append(e.Models, calibration)
 	}
-	for _, naive := range naives {
-		orders, value := naive.of(b)
-		if err := e.measure(naive.name, b, orders, value); err != nil {
+	naive := b.naive()
+	for _, name := range naiveOrders {
+		orders := b.per(func(c Case) float64 { return naive.Orders(name, c.Stats, b.days) })
+		if err := e.measure(name, b, orders, nil); err != nil {
 			return Evaluation{}, err
 		}
+	}
+	value := b.per(func(c Case) float64 { return naive.Value(c.Past, b.days) })
+	if err := e.measure(NaivePast, b, nil, value); err != nil {
+		return Evaluation{}, err
+	}
+	if err := e.measure(Hindsight, b, b.per(constant(b.orders)), b.per(constant(b.value))); err != nil {
+		return Evaluation{}, err
 	}
 	return e, nil
 }
@@ -280,31 +274,12 @@ func (e *Evaluation) measure(name string, b *backtest, orders, value []float64) 
 	return nil
 }
 
-// naives make the naive forecasts: of orders, of values, or of both.
-var naives = []struct {
-	name string
-	of   func(b *backtest) (orders, value []float64)
-}{
-	{NaiveRate, func(b *backtest) (orders, value []float64) {
-		return b.per(func(c Case) float64 { return float64(c.Repeats) * b.days / float64(max(shortest, c.Age)) }), nil
-	}},
-	{NaiveCount, func(b *backtest) (orders, value []float64) {
-		return b.per(func(c Case) float64 { return float64(c.Repeats) * b.scale() }), nil
-	}},
-	{NaiveShop, func(b *backtest) (orders, value []float64) {
-		var repeats, days float64
-		for _, c := range b.cases {
-			repeats += float64(c.Repeats)
-			days += float64(c.Age)
-		}
-		return b.per(func(Case) float64 { return repeats / max(1, days) * b.days }), nil
-	}},
-	{NaivePast, func(b *backtest) (orders, value []float64) {
-		return nil, b.per(func(c Case) float64 { return c.Past * b.scale() })
-	}},
-	{Hindsight, func(b *backtest) (orders, value []float64) {
-		return b.per(constant(b.orders)), b.per(constant(b.value))
-	}},
+func (b *backtest) naive() Naive {
+	stats := make([]Stats, len(b.cases))
+	for i, c := range b.cases {
+		stats[i] = c.Stats
+	}
+	return NewNaive(stats)
 }
 
 func (b *backtest) per(forecast func(Case) float64) []float64 {
@@ -314,9 +289,6 @@ func (b *backtest) per(forecast func(Case) float64) []float64 {
 	}
 	return all
 }
-
-// scale leads from the calibration period to the holdout.
-func (b *backtest) scale() float64 { return b.days / float64(max(1, b.span)) }
 
 func constant(actual []float64) func(Case) float64 {
 	sum := 0.0

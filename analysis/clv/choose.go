@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // SimpleFormula stands where no model can be trusted: see Simple.
@@ -25,15 +26,12 @@ type ChoiceOptions struct {
 	Kinds []Kind // nil for all
 	// Standing is the model in use, empty for none. It stays as long as it ties: chance alone does not change models.
 	Standing Kind
-	// Sample is on how many customers all are compared, Costly to how many the costly ones (Pareto/NBD) are fitted; 0 means
-	// 100,000 and 20,000. Customers are sampled evenly in the order of age, recency and repeats, the same ones every time.
-	Sample, Costly int
+	// Sample is to how many customers all are fitted and on how many they are compared; 0 means 100,000. Customers are
+	// sampled evenly in the order of recency, age and repeats, the same ones every time.
+	Sample int
 }
 
-const (
-	defaultSample = 100_000
-	defaultCostly = 20_000
-)
+const defaultSample = 100_000
 
 // preference orders models that the holdout cannot tell apart: fewer parameters first; MBG/NBD before BG/NBD, which calls
 // every one-time buyer alive; the cheaper to fit before the dearer.
@@ -57,9 +55,8 @@ type Choice struct {
 // Candidate is one model in the choice.
 type Candidate struct {
 	Kind   Kind
-	Fit    Fit
-	FitOn  int // customers it was fitted to
-	Usable bool
+	Fit    Fit  // to the calibration period of the sample
+	Usable bool // it converged, and its dropout is identified
 	// SquaredError is the mean squared error of the holdout's orders per customer (RMSE squared), which is least for the
 	// forecast that equals the true mean. Behind is how much worse it is than the best one's, and BehindErr the standard
 	// error of that difference, customer by customer. A model no more than one standard error behind ties.
@@ -68,9 +65,9 @@ type Candidate struct {
 }
 
 // Choose picks the model with the least mean squared error of orders in the holdout; among those within one standard error
-// of it (paired by customer), the one that stands, or the first by preference: NBD, MBG/NBD, BG/NBD, MBG/CNBD-k, Pareto/NBD. Models that do not converge
-// or whose dropout is not identified do not take part; the NBD then stands for them. Too little to go by is no error: the
-// choice is the simple formula, with a finding that says what is missing.
+// of it (paired by customer), the one that stands, or the first by preference: NBD, MBG/NBD, BG/NBD, MBG/CNBD-k, Pareto/NBD.
+// Models that do not converge or whose dropout is not identified do not take part; the NBD then stands for them. Too little
+// to go by is no error: the choice is the simple formula, with a finding that says what is missing.
 func Choose(h Holdout, o ChoiceOptions) (Choice, error) {
 	if o.Kinds == nil {
 		o.Kinds = preference
@@ -132,22 +129,15 @@ func (b *backtest) lacks() string {
 // fit fits every kind to the calibration period.
 func (c *Choice) fit(b *backtest, o ChoiceOptions) error {
 	groups := b.groups()
-	few := Sample(groups, cmp.Or(o.Costly, defaultCostly))
 	for _, kind := range preference {
 		if !slices.Contains(o.Kinds, kind) {
 			continue
 		}
-		candidate, on := Candidate{Kind: kind, FitOn: len(b.cases)}, groups
-		if kind == ParetoNBD {
-			candidate.FitOn, on = min(len(b.cases), cmp.Or(o.Costly, defaultCostly)), few
-		}
-		fit, err := FitModel(kind, on)
+		fit, err := FitModel(kind, groups)
 		if err != nil {
 			return fmt.Errorf("choice of a model: %w", err)
 		}
-		candidate.Fit = fit
-		candidate.Usable = fit.Converged && fit.Model != nil && fit.Model.Kind() == kind
-		c.Candidates = append(c.Candidates, candidate)
+		c.Candidates = append(c.Candidates, Candidate{Kind: kind, Fit: fit, Usable: fit.Converged && fit.Model.Kind() == kind})
 	}
 	return nil
 }
@@ -220,8 +210,10 @@ func (c *Choice) why() string {
 		}
 	}
 	for _, candidate := range c.Candidates {
-		if candidate.Fit.Finding != "" && (candidate.Kind == c.Kind || c.Kind == NBD && candidate.Kind == MBGNBD) {
-			text += "; " + candidate.Kind.Label() + ": " + candidate.Fit.Finding
+		// Where the NBD stands for models with dropout, they say why.
+		said := candidate.Kind == c.Kind || c.Kind == NBD && !candidate.Usable
+		if said && candidate.Fit.Finding != "" && !strings.Contains(text, candidate.Fit.Finding) {
+			text += "; " + candidate.Fit.Finding
 		}
 	}
 	switch c.Kind {

@@ -119,14 +119,14 @@ func byNumber(b *backtest, models []Model, spend SpendFit, forecast string, valu
 	if value {
 		actual = b.value
 	}
-	for _, naive := range naives {
-		if naive.name == forecast {
-			orders, values := naive.of(b)
-			if value {
-				return slices.Clone(values), actual
-			}
-			return slices.Clone(orders), actual
-		}
+	naive := b.naive()
+	switch {
+	case forecast == Hindsight:
+		return b.per(constant(actual)), actual
+	case forecast == NaivePast:
+		return b.per(func(c Case) float64 { return naive.Value(c.Past, b.days) }), actual
+	case slices.Contains(naiveOrders, forecast):
+		return b.per(func(c Case) float64 { return naive.Orders(forecast, c.Stats, b.days) }), actual
 	}
 	at := slices.IndexFunc(models, func(m Model) bool { return string(m.Kind()) == forecast })
 	predicted = b.per(func(c Case) float64 {

@@ -3,6 +3,7 @@ package clv
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Purpose is what a forecast is used for.
@@ -67,13 +68,7 @@ func verdicts(of string, kind Kind, all []Metrics) []Verdict {
 }
 
 // naive says whether a forecast is one of the naive ones that somebody could have made.
-func naive(name string) bool {
-	switch name {
-	case NaiveRate, NaiveCount, NaiveShop, NaivePast:
-		return true
-	}
-	return false
-}
+func naive(name string) bool { return name == NaivePast || slices.Contains(naiveOrders, name) }
 
 func (v Verdict) words(kind Kind) string {
 	relation := "better than or as good as"
