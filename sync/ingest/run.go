@@ -30,7 +30,7 @@ type Options struct {
 
 	// Progress is told after every page and before every wait for the source, for bars.
 	Progress func(Step)
-	// Wait sleeps until a moment or the end of ctx. Default: a timer.
+	// Wait sleeps until a moment of Now or the end of ctx. Default: a timer.
 	Wait func(ctx context.Context, until time.Time) error
 	// Patience is how long a source may say "not yet" in one pull before the run is put off; 15 minutes.
 	Patience time.Duration
@@ -149,7 +149,8 @@ func (o Options) withDefaults() Options {
 		o.Progress = func(Step) {}
 	}
 	if o.Wait == nil {
-		o.Wait = wait
+		now := o.Now
+		o.Wait = func(ctx context.Context, until time.Time) error { return wait(ctx, until.Sub(now())) }
 	}
 	if o.Patience <= 0 {
 		o.Patience = 15 * time.Minute
@@ -160,8 +161,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func wait(ctx context.Context, until time.Time) error {
-	timer := time.NewTimer(time.Until(until))
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

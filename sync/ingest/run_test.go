@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -251,6 +252,29 @@ func TestRunWaitsWithinReason(t *testing.T) {
 	var e *connectors.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, noon.Add(time.Minute), e.Until)
+}
+
+// TestRunWaitsByItsOwnClock: where the clock of the run is not that of the machine, it waits as long as the source asked,
+// neither for days nor not at all.
+func TestRunWaitsByItsOwnClock(t *testing.T) {
+	for _, shift := range []time.Duration{-100 * time.Hour, 100 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			asked, began := 0, time.Now()
+			now := func() time.Time { return time.Now().Add(shift) }
+			source := &script{offers: offer(true)}
+			source.pull = func(commerce.Resource, connectors.Mode, connectors.Cursor) (connectors.Page, error) {
+				if asked++; asked == 1 {
+					return connectors.Page{Next: "job 1", NotBefore: now().Add(time.Minute)}, nil
+				}
+				page := orders("1")
+				page.Next, page.Done = "end", true
+				return page, nil
+			}
+			_, err := ingest.Run(t.Context(), ingest.Options{Source: source, Records: newMemory(), Now: now})
+			require.NoError(t, err)
+			require.Equal(t, time.Minute, time.Since(began))
+		})
+	}
 }
 
 func TestSweepConfirmsDeletions(t *testing.T) {
