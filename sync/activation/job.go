@@ -10,10 +10,12 @@ import (
 // askEvery is the shortest time between two questions about one job.
 const askEvery = time.Second
 
-// settle asks what became of pending jobs. With wait it goes on asking until all are finished or the patience of the
-// push ends; what is pending then is asked for by the next push.
+// settle asks what became of pending jobs, those of earlier pushes too. With wait it goes on asking until all are finished
+// or the patience of the push ends; what is pending then is asked for by the next push.
 func (p *pusher) settle(ctx context.Context, wait bool) error {
-	end := p.Now().Add(p.JobWait)
+	if p.patient.IsZero() {
+		p.patient = p.Now().Add(p.JobWait)
+	}
 	for {
 		jobs, err := p.Ledger.Jobs(ctx, p.Target.Destination)
 		if err != nil {
@@ -30,7 +32,7 @@ func (p *pusher) settle(ctx context.Context, wait bool) error {
 				next = notBefore
 			}
 		}
-		if next.IsZero() || !wait || next.After(end) {
+		if next.IsZero() || !wait || next.After(p.patient) {
 			return nil
 		}
 		p.Waiting()

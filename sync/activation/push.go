@@ -99,7 +99,8 @@ type pusher struct {
 	sum     Summary
 	done    int // people answered for in this round
 	total   int
-	leaving int // people withheld in this round though something stands there
+	leaving int       // people withheld in this round though something stands there
+	patient time.Time // until when this push waits for jobs; zero before the first wait
 }
 
 func (p *pusher) push(ctx context.Context) error {
@@ -111,7 +112,7 @@ func (p *pusher) push(ctx context.Context) error {
 	if err := p.ensure(ctx, nil); err != nil {
 		return err
 	}
-	if err := p.settle(ctx, false); err != nil {
+	if err := p.settle(ctx, true); err != nil { // an earlier push may have been cut short in the middle of its job
 		return err
 	}
 	for round := range rounds {
