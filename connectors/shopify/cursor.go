@@ -18,6 +18,7 @@ const (
 	paging    phase = "paging"    // page by page, by time of change
 	starting  phase = "starting"  // a bulk operation is due for the window
 	reading   phase = "reading"   // the operation is waited for, then its file is read
+	catchup   phase = "catchup"   // of a sweep by files: what changed since they were made
 	costs     phase = "costs"     // products whose costs changed
 	deletions phase = "deletions" // what the shop says was deleted
 )

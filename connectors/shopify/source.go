@@ -107,7 +107,7 @@ func (s *source) Pull(ctx context.Context, resource commerce.Resource, mode conn
 	if err != nil {
 		return connectors.Page{}, err
 	}
-	if mode == connectors.Sweep {
+	if mode == connectors.Sweep && p.Phase == deciding {
 		p.Since = time.Time{}
 	}
 	w := &pull{source: s, kind: k, mode: mode, position: p}
@@ -123,7 +123,7 @@ func (s *source) Pull(ctx context.Context, resource commerce.Resource, mode conn
 
 func (w *pull) step(ctx context.Context) error {
 	switch w.Phase {
-	case deciding:
+	case deciding, catchup:
 		return w.decide(ctx)
 	case paging:
 		return w.readPage(ctx)
@@ -153,7 +153,9 @@ func (w *pull) decide(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	w.Total = n
+	if w.Phase == deciding {
+		w.Total = n
+	}
 	if n >= w.set.BulkFrom {
 		w.Phase = starting
 		return w.start(ctx)
@@ -176,11 +178,14 @@ func (w *pull) count(ctx context.Context) (int, error) {
 	return answer[w.root+"Count"].Count, nil
 }
 
-// proceed goes on behind the records: to what else an increment has to ask, or to the end.
+// proceed goes on behind the records: to what else has to be asked where changes are read, or to the end. The file of a
+// sweep may be older than what increments have stored meanwhile, so what changed since it was made is read once more.
 func (w *pull) proceed() {
 	next := position{Since: w.Since, Began: w.Began, Total: w.Total, Hold: w.Hold}
-	changes := w.mode == connectors.Increment && !w.Since.IsZero()
+	changes := !w.Since.IsZero()
 	switch {
+	case w.mode == connectors.Sweep && w.Phase == reading && !changes:
+		next.Phase, next.Since = catchup, w.Began.Add(-lag)
 	case changes && w.resource == commerce.Products && (w.Phase == paging || w.Phase == reading):
 		next.Phase = costs
 	case changes && w.Phase != deletions:
