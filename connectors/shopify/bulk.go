@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"time"
@@ -142,7 +143,7 @@ func (a *api) begun(op string, s started) (operation, error) {
 		return operation{}, err
 	}
 	if s.Operation == nil || s.Operation.ID == "" {
-		return operation{}, &connectors.Error{Kind: connectors.KindRetry, Op: op, Err: errors.New("neither an operation nor a reason came back")}
+		return operation{}, trouble(op, "neither an operation nor a reason came back")
 	}
 	return *s.Operation, nil
 }
@@ -186,8 +187,8 @@ func (a *api) running(ctx context.Context) ([]operation, error) {
 
 // chunk reads a result file from a byte on, up to size bytes; whole tells that the end of the file was reached. An
 // address that is valid no longer is errExpired.
-func (a *api) chunk(ctx context.Context, url string, from, size int64) (body []byte, whole bool, err error) {
-	answer, err := a.http.Do(ctx, httpapi.Request{Op: "bulk result", URL: url, Span: &httpapi.Span{From: from, Size: size}})
+func (a *api) chunk(ctx context.Context, address string, from, size int64) (body []byte, whole bool, err error) {
+	answer, err := a.http.Do(ctx, httpapi.Request{Op: "bulk result", URL: address, Span: &httpapi.Span{From: from, Size: size}})
 	var status *httpapi.StatusError
 	switch {
 	case err == nil:
@@ -195,11 +196,20 @@ func (a *api) chunk(ctx context.Context, url string, from, size int64) (body []b
 	case errors.As(err, &status) && expired(status.Status):
 		return nil, false, &connectors.Error{
 			Kind: connectors.KindRetry, Op: "bulk result", Err: fmt.Errorf("%w: %w", errExpired, status),
-			Remedy: "nothing to do: the next run asks for a fresh one",
+			Remedy: "nothing to do: the next run asks for a fresh one; if this comes again, look whether a firewall or proxy keeps us from the host " + hostOf(address),
 		}
 	default:
 		return nil, false, err
 	}
+}
+
+// hostOf returns all of an address that may be shown.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "of the file"
+	}
+	return u.Host
 }
 
 // expired knows the statuses by which places of storage refuse a signature that is too old.

@@ -85,9 +85,7 @@ func (s *source) byID(ctx context.Context, document string, gids []string, each 
 			return err
 		}
 		if len(answer.Nodes) != len(some) {
-			return &connectors.Error{
-				Kind: connectors.KindRetry, Op: document, Err: fmt.Errorf("%d answers came for %d ids", len(answer.Nodes), len(some)),
-			}
+			return trouble(document, fmt.Sprintf("%d answers came for %d ids", len(answer.Nodes), len(some)))
 		}
 		for i, raw := range answer.Nodes {
 			if err := each(some[i], raw); err != nil {

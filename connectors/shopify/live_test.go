@@ -160,3 +160,59 @@ func TestDutiesInThePrices(t *testing.T) {
 		}
 	})
 }
+
+// TestSweepOfAnOldFile lets no file undo what increments have stored since it was made: the rest of an interrupted sweep is
+// read after them.
+func TestSweepOfAnOldFile(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		made := time.Now()
+		at := position{Phase: reading, Op: "gid://shopify/BulkOperation/1", Began: made, Asked: made}
+		changed := strings.Replace(orderLine(2, ""), "PAID", "REFUNDED", 1)
+		filters := map[string]string{}
+		time.Sleep(6 * time.Hour)
+		for way, from := range map[string]int{"paged": 1000, "bulk": 0} {
+			p := &play{t: t, outcomes: []outcome{fileOf(orderLine(1, ""), orderLine(2, ""), orderLine(3, "")), fileOf(changed)}}
+			p.started = []string{"the first one"}
+			p.pages = map[string]func(map[string]any) string{
+				"OrdersPage": func(v map[string]any) string {
+					filters[way] = fmt.Sprint(v["query"])
+					return `{"orders":` + listOf([]string{changed}, "") + `}`
+				},
+				"Deletions": func(v map[string]any) string {
+					filters["events"] = fmt.Sprint(v["query"])
+					return `{"events":` + listOf([]string{`{"id":"gid://shopify/BasicEvent/1","action":"destroy","subjectId":"gid://shopify/Order/3","subjectType":"ORDER"}`}, "") + `}`
+				},
+			}
+			begin := atCursor(at)
+			begin.mode = connectors.Sweep
+			h, err := p.drain(begin, func(s *settings) { s.BulkFrom, s.BulkChunk = from, 1<<16 })
+			require.NoError(t, err)
+			require.Equal(t, []string{"1", "2", "3", "2"}, idsOf(h.Orders), way)
+			require.Equal(t, "refunded", h.Orders[3].Status)
+			require.Equal(t, []string{"3"}, h.deleted)
+			require.Empty(t, h.end)
+			require.Contains(t, filters["events"], stamp(made.Add(-lag)))
+			if way == "bulk" {
+				require.Len(t, p.started, 2)
+				filters[way] = p.started[1]
+			}
+			require.Contains(t, filters[way], "updated_at:>="+stamp(made.Add(-lag)))
+		}
+	})
+}
+
+// TestCursorThatIsNotKnownAnyMore begins the part anew in place of failing in every run.
+func TestCursorThatIsNotKnownAnyMore(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		p := &play{t: t, pages: map[string]func(map[string]any) string{"OrdersPage": func(v map[string]any) string {
+			if v["after"] == "of last year" {
+				return `{"errors":[{"message":"Invalid cursor for current pagination sort."}]}`
+			}
+			return `{"orders":` + listOf([]string{orderLine(1, "")}, "") + `}`
+		}}}
+		h, err := p.drain(atCursor(position{Phase: paging, After: "of last year", Began: time.Now()}), nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{"1"}, idsOf(h.Orders))
+		require.Len(t, p.questions("OrdersPage"), 2)
+	})
+}

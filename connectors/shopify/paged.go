@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/goccy/go-json"
 
@@ -31,10 +32,7 @@ func (l list[T]) next(op string) (string, error) {
 		return "", nil
 	}
 	if l.PageInfo.EndCursor == "" {
-		return "", &connectors.Error{
-			Kind: connectors.KindRetry, Op: op, Err: errors.New("there is more, and no cursor to it"),
-			Remedy: "the shop has trouble; the next run goes on where this one stopped",
-		}
+		return "", trouble(op, "there is more, and no cursor to it")
 	}
 	return l.PageInfo.EndCursor, nil
 }
@@ -79,6 +77,11 @@ func (w *pull) ask250(ctx context.Context, document, filter string) (list[json.R
 			w.Size, w.Good = size, 0
 			continue
 		}
+		if w.After != "" && unknownPlace(err) { // from the beginning of this part: what comes twice does no harm
+			w.After = ""
+			delete(variables, "after")
+			continue
+		}
 		if err != nil {
 			return list[json.RawMessage]{}, err
 		}
@@ -88,6 +91,14 @@ func (w *pull) ask250(ctx context.Context, document, filter string) (list[json.R
 		}
 		return list[json.RawMessage]{}, shapeless(document)
 	}
+}
+
+// unknownPlace reports whether the shop does not know any more what a cursor of its own means, as when the form of its
+// cursors changed between two runs.
+func unknownPlace(err error) bool {
+	var refused *graphError
+	return errors.As(err, &refused) && connectors.KindOf(err) == connectors.KindPermanent &&
+		strings.Contains(strings.ToLower(refused.Message), "cursor")
 }
 
 // recover lets pages grow again after a while.
@@ -196,12 +207,15 @@ func rest[T any](ctx context.Context, s *source, document, connection, id string
 
 // standing is the error of a page that is followed by itself.
 func standing(op string) error {
-	return &connectors.Error{
-		Kind: connectors.KindRetry, Op: op, Err: errors.New("the cursor does not advance"),
-		Remedy: "the shop has trouble; the next run goes on where this one stopped",
-	}
+	return trouble(op, "the cursor does not advance")
 }
 
-func shapeless(op string) error {
-	return &connectors.Error{Kind: connectors.KindRetry, Op: op, Err: errors.New("the answer has an unknown shape")}
+func shapeless(op string) error { return trouble(op, "the answer has an unknown shape") }
+
+// trouble is the error of an answer that a shop in order would not give.
+func trouble(op, what string) error {
+	return &connectors.Error{
+		Kind: connectors.KindRetry, Op: op, Err: errors.New(what),
+		Remedy: "the shop has trouble; the next run goes on where this one stopped",
+	}
 }
