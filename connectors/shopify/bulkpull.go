@@ -192,7 +192,7 @@ func (w *pull) again(op operation, cause error) error {
 	}
 	return &connectors.Error{
 		Kind: connectors.KindRetry, Op: w.root + " by bulk operation", Err: cause,
-		Remedy: "Shopify has trouble; the next run begins this part again",
+		Remedy: "Shopify has trouble; what was read is kept, and the next run begins this part again",
 	}
 }
 
@@ -357,6 +357,9 @@ func (c *part) record(typ string, line []byte) error {
 	case "ProductVariant":
 		return c.variantLine(line)
 	default: // collections are read ahead of the file; whatever else is a child that nobody asked for
+		if typ == "" && !isChild(line) {
+			return &unreadable{cause: errors.New("not a record")}
+		}
 		return nil
 	}
 }

@@ -218,6 +218,7 @@ func TestUnreadableLines(t *testing.T) {
 			require.NotContains(t, r.Reason, "Lovelace")
 			reasons[r.ID] = r.Reason
 		}
+		require.Len(t, h.rejected, 4, "nothing goes without a word")
 		require.Equal(t, "line: field taxLines cannot be read", reasons["1"])
 		require.Equal(t, "field totalPriceSet is no amount", reasons["2"])
 		require.Equal(t, "field name cannot be read", reasons["3"])
