@@ -16,13 +16,8 @@ import (
 func (w *pull) readDeletions(ctx context.Context) error {
 	filter := fmt.Sprintf("subject_type:'%s' AND action:'destroy' AND created_at:>=%s", w.subject, stamp(w.Since))
 	found, err := w.ask250(ctx, "deletions", filter)
-	switch {
-	case permissionOf(err) != "" || connectors.KindOf(err) == connectors.KindPermanent || shrinkable(err) && ctx.Err() == nil:
-		w.out.Warnings = append(w.out.Warnings, fmt.Sprintf("deletions are found by the weekly sweep only: %v", err))
-		w.proceed()
-		return nil
-	case err != nil:
-		return err
+	if err != nil {
+		return w.without(ctx, "deletions", err)
 	}
 	for _, raw := range found.Nodes {
 		var event struct {
@@ -37,6 +32,17 @@ func (w *pull) readDeletions(ctx context.Context) error {
 		}
 	}
 	return w.turn(found)
+}
+
+// without goes on without what only saves waiting for the sweep, where the shop does not tell it in any way: a search that
+// always fails must not keep everything else from being read. What may pass is returned.
+func (w *pull) without(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil || permissionOf(err) == "" && connectors.KindOf(err) != connectors.KindPermanent && !shrinkable(err) {
+		return err
+	}
+	w.out.Warnings = append(w.out.Warnings, fmt.Sprintf("%s are found by the weekly sweep only: %v", what, err))
+	w.proceed()
+	return nil
 }
 
 // permissionOf returns the permission that an error names as missing.

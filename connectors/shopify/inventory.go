@@ -10,7 +10,7 @@ import (
 func (w *pull) readCosts(ctx context.Context) error {
 	found, err := w.ask250(ctx, "inventory_costs", "updated_at:>="+stamp(w.Since))
 	if err != nil {
-		return err
+		return w.without(ctx, "new unit costs", err)
 	}
 	var ids []string
 	seen := map[string]bool{}

@@ -121,22 +121,26 @@ func TestByteOrderMarkIsNoPartOfALine(t *testing.T) {
 	})
 }
 
-// TestEventsThatFailHoldUpNothing ends a pull whose deletions the shop cannot tell: the sweep finds them.
-func TestEventsThatFailHoldUpNothing(t *testing.T) {
+// TestSearchesThatFailHoldUpNothing end a pull whose deletions and costs the shop cannot tell: the sweep finds them.
+func TestSearchesThatFailHoldUpNothing(t *testing.T) {
 	for name, answer := range map[string]string{
 		"always broken": `{"errors":[{"message":"Internal error","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`,
-		"gone":          `{"errors":[{"message":"Field 'events' doesn't exist on type 'QueryRoot'","extensions":{"code":"undefinedField"}}]}`,
+		"gone":          `{"errors":[{"message":"Field doesn't exist on type 'QueryRoot'","extensions":{"code":"undefinedField"}}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
+				fails := func(map[string]any) string { return answer }
 				p := &play{t: t, pages: map[string]func(map[string]any) string{
-					"OrdersPage": func(map[string]any) string { return `{"orders":` + listOf([]string{orderLine(1, "")}, "") + `}` },
-					"Deletions":  func(map[string]any) string { return answer },
+					"ProductsPage": func(map[string]any) string { return `{"products":` + listOf(nil, "") + `}` },
+					"Deletions":    fails, "InventoryCosts": fails,
 				}}
-				h, err := p.drain(atCursor(position{Since: time.Now().Add(-time.Hour)}), nil)
+				since := position{Since: time.Now().Add(-time.Hour)}
+				h, err := p.drain(at{resource: commerce.Products, cursor: since.cursor()}, nil)
 				require.NoError(t, err)
-				require.True(t, h.settled)
-				require.Len(t, h.warnings, 1)
+				require.Len(t, h.warnings, 2)
+				next, err := parseCursor(h.end)
+				require.NoError(t, err)
+				require.True(t, next.Since.After(since.Since), "the next pull does not begin with it again")
 			})
 		})
 	}

@@ -26,7 +26,11 @@ func TestDeletionsOfAnIncrement(t *testing.T) {
 			next := s.pull(way, at{resource: commerce.Orders, cursor: first.end})
 			require.Equal(t, []string{number(gone)}, next.deleted)
 			require.True(t, next.settled)
-			require.Empty(t, s.pull(way, at{resource: commerce.Orders, mode: connectors.Sweep}).deleted)
+			if swept := s.pull(way, at{resource: commerce.Orders, mode: connectors.Sweep}).deleted; way == "paged" {
+				require.Empty(t, swept, "a sweep tells by what it does not meet")
+			} else {
+				require.Equal(t, []string{number(gone)}, swept, "an old file could bring it back")
+			}
 		})
 	}
 	inBubble(t, func(t *testing.T) {
