@@ -48,7 +48,7 @@ func (s *Server) target(input map[string]any) *object {
 	s.number++
 	now := s.clock().UTC()
 	up := &upload{
-		key:     fmt.Sprintf("tmp/%d/bulk/00000000-0000-4000-8000-%012d/%s", shopID, s.number, text("filename")),
+		key:     fmt.Sprintf("tmp/%d/bulk/00000000-0000-4000-8000-%012d/%s", s.id(), s.number, text("filename")),
 		expires: now.Add(uploadLife),
 	}
 	up.signature = sign(up.key, up.expires)
