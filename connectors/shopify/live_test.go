@@ -220,3 +220,16 @@ func TestCursorThatIsNotKnownAnyMore(t *testing.T) {
 		require.Len(t, p.questions("OrdersPage"), 2)
 	})
 }
+
+// TestNothingIsNotEmpty takes null in the place of a list or of the scopes for trouble, and not for an empty shop.
+func TestNothingIsNotEmpty(t *testing.T) {
+	for name, answer := range map[string]string{"OrdersPage": `{"orders":null}`, "AccessScopes": `{"currentAppInstallation":null}`} {
+		inBubble(t, func(t *testing.T) {
+			p := &play{t: t, pages: map[string]func(map[string]any) string{name: func(map[string]any) string { return answer }}}
+			h, err := p.drain(orders, nil)
+			require.Equal(t, connectors.KindRetry, connectors.KindOf(err), name)
+			require.NotEmpty(t, connectors.Remedy(err))
+			require.Empty(t, h.end)
+		})
+	}
+}

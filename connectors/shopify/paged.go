@@ -70,7 +70,7 @@ func (w *pull) ask250(ctx context.Context, document, filter string) (list[json.R
 	}
 	for {
 		variables["first"] = size
-		answer := map[string]list[json.RawMessage]{}
+		answer := map[string]*list[json.RawMessage]{}
 		err := w.granting(ctx, document, variables, &answer)
 		if shrinkable(err) && size > 1 && ctx.Err() == nil {
 			size = max(1, size/2)
@@ -87,7 +87,9 @@ func (w *pull) ask250(ctx context.Context, document, filter string) (list[json.R
 		}
 		w.recover(most)
 		for _, found := range answer {
-			return found, nil
+			if found != nil {
+				return *found, nil
+			}
 		}
 		return list[json.RawMessage]{}, shapeless(document)
 	}

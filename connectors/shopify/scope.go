@@ -37,7 +37,7 @@ func (s *source) scopes(ctx context.Context) (map[string]bool, error) {
 		return s.granted, nil
 	}
 	var answer struct {
-		Installation struct {
+		Installation *struct {
 			Scopes []struct {
 				Handle string `json:"handle"`
 			} `json:"accessScopes"`
@@ -45,6 +45,9 @@ func (s *source) scopes(ctx context.Context) (map[string]bool, error) {
 	}
 	if err := s.ask(ctx, "access_scopes", nil, &answer); err != nil {
 		return nil, err
+	}
+	if answer.Installation == nil { // or fields would be left out that are only not seen
+		return nil, shapeless("access scopes")
 	}
 	granted := map[string]bool{}
 	for _, scope := range answer.Installation.Scopes {
