@@ -73,10 +73,13 @@ type counter struct {
 
 // at returns the row of a group, made when first asked for.
 func at[K comparable, V any](groups map[K]*V, key K, fresh V) *V {
-	if groups[key] == nil {
-		groups[key] = &fresh
+	row := groups[key]
+	if row == nil {
+		row = new(V)
+		*row = fresh
+		groups[key] = row
 	}
-	return groups[key]
+	return row
 }
 
 // person counts one person's orders, in order.

@@ -317,3 +317,16 @@ func TestNewcomersAreJudgedOnceTheirDaysAreOver(t *testing.T) {
 	}, q)
 	require.Equal(t, retention.Newcomers{Observed: 3, Returned: 2, Young: 1}, c.All)
 }
+
+// BenchmarkCountMillion counts 5,000,000 orders of 1,000,000 customers and asks everything.
+func BenchmarkCountMillion(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	all := make([]retention.Order, 5_000_000)
+	for i := range all {
+		all[i] = retention.Order{Person: r.Int64N(1_000_000), Place: int64(i), Day: january2026 + r.Int32N(1000), Revenue: r.Int64N(1_000_000)}
+	}
+	q := retention.Question{Unit: retention.Month, Within: 90, Window: retention.Window{AsOf: january2026 + 1000}}
+	for b.Loop() {
+		ask(b, all, q)
+	}
+}
