@@ -23,10 +23,10 @@ type summit struct {
 }
 
 const (
-	steep     = 1e-7 // a gradient per customer below this is flat: the fit has converged
-	flat      = 1e-11
+	steep     = 1e-5  // a gradient per customer below this is flat: the fit has converged
+	flat      = 1e-11 // climbing goes on to this, rounding permitting
 	maxClimbs = 200
-	reach     = 18.4 // logarithms of parameters stay within 1e-8 and 1e8
+	reach     = 12.0 // logarithms of parameters stay within 1/160,000 and 160,000
 	maxStride = 2.0  // of any logarithm in one step
 )
 
@@ -45,6 +45,9 @@ func (s *summit) atEdge() bool {
 // parameters. A parameter that wants to leave the reach is held at its edge. Whether the summit was found is judged by the
 // gradient per customer, not by the steps.
 func climb(f func([most]float64) point, start [most]float64, dims int, customers float64) summit {
+	for i, at := range start {
+		start[i] = max(-reach, min(reach, at))
+	}
 	s := summit{theta: start, dims: dims, point: f(start)}
 	damping := 1e-3
 	for ; s.iterations < maxClimbs; s.iterations++ {
@@ -64,7 +67,7 @@ func climb(f func([most]float64) point, start [most]float64, dims int, customers
 			}
 			p := f(next)
 			// Rounding may hide the last gains: a smaller gradient at a value equal to rounding is progress too.
-			if p.value > s.value || p.value >= s.value-1e-14*math.Abs(s.value) && norm(p.grad, dims) < norm(s.grad, dims)/2 {
+			if p.value > s.value || p.value >= s.value-1e-12*(math.Abs(s.value)+customers) && norm(p.grad, dims) < norm(s.grad, dims)/2 {
 				s.theta, s.point, moved = next, p, true
 				break
 			}

@@ -64,14 +64,18 @@ func (m *paretoNBD) stopped(events, last, age float64) point {
 		low, high, swapped = high, low, true
 	}
 	// What is e^-45 of the beginning adds nothing.
-	far := (m.alpha + last) * math.Expm1(45/events)
-	span := math.Log1p(min(age-last, far) / (low + last))
+	stops := m.s + 1
+	far := min(age-last, (m.alpha+last)*math.Expm1(45/events), (m.beta+last)*math.Expm1(45/m.s))
+	span := math.Log1p(far / (low + last))
+	// The exponent falls the faster the later.
+	end := last + far
+	fall := (events*(low+end)/(m.alpha+end) + stops*(low+end)/(m.beta+end)) * span
 	rule, panels := &coarse, 1.0
-	if fall := (events + m.s + 1) * span; span > 1.5 || fall > 4 {
-		rule, panels = &fine, math.Ceil(max(span/4, fall/16))
+	if span > 1.5 || fall > 4 {
+		rule, panels = &fine, math.Ceil(max(span/3, fall/12))
 	}
 	start := math.Log1p(last / low)
-	top := -events*math.Log1p(last/m.alpha) - (m.s+1)*math.Log1p(last/m.beta)
+	top := -events*math.Log1p(last/m.alpha) - stops*math.Log1p(last/m.beta)
 	var sum moments
 	half := span / panels / 2
 	for i := range int(panels) {
@@ -83,7 +87,7 @@ func (m *paretoNBD) stopped(events, last, age float64) point {
 			if swapped {
 				a, b = b, a
 			}
-			sum.add(node.weight*e*math.Exp(-events*a-(m.s+1)*b-top), a, t/(m.alpha+t), b, t/(m.beta+t))
+			sum.add(node.weight*e*math.Exp(-events*a-stops*b-top), a, t/(m.alpha+t), b, t/(m.beta+t))
 		}
 	}
 	return sum.derive(m, events, top+math.Log(half*sum.one*m.s/m.beta))

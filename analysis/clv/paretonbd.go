@@ -31,21 +31,36 @@ func (m *paretoNBD) aliveAt(x int, last, age float64) float64 {
 	if last == age {
 		return 1
 	}
+	if !near(m.alpha+last, m.beta+last) {
+		silent := -shape*math.Log1p(age/m.alpha) - m.s*math.Log1p(age/m.beta)
+		return 1 / (1 + math.Exp(m.stopped(shape, last, age).value-silent))
+	}
 	quiet := age - last
 	q := shape*math.Log1p(quiet/(m.alpha+last)) + m.s*math.Log1p(quiet/(m.beta+last))
 	odds := math.Exp(q)*firstOf(m.s, m.beta+last, shape, m.alpha+last) - firstOf(m.s, m.beta+age, shape, m.alpha+age)
 	return 1 / (1 + max(0, odds))
 }
 
+// near says that two scales are so near each other that the series of firstOf is short. The quadrature of the likelihood is
+// slower, but knows no distance.
+func near(a, b float64) bool { return min(a, b) > max(a, b)/10 }
+
 // firstOf is the probability that an event at a gamma(shape, scale) rate comes before one at a gamma(otherShape, otherScale)
 // rate: with the smaller scale m, the larger M and c = shape+otherShape, it is shape/c·₂F₁(otherShape, 1; c+1; 1-m/M)
 // where m is the own scale, and what the other leaves where it is not.
 func firstOf(shape, scale, otherShape, otherScale float64) float64 {
 	c := shape + otherShape
-	if scale <= otherScale {
-		return shape / c * hypergeometric(otherShape, 1, c+1, 1-scale/otherScale)
+	if !near(scale, otherScale) {
+		// Until late by quadrature; by then the scales are as good as equal.
+		m := paretoNBD{r: otherShape, alpha: otherScale, s: shape, beta: scale}
+		late := 1e12 * max(scale, otherScale)
+		silent := -otherShape*math.Log1p(late/otherScale) - shape*math.Log1p(late/scale)
+		return math.Exp(m.stopped(otherShape, 0, late).value) + math.Exp(silent)*shape/c
 	}
-	return 1 - otherShape/c*hypergeometric(shape, 1, c+1, 1-otherScale/scale)
+	if scale <= otherScale {
+		return shape / c * hypergeometricSeries(otherShape, 1, c+1, 1-scale/otherScale)
+	}
+	return 1 - otherShape/c*hypergeometricSeries(shape, 1, c+1, 1-otherScale/scale)
 }
 
 func (m *paretoNBD) Expected(s Stats, days float64) float64 {
@@ -76,7 +91,7 @@ func (m *paretoNBD) expectAt(x int, last, age, end, force float64) float64 {
 	case force == 0:
 		return rate * scale * growth(1-m.s, math.Log1p(end/scale))
 	}
-	return rate * integrate(scale, min(end, 45/force), func(u float64) float64 {
+	return rate * integrate(scale/max(1, m.s), min(end, 45/force), func(u float64) float64 {
 		return math.Exp(-force*u - m.s*math.Log1p(u/scale))
 	})
 }

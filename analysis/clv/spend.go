@@ -53,8 +53,8 @@ const (
 	FindingNoSpend = "nobody has repeat orders of a positive amount; the amount of an order cannot be foretold"
 	// FindingNoMean stands where q <= 1: the amounts spread so widely that the model has no mean.
 	FindingNoMean = "amounts spread too widely for the gamma-gamma model to have a mean; simple means used"
-	// FindingEqualSpend stands where parameters ran to an edge, as where every order has the same price.
-	FindingEqualSpend = "amounts differ too little or too few customers repeat for the gamma-gamma model; simple means used"
+	// FindingSpendEdge stands where the likelihood keeps rising towards an edge, as where every order has the same price.
+	FindingSpendEdge = "amounts, or the number of them, do not suit the gamma-gamma model; simple means used"
 	// FindingExcluded stands where somebody's repeat orders brought nothing.
 	FindingExcluded = "customers whose repeat orders brought nothing, after refunds, were left out of the fit"
 )
@@ -140,7 +140,7 @@ func (f *SpendFit) climb(rows []amount, most int) {
 	case !f.Converged:
 		f.Finding = join(FindingNotConverged, f.Finding)
 	case s.atEdge() || !ok:
-		f.Finding = join(FindingEqualSpend, f.Finding)
+		f.Finding = join(FindingSpendEdge, f.Finding)
 	case f.Q <= 1:
 		f.Finding = join(FindingNoMean, f.Finding)
 	}
