@@ -110,8 +110,10 @@ func (w *world) records(f *findings) {
 		SELECT 'guest ' || min(person_id) FROM persons WHERE customer_id IS NULL AND email IS NOT NULL GROUP BY store_id, email HAVING count(*) > 1`)
 	customers := map[string]string{}
 	for _, c := range t.oracle.Customers {
-		customers[c.ID] = strings.Join([]string{c.Email, c.FirstName, c.LastName, c.Role, c.Country, c.Region, c.City, c.Postcode, stamp(c.CreatedAt),
-			string(c.Consent.State), strings.Join(c.Tags, ",")}, "|")
+		customers[c.ID] = strings.Join([]string{
+			c.Email, c.FirstName, c.LastName, c.Role, c.Country, c.Region, c.City, c.Postcode, stamp(c.CreatedAt),
+			string(c.Consent.State), strings.Join(c.Tags, ","),
+		}, "|")
 	}
 	expect("customers", customers, `SELECT id, email, first_name, last_name, role, country, region, city, postcode, `+instant("created_at")+`,
 		consent, array_to_string(tags, ',') FROM customers WHERE deleted_at IS NULL`)

@@ -46,9 +46,12 @@ func TestFaultyShopify(t *testing.T) {
 		{"throttled for ever", shopifytest.Fault{Kind: shopifytest.Throttled, Skip: 6}, 4, []string{"THROTTLED", "goes on at", "what to do"}},
 		{"files cannot be had", shopifytest.Fault{Kind: shopifytest.ExpiredURL}, 4, []string{"expired", "what to do"}},
 	}
-	sideBySide(t, len(tests), func(t *testing.T, i int) {
+	names := make([]string, len(tests))
+	for i, tt := range tests {
+		names[i] = tt.name
+	}
+	sideBySide(t, names, func(t *testing.T, i int) {
 		tt := tests[i]
-		t.Log(tt.name)
 		m := newMarket(t, 40, 80, 41)
 		tt.fault.Times = forever
 		m.shopify.Fault(tt.fault)
@@ -85,9 +88,12 @@ func TestShopifyTroubleThatPasses(t *testing.T) {
 		{name: "a file breaks off", fault: shopifytest.Fault{Kind: shopifytest.Cut, Path: "/_files/", Skip: 2}, starts: 3, renewals: 2},
 		{name: "an operation of the push fails", fault: shopifytest.Fault{Kind: shopifytest.BulkFailed, Operation: startMutation}, starts: 3, renewals: 2},
 	}
-	sideBySide(t, len(tests), func(t *testing.T, i int) {
+	names := make([]string, len(tests))
+	for i, tt := range tests {
+		names[i] = tt.name
+	}
+	sideBySide(t, names, func(t *testing.T, i int) {
 		tt := tests[i]
-		t.Log(tt.name)
 		m := newMarketOf(t, simulator.Options{Seed: 42, Customers: 40, Orders: 80}, shopifytest.Options{Shuffle: true})
 		m.read(tt.from)
 		m.shopify.Fault(tt.fault)

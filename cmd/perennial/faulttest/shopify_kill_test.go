@@ -24,7 +24,7 @@ func TestKillShopify(t *testing.T) {
 		"pushes":      func(t *testing.T, lane int) { killPushesToShopify(t, &kills, lane) },
 	}
 	list := []string{"first night", "first night", "first night", "first night", "nights", "pushes", "pushes"}
-	sideBySide(t, len(list), func(t *testing.T, i int) {
+	sideBySide(t, list, func(t *testing.T, i int) {
 		lane := 0
 		for _, before := range list[:i] {
 			if before == list[i] {

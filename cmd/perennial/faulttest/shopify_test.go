@@ -79,11 +79,11 @@ const (
 )
 
 // sideBySide runs tests at once, more of them than there are processors: they wait for operations most of the time.
-func sideBySide(t *testing.T, n int, f func(t *testing.T, i int)) {
+func sideBySide(t *testing.T, names []string, f func(t *testing.T, i int)) {
 	t.Helper()
 	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() { t.Run(fmt.Sprint(i), func(t *testing.T) { f(t, i) }) })
+	for i, name := range names {
+		all.Go(func() { t.Run(name, func(t *testing.T) { f(t, i) }) })
 	}
 	all.Wait()
 }
