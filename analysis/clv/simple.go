@@ -89,6 +89,10 @@ func (s Simple) Value(days float64) float64 {
 	return s.AverageOrder * s.MarginRate * s.Discounted(Stats{}, days, s.DiscountRate)
 }
 
+// Spend is what an order is worth, for a Predictor: the customer's own mean and the shop's average order, the latter with
+// the weight of one order.
+func (s Simple) Spend() SpendFit { return SpendFit{Average: s.AverageOrder, Converged: true} }
+
 // Alive is the probability that a customer who last ordered so long ago has not left, at the shop's churn:
 // (1 - Churn)^(years since the last order).
 func (s Simple) Alive(c Stats) float64 {

@@ -15,6 +15,9 @@ func TestSimpleFormulaByHand(t *testing.T) {
 	require.InDelta(t, 50*4*4*0.4, s.Lifetime(), 1e-12)
 	// One year: the integral of 0.75^t is 0.25/ln(4/3).
 	require.InDelta(t, 50*4*0.4*0.25/math.Log(4.0/3), s.Value(365), 1e-9)
+	p := Predictor{Orders: s, Spend: s.Spend(), MarginRate: s.MarginRate}
+	require.InDelta(t, s.Value(365), p.Predict(Stats{}, 0, 365).Value, 1e-9, "a new customer is worth the shop's average")
+	require.InDelta(t, 80, p.Predict(Stats{Repeats: 2, Last: 30, Age: 30}, 95, 365).OrderValue, 1e-9)
 	s.DiscountRate = 0.1
 	force := math.Log(1.1) + math.Log(4.0/3)
 	require.InDelta(t, 50*4*0.4*(1-math.Exp(-5*force))/force, s.Value(math.Inf(1)), 1e-9)
