@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func (r Request) prepare(request *resty.Request) {
 		if kind == "" {
 			kind = "application/json"
 		}
-		request.SetHeader("Content-Type", kind).SetBody(r.Body)
+		request.SetHeader("Content-Type", kind).SetBody(bytes.NewReader(r.Body)) // what is no reader resty copies twice
 	}
 	if r.Raw || r.Span != nil {
 		request.SetHeader("Accept", "*/*")

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// fileSize is how many bytes one file may have; Shopify takes 100 MB.
-	fileSize = 64 << 20
+	// fileSize is how many bytes one file may have. Shopify takes 100 MB, but a file is in memory twice while it is sent.
+	fileSize = 24 << 20
 	// firstPoll is the shortest time between two questions about an operation, and longestPoll the longest.
 	firstPoll   = time.Second
 	longestPoll = time.Minute
