@@ -310,10 +310,14 @@ func TestShareOfTheBest(t *testing.T) {
 func TestNewcomersAreJudgedOnceTheirDaysAreOver(t *testing.T) {
 	q := retention.Question{Unit: retention.Month, Within: 30, Window: retention.Window{AsOf: january2026 + 60}}
 	c := retention.Count([]retention.Order{
-		{Person: 1, Day: january2026 + 29}, {Person: 1, Day: january2026 + 59}, // the thirtieth day counts, and is over
-		{Person: 2, Day: january2026 + 30}, {Person: 2, Day: january2026 + 31}, // back already, but others of that day have a day left
-		{Person: 3, Day: january2026}, {Person: 3, Day: january2026 + 31},
-		{Person: 4, Day: january2026, Place: 1}, {Person: 4, Day: january2026, Place: 2},
+		{Person: 1, Day: january2026 + 29},
+		{Person: 1, Day: january2026 + 59}, // the thirtieth day counts, and is over
+		{Person: 2, Day: january2026 + 30},
+		{Person: 2, Day: january2026 + 31}, // back already, but others of that day have a day left
+		{Person: 3, Day: january2026},
+		{Person: 3, Day: january2026 + 31},
+		{Person: 4, Day: january2026, Place: 1},
+		{Person: 4, Day: january2026, Place: 2},
 	}, q)
 	require.Equal(t, retention.Newcomers{Observed: 3, Returned: 2, Young: 1}, c.All)
 }
