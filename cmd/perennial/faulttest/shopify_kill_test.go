@@ -201,3 +201,52 @@ func (m *market) busyDay(random *rand.Rand, night int) {
 	m.shop.Wait(24 * time.Hour)
 	m.before = m.remember()
 }
+
+// TestKillAsSegmentsAreMade kills pushes that make segments, which Shopify would make twice: each is found again.
+func TestKillAsSegmentsAreMade(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t, 40, 80, 24)
+	m.shopify.more = "segments = true\n"
+	m.read(paged)
+	m.must("sync", "--quiet")
+	m.must("analyze", "--quiet")
+	for n, b := range map[int]blow{4: unanswered, 5: answered, 6: unanswered} {
+		hit, _ := m.killAt(n, b, "push", "--quiet")
+		require.True(t, hit)
+		m.checkAlways()
+		m.leaseRunsOut()
+	}
+	m.pushThrough()
+	m.segments()
+	m.CheckInvariants()
+}
+
+// TestInvariantsBiteOnShopify spoils one thing at a time that only Shopify has.
+func TestInvariantsBiteOnShopify(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t, 30, 60, 31)
+	m.merchant()
+	m.read(paged)
+	m.before = m.remember()
+	m.nightThrough()
+	m.CheckInvariants()
+	customers := m.shop.Customers()
+	for complains, spoil := range map[string]func(){
+		"I5, I6:": func() {
+			m.shopify.SetTags(customers[0].ID, append(m.shopify.Tags(customers[0].ID), "PERENNIAL:other")...)
+		},
+		"loyalty":  func() { m.shopify.SetMetafield(customers[1].ID, "loyalty", "points", "number_integer", "77") },
+		"consent":  func() { m.shopify.SetConsent(customers[2].ID, "SUBSCRIBED") },
+		"segment ": func() { m.shopify.MakeSegment("Another", "number_of_orders > 4") },
+	} {
+		m.before = m.remember()
+		spoil()
+		var f findings
+		m.always(&f)
+		require.Contains(t, fmt.Sprint(f), complains)
+	}
+	m.exec(`UPDATE orders SET complete = false WHERE id = (SELECT min(id) FROM orders)`)
+	var f findings
+	m.finished(&f)
+	require.Contains(t, fmt.Sprint(f), "are left open")
+}
