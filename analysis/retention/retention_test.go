@@ -268,6 +268,9 @@ func TestRegularityRecoversTheShapeOfPauses(t *testing.T) {
 	few, err := retention.Rhythms(nil, []retention.Pair{{Earlier: 3, Later: 5, Customers: retention.MinPairs - 1}})
 	require.NoError(t, err)
 	require.False(t, few.Known)
+	equal, err := retention.Rhythms(nil, []retention.Pair{{Earlier: 7, Later: 7, Customers: 100}})
+	require.NoError(t, err)
+	require.False(t, equal.Known, "buying like clockwork has no k")
 }
 
 func TestKeysThatStandOutAreTold(t *testing.T) {

@@ -41,7 +41,7 @@ type Regularity struct {
 	K         float64
 	// Low and High are the 95 % interval, from the standard error of V (the fourth moment of M about 1/2).
 	Low, High float64
-	// Known is false with fewer than MinPairs customers, or where all pairs are equal (V = 0, k infinite).
+	// Known is false with fewer than MinPairs customers, or where k has no upper limit, as where all pairs are equal.
 	Known bool
 }
 
@@ -106,16 +106,16 @@ func (s *Spread) add(p Pair) {
 // Regularity estimates k from the sums.
 func (s Spread) Regularity() Regularity {
 	r := Regularity{Customers: s.Customers}
-	if s.Customers < MinPairs || s.Squares <= 0 {
+	if s.Customers < MinPairs {
 		return r
 	}
 	n := float64(s.Customers)
 	v := s.Squares / n
 	half := z95 * math.Sqrt(max(0, s.Fourth/n-v*v)/n)
-	shape := func(v float64) float64 { return (1 - 4*v) / (8 * v) }
-	r.K, r.Low, r.High, r.Known = shape(v), max(0, shape(min(v+half, 0.25))), math.Inf(1), true
-	if v > half {
-		r.High = shape(v - half)
+	if v <= half {
+		return r
 	}
+	shape := func(v float64) float64 { return (1 - 4*v) / (8 * v) }
+	r.K, r.Low, r.High, r.Known = shape(v), max(0, shape(min(v+half, 0.25))), shape(v-half), true
 	return r
 }
