@@ -86,6 +86,10 @@ func (s *Store) Unseen(ctx context.Context, resource commerce.Resource, since ti
 		if err := tx.GetContext(ctx, &living, `SELECT count(*) FROM `+from, args...); err != nil {
 			return err
 		}
+		// Of tables just filled the planner believes that they are small, and would compare everything with everything.
+		if err := nestedLoops(ctx, tx, false); err != nil {
+			return err
+		}
 		return tx.SelectContext(ctx, &ids, `SELECT id FROM `+from+` AND NOT EXISTS (SELECT FROM sweep_seen s
 			WHERE s.store_id = $1 AND s.resource = '`+name+`' AND s.id = t.id) ORDER BY id`, args...)
 	})
