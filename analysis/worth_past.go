@@ -94,14 +94,14 @@ func (p past) each(visit func(then, now History)) {
 	}
 }
 
-// average is the mean value of a purchase day.
+// average is the mean value of a purchase day; 0 where more was given back than paid.
 func (p past) average() float64 {
 	var net, days float64
 	for _, h := range p.now {
 		net += float64(h.Net)
 		days += float64(h.Days)
 	}
-	return net / max(1, days) / unit
+	return max(0, net/max(1, days)/unit)
 }
 
 func (p past) spends() []clv.Spend {
