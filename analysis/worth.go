@@ -115,7 +115,10 @@ func Appraise(ctx context.Context, facts Purchases, o WorthOptions) (Worth, erro
 	if err != nil {
 		return Worth{}, err
 	}
-	choice, err := clv.Choose(past.holdout(), clv.ChoiceOptions{Kinds: o.Kinds, Standing: o.Standing})
+	holdout := past.holdout()
+	churn, unseen := past.churn()
+	past.then = nil // a large shop's memory
+	choice, err := clv.Choose(holdout, clv.ChoiceOptions{Kinds: o.Kinds, Standing: o.Standing})
 	if err != nil {
 		return Worth{}, err
 	}
@@ -126,25 +129,31 @@ func Appraise(ctx context.Context, facts Purchases, o WorthOptions) (Worth, erro
 	if len(choice.Evaluation.Models) > 0 {
 		w.Evaluation = &choice.Evaluation
 	}
-	err = w.fit(past, choice.Kind)
-	return w, err
+	if err := w.average(past, churn); err != nil {
+		return Worth{}, err
+	}
+	if err := w.fit(past, choice.Kind); err != nil {
+		return Worth{}, err
+	}
+	if w.Kind == clv.SimpleFormula {
+		w.say(unseen)
+	}
+	return w, nil
+}
+
+// average takes the averages of everybody known, which foretell where no model does.
+func (w *Worth) average(p past, churn float64) (err error) {
+	stats := p.stats(w.Day)
+	w.Naive = clv.NewNaive(stats)
+	w.Simple, err = clv.NewSimple(stats, p.average(), churn, w.AnnualRate)
+	return err
 }
 
 // fit fits the chosen model, and what an order is worth, to everything known.
 func (w *Worth) fit(p past, kind clv.Kind) error {
 	w.say(w.Choice.Finding)
-	stats := make([]clv.Stats, len(p.now))
-	for i, h := range p.now {
-		stats[i] = h.Stats(w.Day)
-	}
-	w.Naive = clv.NewNaive(stats)
-	churn, finding := p.churn()
-	var err error
-	if w.Simple, err = clv.NewSimple(stats, p.average(), churn, w.AnnualRate); err != nil {
-		return err
-	}
 	if w.Kind = clv.SimpleFormula; kind != clv.SimpleFormula {
-		fit, err := clv.FitModel(kind, clv.Compress(stats))
+		fit, err := clv.FitModel(kind, clv.Compress(p.stats(w.Day)))
 		if err != nil {
 			return err
 		}
@@ -157,10 +166,10 @@ func (w *Worth) fit(p past, kind clv.Kind) error {
 	}
 	if w.Kind == clv.SimpleFormula {
 		w.Spend = w.Simple.Spend()
-		w.say(finding)
 		w.Verdicts = []clv.Verdict{} // they are about a model that is not used
 		return nil
 	}
+	var err error
 	if w.Spend, err = clv.FitSpend(p.spends()); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (p past) holdout() clv.Holdout {
 	h := clv.Holdout{Days: p.end - p.calibration, Cases: make([]clv.Case, 0, len(p.now))}
 	p.each(func(then, now History) {
 		c := clv.Case{
-			Stats: clv.Stats{Age: -1}, Orders: max(0, now.Days-then.Days), Value: float64(now.Net-then.Net) / unit,
+			Stats: clv.Stats{Age: -1}, Orders: min(max(0, now.Days-then.Days), h.Days), Value: float64(now.Net-then.Net) / unit,
 		}
 		if then.Days > 0 {
 			c.Stats, c.Mean, c.Past = then.Stats(p.calibration+1), then.RepeatMean(), float64(then.Net)/unit
@@ -92,6 +92,14 @@ func (p past) each(visit func(then, now History)) {
 	for ; i < len(p.then); i++ {
 		visit(p.then[i], History{})
 	}
+}
+
+func (p past) stats(day int) []clv.Stats {
+	all := make([]clv.Stats, len(p.now))
+	for i, h := range p.now {
+		all[i] = h.Stats(day)
+	}
+	return all
 }
 
 // average is the mean value of a purchase day; 0 where more was given back than paid.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -228,6 +229,78 @@ func TestAliveByConstructionIsTold(t *testing.T) {
 	}
 	require.Positive(t, told)
 	require.Contains(t, w.Findings[0], "it calls everybody who ordered once alive")
+}
+
+// returned is a shop in which some people gave back everything that they had bought, by its last day.
+type returned struct {
+	*memory
+	asked []time.Time
+}
+
+func (r *returned) Histories(ctx context.Context, asOf time.Time) ([]analysis.History, error) {
+	r.asked = append(r.asked, asOf)
+	all, err := r.memory.Histories(ctx, asOf)
+	if len(r.asked) == 1 {
+		all = slices.DeleteFunc(all, func(h analysis.History) bool { return h.Person%10 == 0 })
+	}
+	return all, err
+}
+
+// TestHoldoutIsWhatCameAfterTheCalibrationDay: it ends with yesterday, a third of the days are in it, and money given back
+// since is missing from it, also of those who kept nothing.
+func TestHoldoutIsWhatCameAfterTheCalibrationDay(t *testing.T) {
+	r := &returned{memory: living(600, 1)}
+	now := clock(2026, 3, 21, 3)
+	w, err := analysis.Appraise(t.Context(), r, analysis.WorthOptions{Now: now})
+	require.NoError(t, err)
+	first := math.MaxInt
+	actual, orders := 0.0, 0.0
+	then, _ := r.memory.Histories(t.Context(), r.asked[1])
+	known := map[int64]analysis.History{}
+	for _, h := range then {
+		known[h.Person] = h
+		actual -= float64(h.Net) / 10_000
+	}
+	all, _ := r.memory.Histories(t.Context(), r.asked[0])
+	for _, h := range all {
+		if h.Person%10 == 0 {
+			continue
+		}
+		first = min(first, h.FirstDay)
+		if before, ok := known[h.Person]; ok {
+			actual += float64(h.Net) / 10_000
+			orders += float64(h.Days - before.Days)
+		}
+	}
+	today := analysis.Day(now(), berlin)
+	days := (today - 1 - first) / 3
+	require.Equal(t, []time.Time{analysis.StartOfDay(today, berlin), analysis.StartOfDay(today-days, berlin)}, r.asked)
+	require.Equal(t, days, w.Evaluation.Days)
+	require.InDelta(t, actual, w.Evaluation.Value[0].Actual, 1e-6)
+	require.InDelta(t, orders, w.Evaluation.Orders[0].Actual, 1e-6)
+	require.Equal(t, len(then), w.Choice.Customers)
+}
+
+// TestScalingMoneyScalesValue and leaves everything else as it is; so does the order of the rows.
+func TestScalingMoneyScalesValue(t *testing.T) {
+	m := living(600, 1)
+	w := appraise(t, m, analysis.WorthOptions{})
+	dear := living(600, 1)
+	for i := range dear.orders {
+		dear.orders[i].net *= 8
+	}
+	slices.Reverse(dear.orders)
+	v := appraise(t, dear, analysis.WorthOptions{})
+	require.Equal(t, w.Fit, v.Fit)
+	require.InEpsilon(t, 8*w.Spend.Gamma, v.Spend.Gamma, 1e-6)
+	h := analysis.History{Person: 1, Days: 3, FirstDay: w.Day - 100, LastDay: w.Day - 10, Net: 900_000, FirstNet: 300_000}
+	o, err := w.Outlook(h, w.Day)
+	require.NoError(t, err)
+	h.Net, h.FirstNet = 8*h.Net, 8*h.FirstNet
+	p, err := v.Outlook(h, w.Day)
+	require.NoError(t, err)
+	require.InEpsilon(t, 8*o.Value, p.Value, 1e-6)
+	require.Equal(t, o.Orders, p.Orders)
 }
 
 // TestAppraisalsThatCannotBe say why, and foretell nobody of what is not known.
