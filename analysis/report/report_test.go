@@ -62,6 +62,7 @@ func (f *facts) Bridge(_ context.Context, asOf time.Time) ([]report.BridgeLine, 
 }
 func (f *facts) Groups(context.Context, string) (report.Snapshot, error) { return f.snapshot, nil }
 func (f *facts) Deliveries(context.Context) ([]report.Delivery, error)   { return f.deliveries, nil }
+
 func (f *facts) Worth(context.Context) (analysis.Worth, bool, error) {
 	return f.worth, f.worth.Customers > 0, nil
 }
