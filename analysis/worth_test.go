@@ -120,8 +120,41 @@ func TestPublishedParametersOfCDNOW(t *testing.T) {
 			require.InEpsilon(t, want[name][i+1], p.Value, 1e-5, p.Name)
 		}
 		require.Equal(t, 90, w.Evaluation.Days)
-		outlooks(t, m, w)
+		require.InEpsilon(t, 6.249574, w.Spend.P, 1e-5)
+		require.InEpsilon(t, 3.744224, w.Spend.Q, 1e-5)
+		require.InEpsilon(t, 15.44351, w.Spend.Gamma, 1e-5)
+		checkOutlooksOfCDNOW(t, m, w)
 	}
+}
+
+// checkOutlooksOfCDNOW compares figures of every customer with those that others computed.
+func checkOutlooksOfCDNOW(t *testing.T, m *memory, w analysis.Worth) {
+	t.Helper()
+	all, err := m.Histories(t.Context(), analysis.StartOfDay(w.Day, time.UTC))
+	require.NoError(t, err)
+	people := map[int64]analysis.Outlook{}
+	for _, h := range all {
+		people[h.Person], err = w.Outlook(h, w.Day)
+		require.NoError(t, err)
+	}
+	compared := 0
+	table(t, func(row map[string]string) {
+		compared++
+		o := people[whole(t, row["customer_id"])]
+		number := func(name string) float64 {
+			f, _ := decimal.RequireFromString(row[name]).Float64()
+			return f
+		}
+		require.Equal(t, number("x"), float64(o.Purchases-1))
+		require.InDelta(t, number("t_x_days"), 7*o.LastWeeks, 1e-9)
+		require.InDelta(t, number("T_days"), 7*o.AgeWeeks, 1e-9)
+		require.InDelta(t, number("zbar"), o.Mean, 1e-6)
+		require.InEpsilon(t, number("exp_spend"), o.Terms.OrderValue, 1e-5)
+		if w.Kind == clv.BGNBD {
+			require.InDelta(t, number("tx52_bg"), o.Terms.Orders, 0.003*number("tx52_bg")+1e-6, "52 weeks are a day less than a year")
+		}
+	}, "expected", "clv_12m_cdnow_sample.csv")
+	require.Equal(t, len(people), compared)
 }
 
 // TestModelOfAShop: a shop large enough has a model, one that it keeps while that ties, and its outlook restores it.
