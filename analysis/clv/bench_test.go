@@ -52,9 +52,10 @@ func benchmarkFit(b *testing.B, kind Kind, stats []Stats, n int) {
 	b.ReportMetric((used(b)-start).Seconds()*1000/float64(b.N), "cpu-ms/op")
 }
 
-func BenchmarkFitMillionBG(b *testing.B)             { benchmarkFit(b, BGNBD, million(), 0) }
-func BenchmarkFitMillionMBG(b *testing.B)            { benchmarkFit(b, MBGNBD, million(), 0) }
-func BenchmarkFitHundredThousandCNBD(b *testing.B)   { benchmarkFit(b, MBGCNBDK, million(), 100_000) }
+func BenchmarkFitMillionBG(b *testing.B)           { benchmarkFit(b, BGNBD, million(), 0) }
+func BenchmarkFitMillionMBG(b *testing.B)          { benchmarkFit(b, MBGNBD, million(), 0) }
+func BenchmarkFitHundredThousandCNBD(b *testing.B) { benchmarkFit(b, MBGCNBDK, million(), 100_000) }
+
 func BenchmarkFitHundredThousandPareto(b *testing.B) { benchmarkFit(b, ParetoNBD, million(), 100_000) }
 
 func BenchmarkFitCDNOW(b *testing.B) {

@@ -76,7 +76,7 @@ func (m *betaGeometric) Expected(s Stats, days float64) float64 {
 func (m *betaGeometric) New(days float64) float64 { return m.Expected(Stats{}, days) }
 
 // expect is the number of orders in so many weeks: P(alive) times the mean of W over the number of events,
-// see ordersAfter; for the BG/NBD it equals eq. 10 of Fader, Hardie and Lee 2005.
+// see ordersAfter; for the BG/NBD it is the conditional expectation of Fader, Hardie and Lee 2005.
 func (m *betaGeometric) expect(b *belief, weeks float64) float64 {
 	switch {
 	case !(weeks > 0) || b.alive == 0:
@@ -125,13 +125,29 @@ func (m *betaGeometric) NextOrder(s Stats, p float64) (float64, bool) {
 	return m.nextRegular(&b, p)
 }
 
-// fitBetaGeometric starts from the fit without dropout.
+// fitBetaGeometric starts from the fit without dropout, with much of it. Where that leads to too little to be told from none,
+// the likelihood may have a second summit, which is looked for from little dropout.
 func fitBetaGeometric(s *sample, plain summit, sh shape) summit {
 	f := func(theta [most]float64) point {
 		return s.likelihood(gammaBeta{math.Exp(theta[0]), math.Exp(theta[1]), math.Exp(theta[2]), math.Exp(theta[3])}, sh)
 	}
-	start := plain.theta
-	start[1] -= math.Ln2 // who has not stopped orders more often than the average
-	start[2], start[3] = math.Log(0.7), math.Log(2)
-	return climb(f, start, 4, s.customers)
+	much, little := plain.theta, plain.theta
+	much[1] -= math.Ln2 // who has not stopped orders more often than the average
+	much[2], much[3] = math.Log(0.7), math.Log(2)
+	little[2], little[3] = math.Log(0.02), math.Log(3)
+	return climbAgain(f, much, little, plain, s.customers)
+}
+
+// climbAgain climbs from one start, and from another where the first gains less over the plain model than it has to.
+func climbAgain(f func([most]float64) point, one, other [most]float64, plain summit, customers float64) summit {
+	best := climb(f, one, most, customers)
+	if best.value >= plain.value+akaike {
+		return best
+	}
+	second := climb(f, other, most, customers)
+	if second.value > best.value {
+		best, second = second, best
+	}
+	best.iterations += second.iterations
+	return best
 }

@@ -47,7 +47,7 @@ func (g Group) check() error {
 	if g.N < 1 {
 		return fmt.Errorf("stats: N of a group is not positive: %d", g.N)
 	}
-	return g.Stats.Check()
+	return g.Check()
 }
 
 // Compress joins customers with equal repeats, last and age. The groups come sorted by age, last and repeats, and do not

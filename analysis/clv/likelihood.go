@@ -18,7 +18,7 @@ type gammaBeta struct{ r, alpha, a, b float64 }
 //	lnΓ(R) - lnΓ(r) + r ln α - R ln(α+T) + lnB(a, b+n) - lnB(a, b) + ln(S + e^d) + (k-1) Σ ln(gap) - x lnΓ(k)
 //	d = ln a - ln(b+n-1) + R ln((α+T)/(α+t_x)), and no e^d where n = 0
 //
-// (Fader, Hardie and Lee 2005, eq. 6; Reutterer, Platzer and Schröder 2020, eq. 9). What depends on x alone is summed by x,
+// (Fader, Hardie and Lee 2005, eq. 6; Reutterer, Platzer and Schröder 2020). What depends on x alone is summed by x,
 // logarithms of times are taken by day: a row of the BG/NBD costs one exp and one log1p.
 func (s *sample) likelihood(p gammaBeta, sh shape) point {
 	c := s.byCount(p, sh)

@@ -8,7 +8,7 @@ import "math"
 //	lnΓ(R) - lnΓ(r) + r ln α + s ln β + ln(e^l + ∫ e^ψ dτ), τ from t_x to T
 //	l = -R ln(α+T) - s ln(β+T),  ψ = ln s - R ln(α+τ) - (s+1) ln(β+τ)
 //
-// (Fader and Hardie 2005, "A note on deriving the Pareto/NBD model", eq. 8 ff.). The integral is taken by quadrature, and
+// (Fader and Hardie 2005, "A note on deriving the Pareto/NBD model"). The integral is taken by quadrature, and
 // its derivatives with it, which holds for α < β and α > β alike and needs no hypergeometric function; its relative error is
 // below 1e-11.
 func (s *sample) pareto(m paretoNBD) point {

@@ -20,7 +20,7 @@ func (m *paretoNBD) LogLikelihood(groups []Group) float64 {
 
 // Alive is 1/(1+odds), the odds of having stopped between the last order and now over those of neither stopping nor
 // ordering: q·K(t_x) - K(T), q = ((α+T)/(α+t_x))^(r+x) ((β+T)/(β+t_x))^s, where K(t) is the probability that someone alive
-// and silent until t stops before he orders (Fader and Hardie 2005, "A note on deriving the Pareto/NBD model", eq. 16ff).
+// and silent until t stops before he orders (Fader and Hardie 2005, "A note on deriving the Pareto/NBD model").
 func (m *paretoNBD) Alive(s Stats) float64 {
 	return m.aliveAt(s.Repeats, weeks(float64(s.Last)), weeks(float64(s.Age)))
 }
@@ -70,8 +70,8 @@ func (m *paretoNBD) Expected(s Stats, days float64) float64 {
 func (m *paretoNBD) New(days float64) float64 { return m.Expected(Stats{}, days) }
 
 // Discounted is P(alive)·(r+x)/(α+T)·∫ e^(-δu) (1+u/(β+T))^(-s) du; without discount the integral is
-// (β+T)/(s-1)·[1 - ((β+T)/(β+T+t))^(s-1)], at s = 1 its limit (Fader and Hardie 2005, eq. 41; Fader, Hardie and Lee 2005,
-// Journal of Marketing Research 42(4), "RFM and CLV", eq. 2, there with Tricomi's function instead of quadrature).
+// (β+T)/(s-1)·[1 - ((β+T)/(β+T+t))^(s-1)], at s = 1 its limit (Fader and Hardie 2005; Fader, Hardie and Lee 2005,
+// Journal of Marketing Research 42(4), "RFM and CLV", there with Tricomi's function instead of quadrature).
 func (m *paretoNBD) Discounted(s Stats, days, annualRate float64) float64 {
 	return m.expectAt(s.Repeats, weeks(float64(s.Last)), weeks(float64(s.Age)), weeks(days), discountForce(annualRate))
 }
@@ -135,12 +135,14 @@ func (m *paretoNBD) NextOrder(s Stats, p float64) (float64, bool) {
 	return days, m.Alive(s)*ever >= p
 }
 
-// fitPareto starts from the fit without dropout.
+// fitPareto starts from the fit without dropout, with much of it and, if need be, with little.
 func fitPareto(s *sample, plain summit) summit {
-	start := plain.theta
-	start[0] += 0.3
-	start[2], start[3] = math.Log(0.6), math.Log(s.exposure/s.customers/3)
-	return climb(func(theta [most]float64) point {
+	age := math.Log(s.exposure / s.customers)
+	much, little := plain.theta, plain.theta
+	much[0] += 0.3
+	much[2], much[3] = math.Log(0.6), age-1
+	little[2], little[3] = math.Log(0.05), age
+	return climbAgain(func(theta [most]float64) point {
 		return s.pareto(paretoNBD{r: math.Exp(theta[0]), alpha: math.Exp(theta[1]), s: math.Exp(theta[2]), beta: math.Exp(theta[3])})
-	}, start, 4, s.customers)
+	}, much, little, plain, s.customers)
 }

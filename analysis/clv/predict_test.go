@@ -208,3 +208,30 @@ func TestSumOverEventsEqualsTheClosedForm(t *testing.T) {
 		}
 	}
 }
+
+func TestForEver(t *testing.T) {
+	s := Stats{Repeats: 3, Last: 70, Age: 140}
+	for _, c := range []struct {
+		m      Model
+		orders float64
+	}{
+		{model(t, NBD, .5, 5), math.Inf(1)},
+		{model(t, BGNBD, .5, 5, .8, 2), math.Inf(1)},
+		{model(t, BGNBD, .5, 5, 1, 2), math.Inf(1)},
+		{model(t, BGNBD, .5, 5, 2, 2), 2 + 2 + 3 - 1}, // the mean of 1/p for p of beta(2, 2+3)
+		{model(t, MBGNBD, .5, 5, 3, 2), (3 + 2 + 4 - 1) / 2.},
+		{model(t, MBGCNBDK, .5, 5, 3, 2, 3), (3 + 2 + 4 - 1) / 2.},
+		{model(t, ParetoNBD, .5, 5, 1, 9), math.Inf(1)},
+		{model(t, ParetoNBD, .5, 5, 3, 9), 3.5 / 25 * 29 / 2},
+	} {
+		if math.IsInf(c.orders, 0) {
+			require.Equal(t, c.orders, c.m.Expected(s, math.Inf(1)), "%s %v", c.m.Kind(), c.m.Params())
+		} else {
+			require.InEpsilon(t, c.orders*c.m.Alive(s), c.m.Expected(s, math.Inf(1)), 1e-12, "%s %v", c.m.Kind(), c.m.Params())
+			require.InEpsilon(t, c.orders*c.m.Alive(s), c.m.Expected(s, 7e6), 1e-3, "%s %v", c.m.Kind(), c.m.Params())
+		}
+	}
+	// With an annual rate of e - 1 the discount is e a year of 365 days.
+	require.InEpsilon(t, 3.5/25*365/7, model(t, NBD, .5, 5).Discounted(s, math.Inf(1), math.E-1), 1e-12)
+	require.InEpsilon(t, 3.5/25*365/7*(1-1/math.E), model(t, NBD, .5, 5).Discounted(s, 365, math.E-1), 1e-12)
+}

@@ -67,7 +67,7 @@ const (
 // customer's own mean and that of all, the latter with the weight of one order. It is never negative and never NaN.
 func (f SpendFit) Expected(repeats int, mean float64) float64 {
 	if f.Identified {
-		return f.GammaGamma.Mean(repeats, mean)
+		return f.Mean(repeats, mean)
 	}
 	return (float64(repeats)*max(0, mean) + f.Average) / (float64(repeats) + 1)
 }
@@ -154,7 +154,7 @@ func (f *SpendFit) climb(rows []amount, most int) {
 //
 //	lnΓ(px+q) - lnΓ(px) - lnΓ(q) + q ln γ + (px-1) ln z + px ln x - (px+q) ln(γ+xz)
 //
-// (Fader and Hardie 2013, eq. 1a). Gamma functions are taken once for every number of repeats.
+// (Fader and Hardie 2013). Gamma functions are taken once for every number of repeats.
 func gammaGammaLikelihood(rows []amount, byRepeats []float64, theta [4]float64) point {
 	p, q, gamma := math.Exp(theta[0]), math.Exp(theta[1]), math.Exp(theta[2])
 	var sum point

@@ -330,6 +330,13 @@ func TestSegmentsOfOthersAreNotTaken(t *testing.T) {
 	}
 }
 
+func TestNamespacesOfOthersAreNoPrefix(t *testing.T) {
+	for _, prefix := range []string{"custom", "global", "reviews", "shopify", "ab", "A-b"} {
+		_, err := newDestination(&api{}, prefix)
+		require.ErrorContains(t, err, "not fit for the namespace", prefix)
+	}
+}
+
 // TestBulkFromHoldsForWriting: the setting that makes reading use files makes writing use them too, and never later than by
 // itself.
 func TestBulkFromHoldsForWriting(t *testing.T) {

@@ -233,3 +233,15 @@ func TestNothingIsNotEmpty(t *testing.T) {
 		})
 	}
 }
+
+// TestPaymentWithoutATime takes nothing from one that has it, wherever it stands.
+func TestPaymentWithoutATime(t *testing.T) {
+	const known, unknown = `{"kind":"SALE","status":"SUCCESS","processedAt":"2026-01-02T04:00:00Z"}`, `{"kind":"SALE","status":"SUCCESS","processedAt":null}`
+	for _, payments := range []string{known + "," + unknown, unknown + "," + known} {
+		var n orderNode
+		require.NoError(t, decode([]byte(orderLine(1, `,"transactions":[`+payments+`]`)), &n))
+		o, err := orderOf(&n)
+		require.NoError(t, err)
+		require.Equal(t, time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC), o.PaidAt)
+	}
+}

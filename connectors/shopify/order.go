@@ -189,7 +189,7 @@ func (n *orderNode) times(o *commerce.Order, v *values) {
 		if p.Status != "SUCCESS" || p.Kind != "SALE" && p.Kind != "CAPTURE" {
 			continue
 		}
-		if at := v.moment("transactions.processedAt", p.At); o.PaidAt.IsZero() || at.Before(o.PaidAt) {
+		if at := v.moment("transactions.processedAt", p.At); !at.IsZero() && (o.PaidAt.IsZero() || at.Before(o.PaidAt)) {
 			o.PaidAt = at
 		}
 	}

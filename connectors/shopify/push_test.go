@@ -411,15 +411,24 @@ func TestSegmentsAreMadeOnceAndRemoved(t *testing.T) {
 	remade, err := d.Ensure(t.Context(), made)
 	require.NoError(t, err)
 	require.NotEqual(t, made[0].ID, remade[0].ID, "the merchant deleted it")
+	require.True(t, remade[0].Kept, "whoever carries the tag carries it still")
 	require.Equal(t, made[1], remade[1])
 
 	foreign := connectors.Audience{Key: "champions", Name: "theirs", ID: gid("Segment", theirs)}
 	misled := connectors.Audience{Key: "lost", Name: "Lost", ID: "perennial:lost" + segmentMark + theirs}
-	require.NoError(t, d.Remove(t.Context(), append(remade, foreign, misled)))
+	edited, err := d.makeSegment(t.Context(), connectors.Audience{Key: "loyal", Name: "Loyal"})
+	require.NoError(t, err)
+	require.NoError(t, d.run(t.Context(), query{
+		Op: "segment", Text: `mutation M($id: ID!, $query: String) { segmentUpdate(id: $id, query: $query) { userErrors { message } } }`,
+		Variables: map[string]any{"id": gid("Segment", edited), "query": d.condition("loyal") + " AND number_of_orders > 3"},
+	}, &gone))
+	theirsNow := connectors.Audience{Key: "loyal", Name: "Loyal", ID: "perennial:loyal" + segmentMark + edited}
+	require.NoError(t, d.Remove(t.Context(), append(remade, foreign, misled, theirsNow)))
 	require.NoError(t, d.Remove(t.Context(), remade), "a second time finds them gone")
 	left, err := d.segments(t.Context())
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(left, func(s segment) bool { return tail(s.ID) == theirs }))
+	require.True(t, slices.ContainsFunc(left, func(s segment) bool { return tail(s.ID) == edited }), "the merchant made it his own")
 	require.False(t, slices.ContainsFunc(left, func(s segment) bool { return s.Name == "Perennial: Champions" || s.Name == "Perennial: At risk" }))
 }
 

@@ -377,6 +377,34 @@ func TestAudienceDeletedAtThePlatformIsFilledAnew(t *testing.T) {
 	require.Equal(t, calls, p.calls)
 }
 
+// lasting is a platform whose audiences are marks on people, which stay when the audience gets another id.
+type lasting struct{ *platform }
+
+func (l lasting) Ensure(ctx context.Context, audiences []connectors.Audience) ([]connectors.Audience, error) {
+	ready, err := l.platform.Ensure(ctx, audiences)
+	for i := range ready {
+		ready[i].Kept = true
+	}
+	return ready, err
+}
+
+func TestMembersOutliveTheIDOfAnAudience(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	ann := s.person("", "ann@example.com")
+	s.place(ann, "champions")
+	s.place(s.person("", "bob@example.com"), "champions")
+	o := s.options(p, confirmed(list(), "champions"))
+	o.Destination = lasting{p}
+	_, err := activation.Push(context.Background(), o)
+	require.NoError(t, err)
+	p.remade["champions"]++
+	s.place(ann, "lost")
+	sum, err := activation.Push(context.Background(), o)
+	require.NoError(t, err)
+	require.Equal(t, 1, sum.Delivered, "whoever stays is not written again")
+	require.Equal(t, []string{"lost"}, p.ours("ann@example.com"), "whoever goes is taken out")
+}
+
 func TestUnknownAttributeIsNamed(t *testing.T) {
 	s := newShop(t)
 	target := list()

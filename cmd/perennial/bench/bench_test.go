@@ -153,6 +153,7 @@ var measures = map[string]func(tb testing.TB, scale float64) []figure{
 	"bulkmemory": measureBulkMemory,
 	"tagging":    measureTagging,
 	"pacing":     measurePacing,
+	"models":     measureModels,
 }
 
 func run(b *testing.B, name string) {
@@ -171,6 +172,7 @@ func BenchmarkBulk(b *testing.B)       { run(b, "bulk") }
 func BenchmarkBulkMemory(b *testing.B) { run(b, "bulkmemory") }
 func BenchmarkTagging(b *testing.B)    { run(b, "tagging") }
 func BenchmarkPacing(b *testing.B)     { run(b, "pacing") }
+func BenchmarkModels(b *testing.B)     { run(b, "models") }
 
 // TestEveryFigureIsMeasured runs each measurement at a tiny size: that they work, not what they say.
 func TestEveryFigureIsMeasured(t *testing.T) {
