@@ -81,22 +81,22 @@ func HoldoutDays(history int) int { return min(history/3, 365) }
 
 // Evaluation is what a backtest found.
 type Evaluation struct {
-	Days      int // length of the holdout
-	Span      int // length of the calibration period: the oldest customer's age
-	Customers int // compared
-	Late      int // became customers after the calibration day, so nothing could be foretold of them: left out
-	Orders    []Metrics
-	Value     []Metrics // forecasts by model, each in the order given, then the naive ones
-	Models    []Calibration
+	Days      int           `json:"days"`      // length of the holdout
+	Span      int           `json:"span"`      // length of the calibration period: the oldest customer's age
+	Customers int           `json:"customers"` // compared
+	Late      int           `json:"late"`      // became customers after the calibration day, so nothing could be foretold of them: left out
+	Orders    []Metrics     `json:"orders"`
+	Value     []Metrics     `json:"value"` // forecasts by model, each in the order given, then the naive ones
+	Models    []Calibration `json:"models"`
 }
 
 // Calibration compares one model with what happened, by groups of customers.
 type Calibration struct {
-	Kind      Kind
-	Frequency []Frequency
-	Alive     []AliveBin
+	Kind      Kind        `json:"kind"`
+	Frequency []Frequency `json:"frequency"`
+	Alive     []AliveBin  `json:"alive"`
 	// ByConstruction counts customers whose P(alive) is 1 because of the model's form and not of what they did.
-	ByConstruction int
+	ByConstruction int `json:"by_construction"`
 }
 
 // Backtest holds models that were fitted to the calibration period against the holdout, beside the naive forecasts. The

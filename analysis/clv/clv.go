@@ -36,9 +36,9 @@ func Kinds() []Kind { return []Kind{NBD, BGNBD, MBGNBD, MBGCNBDK, ParetoNBD} }
 // Param is one parameter of a model. Rates and alpha, beta are in weeks; the standard error is the root of the inverse
 // observed information, zero where the data do not determine it (the fit's finding says so).
 type Param struct {
-	Name   string
-	Value  float64
-	StdErr float64
+	Name   string  `json:"name"`
+	Value  float64 `json:"value"`
+	StdErr float64 `json:"std_err"`
 }
 
 // Model predicts for one customer at a time. No method returns NaN for stats that Stats.Check accepts.

@@ -3,10 +3,10 @@ package clv
 // Frequency compares a model's orders with what happened among customers with equally many repeats at the calibration day:
 // the table by which such models are judged in the literature.
 type Frequency struct {
-	Repeats   int // the last one means so many and more
-	Customers int
-	Actual    float64 // mean orders of one customer in the holdout
-	Predicted float64
+	Repeats   int     `json:"repeats"` // the last one means so many and more
+	Customers int     `json:"customers"`
+	Actual    float64 `json:"actual"` // mean orders of one customer in the holdout
+	Predicted float64 `json:"predicted"`
 }
 
 // mostFrequent is the last row of the table by frequency.
@@ -35,10 +35,11 @@ func byFrequency(cases []Case, predicted []float64) []Frequency {
 // below To (the last bin includes 1). Whoever is alive need not order within the holdout, so that Ordered is below Alive
 // also for a perfect model, the more so the shorter the holdout; it should rise with Alive, and it cannot truly be above.
 type AliveBin struct {
-	From, To  float64
-	Customers int
-	Alive     float64 // mean P(alive) of them
-	Ordered   float64 // the part of them who ordered in the holdout
+	From      float64 `json:"from"`
+	To        float64 `json:"to"`
+	Customers int     `json:"customers"`
+	Alive     float64 `json:"alive"`   // mean P(alive) of them
+	Ordered   float64 `json:"ordered"` // the part of them who ordered in the holdout
 }
 
 // byAlive makes the bins of a tenth each, without empty ones.

@@ -10,29 +10,33 @@ import (
 // Metrics compare one forecast with what happened, customer by customer. None of them depends on the order of the
 // customers: those with equal forecasts share what they did.
 type Metrics struct {
-	Forecast          string // the model's kind, or the name of a naive forecast
-	Customers         int
-	Actual, Predicted float64 // totals
+	Forecast  string  `json:"forecast"` // the model's kind, or the name of a naive forecast
+	Customers int     `json:"customers"`
+	Actual    float64 `json:"actual"`    // totals
+	Predicted float64 `json:"predicted"` // totals
 	// Bias is Predicted / Actual - 1; 0 where nothing happened, which Actual shows.
-	Bias float64
+	Bias float64 `json:"bias"`
 	// MAE and RMSE are the mean absolute and the root mean squared error per customer.
-	MAE, RMSE float64
+	MAE  float64 `json:"mae"`
+	RMSE float64 `json:"rmse"`
 	// Pearson and Spearman are the correlations, of the amounts and of the ranks; 0 where either is constant.
-	Pearson, Spearman float64
+	Pearson  float64 `json:"pearson"`
+	Spearman float64 `json:"spearman"`
 	// Gini is how well the forecast ranks: the area between the share of the actual total that customers bring in order of
 	// the forecast and the diagonal, divided by the same area for a perfect ranking (Wang, Liu & Miao 2019, arXiv
 	// 1912.07753). 1 is perfect, 0 is chance; 0 also where there is nothing to rank.
-	Gini float64
+	Gini float64 `json:"gini"`
 	// Deciles are ten equally large parts of the customers, highest forecast first; fewer customers make fewer parts.
-	Deciles []Decile
+	Deciles []Decile `json:"deciles"`
 	// DecileError is the mean over deciles of |predicted - actual| / actual; deciles in which nothing happened are left out.
-	DecileError float64
+	DecileError float64 `json:"decile_error"`
 }
 
 // Decile is a tenth of the customers.
 type Decile struct {
-	Customers         int
-	Actual, Predicted float64 // totals
+	Customers int     `json:"customers"`
+	Actual    float64 `json:"actual"`    // totals
+	Predicted float64 `json:"predicted"` // totals
 }
 
 // deciles is in how many parts customers are cut.

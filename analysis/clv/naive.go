@@ -19,8 +19,8 @@ const shortest = 7
 
 // Naive makes the naive forecasts, in a backtest and, where they beat the model for a purpose, of today's customers.
 type Naive struct {
-	Span int32   // days that the past spans: the oldest customer's age
-	Rate float64 // repeats of an average customer per day
+	Span int32   `json:"span"` // days that the past spans: the oldest customer's age
+	Rate float64 `json:"rate"` // repeats of an average customer per day
 }
 
 // NewNaive takes what the naive forecasts need from a shop's customers; those of an age below zero are left out.

@@ -9,11 +9,11 @@ import (
 // discount rate (Berger & Nasr 1998, J. Interactive Marketing 12; Gupta & Lehmann 2003, same 17). Every customer has the
 // shop's averages; only how long ago he ordered tells customers apart.
 type Simple struct {
-	AverageOrder  float64 // revenue / orders, in the unit of money that is asked for
-	OrdersPerYear float64 // of one customer while he is one
-	Churn         float64 // the part of the customers who leave within a year, 0 to 1
-	DiscountRate  float64 // a year, e.g. 0.1; below 0 counts as 0
-	MarginRate    float64 // contribution margin / revenue; 1 for revenue as it is
+	AverageOrder  float64 `json:"average_order"`   // revenue / orders, in the unit of money that is asked for
+	OrdersPerYear float64 `json:"orders_per_year"` // of one customer while he is one
+	Churn         float64 `json:"churn"`           // the part of the customers who leave within a year, 0 to 1
+	DiscountRate  float64 `json:"discount_rate"`   // a year, e.g. 0.1; below 0 counts as 0
+	MarginRate    float64 `json:"margin_rate"`     // contribution margin / revenue; 1 for revenue as it is
 }
 
 const daysPerYear = 365

@@ -17,7 +17,11 @@ type Spend struct {
 // GammaGamma is the distribution of amounts: those of one customer are gamma(p, ν), and ν differs between customers as
 // gamma(q, γ). P and Q have no unit, Gamma has that of the amounts (Fader and Hardie 2013, note 025, "The Gamma-Gamma model
 // of monetary value").
-type GammaGamma struct{ P, Q, Gamma float64 }
+type GammaGamma struct {
+	P     float64 `json:"p"`
+	Q     float64 `json:"q"`
+	Gamma float64 `json:"gamma"`
+}
 
 // Mean is the expected amount of an order of a customer with so many repeat orders of such a mean amount,
 // p(γ + x·z)/(px + q - 1): his own mean drawn towards that of all, the less the more he has ordered. It is infinite where
@@ -34,17 +38,17 @@ func (g GammaGamma) Mean(repeats int, mean float64) float64 {
 // SpendFit is a fitted distribution of amounts and what is to be known about the fitting.
 type SpendFit struct {
 	GammaGamma
-	StdErr        GammaGamma // standard errors, zero where unknown
-	LogLikelihood float64
-	Iterations    int
-	Gradient      float64 // as in Fit
-	Converged     bool
-	Finding       string
+	StdErr        GammaGamma `json:"std_err"` // standard errors, zero where unknown
+	LogLikelihood float64    `json:"log_likelihood"`
+	Iterations    int        `json:"iterations"`
+	Gradient      float64    `json:"gradient"` // as in Fit
+	Converged     bool       `json:"converged"`
+	Finding       string     `json:"finding"`
 	// Identified is false where the model has no finite mean or too little to go by; Expected then is the simple mean.
-	Identified bool
-	Customers  int     // who were learnt from: with a repeat order and a positive mean
-	Excluded   int     // customers with repeat orders whose mean is not positive
-	Average    float64 // of all repeat order days of those learnt from
+	Identified bool    `json:"identified"`
+	Customers  int     `json:"customers"` // who were learnt from: with a repeat order and a positive mean
+	Excluded   int     `json:"excluded"`  // customers with repeat orders whose mean is not positive
+	Average    float64 `json:"average"`   // of all repeat order days of those learnt from
 }
 
 // Findings of a fit of amounts.

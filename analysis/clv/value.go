@@ -46,11 +46,11 @@ type Predictor struct {
 
 // Prediction is what one customer is expected to do in so many days.
 type Prediction struct {
-	Alive      float64 // P(alive); the churn probability is the rest
-	Orders     float64 // expected days with an order
-	OrderValue float64 // expected value of one of them, in the unit of the mean that was given
-	Value      float64 // Orders * OrderValue * MarginRate
-	Discounted float64 // the same with later orders worth less: expected lifetime value to come
+	Alive      float64 `json:"alive"`       // P(alive); the churn probability is the rest
+	Orders     float64 `json:"orders"`      // expected days with an order
+	OrderValue float64 `json:"order_value"` // expected value of one of them, in the unit of the mean that was given
+	Value      float64 `json:"value"`       // Orders * OrderValue * MarginRate
+	Discounted float64 `json:"discounted"`  // the same with later orders worth less: expected lifetime value to come
 }
 
 // Predict foretells a customer's next days. mean is the mean value of the repeat purchase days, 0 without repeats: it must
@@ -97,9 +97,10 @@ func Monthly(f Forecaster, s Stats, months int, monthlyRate float64) float64 {
 
 // NextOrder is when a customer's next order is expected, given that one comes. Days are local days since 1970-01-01.
 type NextOrder struct {
-	Day         int32 // by which it has come with probability 1/2
-	Early, Late int32 // with 1/10 and 9/10: an interval of 80 %
-	LateKnown   bool  // false where fewer than 9 in 10 such customers order again at all
+	Day       int32 `json:"day"`        // by which it has come with probability 1/2
+	Early     int32 `json:"early"`      // with 1/10 and 9/10: an interval of 80 %
+	Late      int32 `json:"late"`       // with 1/10 and 9/10: an interval of 80 %
+	LateKnown bool  `json:"late_known"` // false where fewer than 9 in 10 such customers order again at all
 }
 
 // farthest keeps days countable: a hundred years are never.

@@ -18,14 +18,14 @@ const (
 
 // Verdict says whether the chosen model is better than the best naive forecast for one purpose, and which of them to use.
 type Verdict struct {
-	Of         string // "orders" or "value"
-	Purpose    Purpose
-	Naive      string // the best naive forecast for the purpose; the one in hindsight does not count
-	Score      float64
-	NaiveScore float64
-	Worse      bool   // the naive forecast is better by more than Margin
-	Use        string // the forecast to use: the model's kind, or Naive where the model is worse
-	Words      string // for people
+	Of         string  `json:"of"` // "orders" or "value"
+	Purpose    Purpose `json:"purpose"`
+	Naive      string  `json:"naive"` // the best naive forecast for the purpose; the one in hindsight does not count
+	Score      float64 `json:"score"`
+	NaiveScore float64 `json:"naive_score"`
+	Worse      bool    `json:"worse"` // the naive forecast is better by more than Margin
+	Use        string  `json:"use"`   // the forecast to use: the model's kind, or Naive where the model is worse
+	Words      string  `json:"words"` // for people
 }
 
 // Margin is by how much a naive forecast has to be better before it replaces the model: by a hundredth of the model's Gini

@@ -29,15 +29,16 @@ type Options struct {
 
 // Report is what there is to tell about one shop.
 type Report struct {
-	MadeAt      time.Time     `json:"made_at"`
-	Incomplete  *Gap          `json:"incomplete,omitempty"` // nil where all orders are known
-	Overview    Overview      `json:"overview"`
-	Segments    Segmentation  `json:"segments"`
-	BridgeAsOf  time.Time     `json:"bridge_as_of"`
-	Bridge      []BridgeLine  `json:"bridge"`
-	Deliveries  []Delivery    `json:"deliveries"`
-	Quarantined []Quarantined `json:"quarantined"`
-	Warnings    []string      `json:"warnings"` // in words
+	MadeAt      time.Time       `json:"made_at"`
+	Incomplete  *Gap            `json:"incomplete,omitempty"` // nil where all orders are known
+	Overview    Overview        `json:"overview"`
+	Segments    Segmentation    `json:"segments"`
+	Worth       *analysis.Worth `json:"worth,omitempty"` // nil before the first appraisal
+	BridgeAsOf  time.Time       `json:"bridge_as_of"`
+	Bridge      []BridgeLine    `json:"bridge"`
+	Deliveries  []Delivery      `json:"deliveries"`
+	Quarantined []Quarantined   `json:"quarantined"`
+	Warnings    []string        `json:"warnings"` // in words
 }
 
 // Segmentation is how the last analysis divided the customers, and by which rule.
@@ -83,6 +84,9 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if r.Segments, err = segmentation(ctx, facts, r.Overview); err != nil {
 		return Report{}, err
 	}
+	if r.Worth, err = appraised(ctx, facts); err != nil {
+		return Report{}, err
+	}
 	if r.BridgeAsOf = o.AsOf; r.BridgeAsOf.IsZero() {
 		r.BridgeAsOf = r.Segments.AsOf
 	}
@@ -105,6 +109,18 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	r.Overview.Resources, r.Bridge, r.Deliveries = list(r.Overview.Resources), list(r.Bridge), list(r.Deliveries)
 	r.Quarantined, r.Warnings = list(r.Quarantined), list(r.Warnings)
 	return r, nil
+}
+
+// appraised is the last appraisal, nil before the first.
+func appraised(ctx context.Context, facts Facts) (*analysis.Worth, error) {
+	worth, ok, err := facts.Worth(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("worth: %w", err)
+	}
+	if !ok {
+		return nil, nil
+	}
+	return &worth, nil
 }
 
 // toSegments leads the bridge on from the customers to the segments: an order refunded in full is no purchase any more, and

@@ -27,13 +27,18 @@ type Explanation struct {
 	AsOf       time.Time            `json:"as_of,omitzero"` // of the last analysis
 	Rule       *analysis.Rule       `json:"rule,omitempty"`
 	Thresholds *analysis.Thresholds `json:"thresholds,omitempty"` // in force as of AsOf
-	Person     Person               `json:"person"`
+	// Outlook is what the person is expected to do; nil before the first appraisal, and for whoever has bought nothing.
+	Outlook *analysis.Outlook `json:"outlook,omitempty"`
+	Person  Person            `json:"person"`
 }
 
 // PersonFacts is what an explanation reads: the report's facts, and the analysis's for the thresholds in force.
 type PersonFacts interface {
 	Facts
 	analysis.Facts
+
+	// HistoryOf reads what one person bought before a moment; ok is false where that is nothing.
+	HistoryOf(ctx context.Context, person int64, asOf time.Time) (h analysis.History, ok bool, err error)
 }
 
 // CollectPerson explains the person with an e-mail address, in any spelling; ok is false where nobody is known by it.
@@ -64,8 +69,28 @@ func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Expl
 		return Explanation{}, false, err
 	}
 	e.Rule = &rule
-	e.Thresholds, err = inForce(ctx, facts, rule, snapshot.AsOf)
+	if e.Thresholds, err = inForce(ctx, facts, rule, snapshot.AsOf); err != nil {
+		return Explanation{}, false, err
+	}
+	e.Outlook, err = outlook(ctx, facts, e)
 	return e, err == nil, err
+}
+
+// outlook foretells the person from the last appraisal and from what they bought by the last analysis.
+func outlook(ctx context.Context, facts PersonFacts, e Explanation) (*analysis.Outlook, error) {
+	worth, err := appraised(ctx, facts)
+	if worth == nil || err != nil {
+		return nil, err
+	}
+	history, ok, err := facts.HistoryOf(ctx, e.Person.ID, e.AsOf)
+	if !ok || err != nil {
+		return nil, err
+	}
+	o, err := worth.Outlook(history, analysis.Day(e.AsOf, e.location()))
+	if err != nil {
+		return nil, err
+	}
+	return &o, nil
 }
 
 // inForce finds the thresholds of the last analysis; nil while a new first load is under way.
@@ -95,6 +120,7 @@ func Explain(w io.Writer, e Explanation, width int, colour bool) error {
 	p.say(dim, "", "%s in %s. Consent: %s.", account(e.Person), e.Store, known(e.Person.Consent))
 	p.values(e)
 	p.membership(e)
+	p.outlook(e)
 	p.orders(e)
 	for _, d := range e.Person.Deliveries {
 		p.personDelivery(d, e.location())

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"github.com/perennial-cvo/perennial/analysis"
 )
 
 // Facts is what the report reads; sync/postgres satisfies it.
@@ -18,6 +20,9 @@ type Facts interface {
 
 	// Groups returns the last snapshot of a scheme.
 	Groups(ctx context.Context, scheme string) (Snapshot, error)
+
+	// Worth returns the last appraisal; ok is false before the first.
+	Worth(ctx context.Context) (worth analysis.Worth, ok bool, err error)
 
 	// Deliveries returns what stands at each destination, and what was withheld or refused and why.
 	Deliveries(ctx context.Context) ([]Delivery, error)

@@ -49,6 +49,8 @@ type facts struct {
 	err         error
 	bridgeAsOf  time.Time
 	customers   []analysis.Customer
+	worth       analysis.Worth
+	history     analysis.History
 
 	analysis.Facts // what nobody here may call: Refresh, CustomersAsOf, Save
 }
@@ -60,7 +62,16 @@ func (f *facts) Bridge(_ context.Context, asOf time.Time) ([]report.BridgeLine, 
 }
 func (f *facts) Groups(context.Context, string) (report.Snapshot, error) { return f.snapshot, nil }
 func (f *facts) Deliveries(context.Context) ([]report.Delivery, error)   { return f.deliveries, nil }
-func (f *facts) Runs(context.Context, int) ([]report.Run, error)         { return f.runs, nil }
+
+func (f *facts) Worth(context.Context) (analysis.Worth, bool, error) {
+	return f.worth, f.worth.Customers > 0, nil
+}
+
+func (f *facts) HistoryOf(context.Context, int64, time.Time) (analysis.History, bool, error) {
+	return f.history, f.history.Days > 0, nil
+}
+
+func (f *facts) Runs(context.Context, int) ([]report.Run, error) { return f.runs, nil }
 func (f *facts) Quarantine(context.Context, int) ([]report.Quarantined, error) {
 	return f.quarantined, nil
 }

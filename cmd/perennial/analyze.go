@@ -13,16 +13,23 @@ import (
 
 func newAnalyze(g *globals) *cobra.Command {
 	var asOf string
-	var full bool
+	var full, refit bool
 	cmd := &cobra.Command{
 		Use:   "analyze",
 		Short: "Work out who belongs to which segment",
 		Long: "Scores every customer as of the start of today in the shop's time zone and keeps the memberships as history.\n" +
+			"Once a week, or where the shop grew by more than a tenth, it also works out anew what customers are worth.\n" +
 			"With --as-of it computes a past day from the orders as they are known now, prints it, and keeps nothing.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asOf == "" {
-				return g.writing(cmd.Context(), func(ctx context.Context, s *shop) error { return s.analyzeStep(ctx, full) })
+				return g.writing(cmd.Context(), func(ctx context.Context, s *shop) error {
+					customers, err := s.analyzeStep(ctx, full)
+					if err != nil {
+						return err
+					}
+					return s.worthStep(ctx, customers, refit)
+				})
 			}
 			if _, err := time.Parse(time.DateOnly, asOf); err != nil {
 				return fail(exitUsage, fmt.Sprintf("flag --as-of: %q is no day", asOf), "give a day such as 2026-11-22", nil)
@@ -31,13 +38,14 @@ func newAnalyze(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&asOf, "as-of", "", "a past `day` (2006-01-02): everything before it takes part")
+	cmd.Flags().BoolVar(&refit, "refit", false, "work out anew what customers are worth, though the week is not over")
 	cmd.Flags().BoolVar(&full, "full", false, "recompute every customer's figures, not only those that changed")
 	return cmd
 }
 
-// analyzeStep analyses the shop as of the start of today.
-func (s *shop) analyzeStep(ctx context.Context, full bool) error {
-	return s.step(ctx, "analyze", func(ctx context.Context) (map[string]int, error) {
+// analyzeStep analyses the shop as of the start of today and tells how many customers it has.
+func (s *shop) analyzeStep(ctx context.Context, full bool) (customers int, err error) {
+	err = s.step(ctx, "analyze", func(ctx context.Context) (map[string]int, error) {
 		options, err := s.analysisOptions()
 		if err != nil {
 			return nil, err
@@ -48,6 +56,7 @@ func (s *shop) analyzeStep(ctx context.Context, full bool) error {
 			return nil, err
 		}
 		saved := outcome.Saved
+		customers = outcome.Customers
 		s.line("%s in %s as of %s: %s new, %s moved, %s left",
 			of(outcome.Customers, "customer"), of(len(outcome.Result.Groups), "segment"),
 			analysis.Date(outcome.Result.Day).Format(time.DateOnly), count(saved.Entered), count(saved.Moved), count(saved.Left))
@@ -56,6 +65,7 @@ func (s *shop) analyzeStep(ctx context.Context, full bool) error {
 			"moved": saved.Moved, "scored": saved.Scored, "left": saved.Left,
 		}, nil
 	})
+	return customers, err
 }
 
 // analyzePast prints the segments of a past day.

@@ -15,8 +15,9 @@ func newExplain(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain EMAIL",
 		Short: "Say why a person is where they are",
-		Long:  "Shows a person's orders and how each counts, the scores with their thresholds, the history, and what was pushed where.",
-		Args:  oneArg("EMAIL"),
+		Long: "Shows a person's orders and how each counts, the scores with their thresholds, the history, what they are expected to do,\n" +
+			"and what was pushed where.",
+		Args: oneArg("EMAIL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, err := g.people(cmd.Context(), args[0])
 			if err != nil {

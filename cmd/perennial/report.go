@@ -14,8 +14,8 @@ func newReport(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Tell what there is to tell about each shop",
-		Long: "Segments with their share of customers and revenue, the way from the shop's own revenue to ours line by line, what\n" +
-			"was pushed, and what was withheld and why.",
+		Long: "Segments with their share of customers and revenue, what customers are worth, the way from the shop's own revenue to\n" +
+			"ours line by line, what was pushed, and what was withheld and why.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return show(cmd.Context(), g, asJSON, func(ctx context.Context, s *shop) (report.Report, error) {

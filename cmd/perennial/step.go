@@ -52,24 +52,31 @@ func stateOf(err error) schedule.State {
 	}
 }
 
-// night is the whole nightly work of one shop: sync, analysis, weekly a look at what stands remotely, pushes. A push that
-// the guard holds or a destination that is not there does not stop the others. Nor does a clock that went back: who
-// unsubscribed leaves from the memberships that stand.
+// night is the whole nightly work of one shop: sync, analysis, weekly what customers are worth and a look at what stands
+// remotely, pushes. A worth that cannot be told, a push that the guard holds or a destination that is not there does not
+// stop the others. Nor does a clock that went back: who unsubscribed leaves from the memberships that stand.
 func (s *shop) night(ctx context.Context) error {
 	missing := s.syncStep(ctx, syncFlags{})
 	var partial *ingest.PartialError
 	if missing != nil && !errors.As(missing, &partial) {
 		return missing
 	}
-	behind := s.analyzeStep(ctx, false)
+	customers, behind := s.analyzeStep(ctx, false)
 	if behind != nil && !errors.Is(behind, postgres.ErrDaySaved) {
 		return errors.Join(behind, missing)
+	}
+	var unappraised error
+	if behind == nil {
+		unappraised = s.worthStep(ctx, customers, false)
+	}
+	if unappraised != nil && ctx.Err() != nil {
+		return unappraised
 	}
 	drift := s.readBackStep(ctx)
 	if drift != nil && ctx.Err() != nil {
 		return drift
 	}
-	return errors.Join(s.pushStep(ctx, pushFlags{}), drift, missing, behind)
+	return errors.Join(s.pushStep(ctx, pushFlags{}), drift, missing, behind, unappraised)
 }
 
 // scheduled is night in the words of the scheduler: what need not be tried again before tomorrow, and what asks for

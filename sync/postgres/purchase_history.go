@@ -13,14 +13,20 @@ import (
 
 // histories sums up what people bought before $2, by local days, together by their last day. An order of which all money was
 // given back is no purchase.
-const histories = `WITH back AS (
+var histories = fmt.Sprintf(summedUp, "", "")
+
+// historyOf does so for the person $3 alone.
+var historyOf = fmt.Sprintf(summedUp,
+	`AND order_id IN (SELECT id FROM orders WHERE store_id = $1 AND person_id = $3)`, `AND o.person_id = $3`)
+
+const summedUp = `WITH back AS (
 		SELECT order_id, sum(net) AS net, sum(cost) AS cost FROM refunds
-		WHERE store_id = $1 AND counted AND at < $2 AND order_id <> '' GROUP BY order_id
+		WHERE store_id = $1 AND counted AND at < $2 AND order_id <> '' %s GROUP BY order_id
 	), bought AS (
 		SELECT o.person_id, o.placed_at::date AS day, sum(o.gross - coalesce(k.net, 0)) AS net,
 			sum(o.cost - coalesce(k.cost, 0)) AS cost, bool_and(o.cost IS NOT NULL) AS costed
 		FROM orders o LEFT JOIN back k ON k.order_id = o.id
-		WHERE o.store_id = $1 AND o.counted AND o.person_id IS NOT NULL AND o.placed_at < $2
+		WHERE o.store_id = $1 AND o.counted AND o.person_id IS NOT NULL AND o.placed_at < $2 %s
 			AND NOT (o.gross > 0 AND coalesce(k.net, 0) >= o.gross)
 		GROUP BY o.person_id, day
 	), spaced AS (
@@ -37,6 +43,19 @@ const histories = `WITH back AS (
 
 // Histories reads what everybody bought before asOf, in any order.
 func (s *Store) Histories(ctx context.Context, asOf time.Time) ([]analysis.History, error) {
+	return s.summedUp(ctx, histories, s.id, asOf)
+}
+
+// HistoryOf reads what one person bought before asOf; ok is false where that is nothing.
+func (s *Store) HistoryOf(ctx context.Context, person int64, asOf time.Time) (h analysis.History, ok bool, err error) {
+	all, err := s.summedUp(ctx, historyOf, s.id, asOf, person)
+	if err != nil || len(all) == 0 {
+		return analysis.History{}, false, err
+	}
+	return all[0], true, nil
+}
+
+func (s *Store) summedUp(ctx context.Context, query string, arguments ...any) ([]analysis.History, error) {
 	var all []analysis.History
 	err := s.read(ctx, func(tx *sqlx.Tx) error {
 		all = nil
@@ -46,7 +65,7 @@ func (s *Store) Histories(ctx context.Context, asOf time.Time) ([]analysis.Histo
 		if err := s.localDays(ctx, tx); err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, histories, s.id, asOf)
+		rows, err := tx.QueryContext(ctx, query, arguments...)
 		if err != nil {
 			return fmt.Errorf("purchase histories: %w", err)
 		}

@@ -1,0 +1,100 @@
+package analysis
+
+import (
+	"fmt"
+
+	"github.com/perennial-cvo/perennial/analysis/clv"
+)
+
+// Outlook is what one person is expected to do, with everything it follows from. Amounts are in the shop's currency.
+type Outlook struct {
+	Day       int      `json:"day"`    // as of the start of this local day, in days since 1970-01-01
+	Fitted    int      `json:"fitted"` // as of when the parameters are
+	Kind      clv.Kind `json:"kind"`
+	Purchases int      `json:"purchases"` // days with a purchase
+	First     int      `json:"first_day"`
+	Last      int      `json:"last_day"`
+	LastWeeks float64  `json:"last_weeks"` // t_x: from the first purchase to the last
+	AgeWeeks  float64  `json:"age_weeks"`  // T: from the first purchase to the day before Day
+	Spent     float64  `json:"spent"`
+	Mean      float64  `json:"repeat_mean"` // of the purchase days after the first
+	Costed    bool     `json:"costed"`
+	Margin    float64  `json:"margin"` // of what was spent, where Costed
+
+	Alive          float64 `json:"alive"`
+	ByConstruction bool    `json:"alive_by_construction"` // the form of the model says so, not what the person did
+	Churn          float64 `json:"churn"`
+	Horizon        int     `json:"horizon_days"`
+	// Terms are what the model says; Orders and Value what is to be used, which for a purpose where the model fared worse
+	// than a naive forecast is that one's.
+	Terms    clv.Prediction `json:"terms"`
+	Orders   float64        `json:"orders"`
+	OrdersBy string         `json:"orders_by"`
+	Value    float64        `json:"value"`
+	ValueBy  string         `json:"value_by"`
+	Next     *clv.NextOrder `json:"next_order,omitempty"` // nil where the model does not foretell one
+}
+
+// Forecaster is what foretells orders, made of the stored parameters. It fails where they are no model's.
+func (w Worth) Forecaster() (clv.Forecaster, error) {
+	if w.Kind == clv.SimpleFormula {
+		return w.Simple, w.Simple.Check()
+	}
+	if w.Fit == nil {
+		return nil, fmt.Errorf("model %s: no parameters", w.Kind)
+	}
+	return clv.Restore(w.Kind, w.Fit.Params)
+}
+
+// Use is the forecast to use for a purpose: the kind, or a naive one where that fared better in the holdout.
+func (w Worth) Use(of string, purpose clv.Purpose) string {
+	for _, v := range w.Verdicts {
+		if v.Of == of && v.Purpose == purpose && v.Worse {
+			return v.Use
+		}
+	}
+	return string(w.Kind)
+}
+
+// Outlook foretells a person from their history as of the start of a day. It fails on a history that is later than the day
+// or empty, and on parameters that are no model's.
+func (w Worth) Outlook(h History, day int) (Outlook, error) {
+	forecaster, err := w.Forecaster()
+	if err != nil {
+		return Outlook{}, err
+	}
+	s := h.Stats(day)
+	if err := s.Check(); err != nil {
+		return Outlook{}, fmt.Errorf("outlook: %w", err)
+	}
+	predictor := clv.Predictor{Orders: forecaster, Spend: w.Spend, AnnualRate: w.AnnualRate, MarginRate: 1}
+	o := Outlook{
+		Day: day, Fitted: w.Day, Kind: w.Kind, Purchases: h.Days, First: h.FirstDay, Last: h.LastDay,
+		LastWeeks: float64(s.Last) / 7, AgeWeeks: float64(s.Age) / 7, Spent: float64(h.Net) / unit, Mean: h.RepeatMean(),
+		Costed: h.Costed, Horizon: w.Horizon, Terms: predictor.Predict(s, h.RepeatMean(), float64(w.Horizon)),
+	}
+	if h.Costed {
+		o.Margin = float64(h.Net-h.Cost) / unit
+	}
+	o.Alive, o.Churn = o.Terms.Alive, 1-o.Terms.Alive
+	o.choose(w, s)
+	if m, ok := forecaster.(clv.Model); ok {
+		o.ByConstruction = clv.AliveByConstruction(m, s)
+		if next, ok := clv.Next(m, s, int32(day-1)); ok {
+			o.Next = &next
+		}
+	}
+	return o, nil
+}
+
+// choose takes the model's word, or the naive forecast's where that fared better for single people.
+func (o *Outlook) choose(w Worth, s clv.Stats) {
+	horizon := float64(w.Horizon)
+	o.OrdersBy, o.ValueBy = w.Use("orders", clv.PerPerson), w.Use("value", clv.PerPerson)
+	if o.Orders = o.Terms.Orders; o.OrdersBy != string(w.Kind) {
+		o.Orders = w.Naive.Orders(o.OrdersBy, s, horizon)
+	}
+	if o.Value = o.Terms.Discounted; o.ValueBy != string(w.Kind) {
+		o.Value = max(0, w.Naive.Value(o.Spent, horizon))
+	}
+}

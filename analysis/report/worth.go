@@ -1,0 +1,155 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/clv"
+)
+
+// models are the models of buying in words.
+var models = map[clv.Kind]string{
+	clv.NBD:           "customers order at rates of their own, and none is taken to have stopped",
+	clv.BGNBD:         "customers order at rates of their own, and may stop for good after any repeat order",
+	clv.MBGNBD:        "customers order at rates of their own, and may stop for good after any order, the first included",
+	clv.MBGCNBDK:      "customers order more regularly than by chance, and may stop for good after any order, the first included",
+	clv.ParetoNBD:     "customers order at rates of their own, and may stop for good at any moment",
+	clv.SimpleFormula: "every customer has the shop's averages; only the time since the last order tells them apart",
+}
+
+// worth writes which model foretells, how it fared against what happened, and what to beware of.
+func (p *page) worth(r Report) {
+	if r.Worth == nil {
+		return
+	}
+	w := *r.Worth
+	p.heading("Worth as of %s, in %s", day(w.Day), r.Overview.Currency)
+	p.say(plain, "  ", "Model: %s, of %s: %s.", w.Kind.Label(), of(w.Customers, "customer", "customers"), models[w.Kind])
+	if r.Incomplete != nil {
+		p.say(yellow, "  ! ", "INCOMPLETE: it was learnt without the older orders.")
+	}
+	p.backtest(w, r.Overview.Currency)
+	for _, v := range w.Verdicts {
+		look := dim
+		if v.Worse {
+			look = yellow
+		}
+		p.say(look, "  ", "%s.", capital(v.Words))
+	}
+	for _, finding := range w.Findings {
+		p.say(dim, "  ", "%s.", capital(finding))
+	}
+}
+
+// backtest writes what the chosen model foretold of the holdout beside what came.
+func (p *page) backtest(w analysis.Worth, currency string) {
+	if w.Evaluation == nil {
+		return
+	}
+	rows := []row{{dim, []string{fmt.Sprintf("the last %d days", w.Evaluation.Days), "predicted", "actual", "bias"}}}
+	add := func(what string, all []clv.Metrics, write func(float64) string) {
+		for _, m := range all {
+			if m.Forecast == string(w.Choice.Kind) {
+				rows = append(rows, row{plain, []string{what, write(m.Predicted), write(m.Actual), fmt.Sprintf("%+.1f %%", 100*m.Bias)}})
+			}
+		}
+	}
+	add("Orders", w.Evaluation.Orders, func(v float64) string { return group(fmt.Sprintf("%.0f", v)) })
+	add("Value", w.Evaluation.Value, func(v float64) string { return Money(decimal.NewFromFloat(v), currency) })
+	p.table([]align{left, right, right, right}, rows)
+}
+
+// capital begins a sentence.
+func capital(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// outlook writes what the person is expected to do, and from which figures that follows.
+func (p *page) outlook(e Explanation) {
+	o := e.Outlook
+	if o == nil {
+		return
+	}
+	p.heading("Outlook as of %s, by %s", day(o.Day), o.Kind.Label())
+	rows := [][]string{
+		{"Days with a purchase", count(o.Purchases)},
+		{"First and last", day(o.First) + " and " + day(o.Last)},
+		{"Weeks from first to last", fmt.Sprintf("%.1f", o.LastWeeks)},
+		{"Weeks since the first", fmt.Sprintf("%.1f", o.AgeWeeks)},
+		{"Spent", rounded(o.Spent, false, e.Currency)},
+	}
+	if o.Costed {
+		rows = append(rows, []string{"Margin of it", rounded(o.Margin, false, e.Currency)})
+	}
+	rows = append(rows,
+		[]string{"Probability of still buying", share(o.Alive)},
+		[]string{"Probability of having stopped", share(o.Churn)},
+		[]string{"Orders expected in " + ahead(o.Horizon), fmt.Sprintf("%.1f", o.Orders) + by(o.OrdersBy, o.Kind)},
+		[]string{"Value expected in " + ahead(o.Horizon), "about " + rounded(o.Value, true, e.Currency) + by(o.ValueBy, o.Kind)},
+		[]string{"Next order, if any", nextOrder(o)},
+	)
+	var lines []row
+	for _, cells := range rows {
+		lines = append(lines, row{plain, cells})
+	}
+	p.table([]align{left, left}, lines)
+	if o.ByConstruction {
+		p.say(yellow, "  ! ", "%s takes this person to be still buying by its form, whatever time has passed: it says nothing of them.", o.Kind.Label())
+	}
+	p.say(dim, "  ", "%s. Parameters as of %s.", capital(models[o.Kind]), day(o.Fitted))
+}
+
+// by names the forecast that was used in place of the model.
+func by(forecast string, kind clv.Kind) string {
+	if forecast == string(kind) {
+		return ""
+	}
+	return fmt.Sprintf(" (naive forecast: %s)", forecast)
+}
+
+func ahead(days int) string {
+	if days == analysis.DefaultHorizon {
+		return "12 months"
+	}
+	return of(days, "day", "days")
+}
+
+// share writes a probability without claiming certainty that is not there.
+func share(p float64) string {
+	switch {
+	case p > 0.999 && p < 1:
+		return "over 99.9 %"
+	case p > 0 && p < 0.001:
+		return "under 0.1 %"
+	}
+	return percent(p)
+}
+
+// rounded writes an amount, in steps where it is only expected.
+func rounded(amount float64, steps bool, currency string) string {
+	exact := int64(math.Round(amount * 10_000))
+	if steps {
+		exact = clv.Round(exact, 0, false)
+	}
+	return Money(decimal.New(exact, -4), currency) + " " + currency
+}
+
+// nextOrder writes the day of the next order with its interval.
+func nextOrder(o *analysis.Outlook) string {
+	if o.Next == nil {
+		return "not foretold"
+	}
+	write := func(d int32) string { return analysis.Date(int(d)).Format(time.DateOnly) }
+	if !o.Next.LateKnown {
+		return fmt.Sprintf("around %s (9 in 10 after %s)", write(o.Next.Day), write(o.Next.Early))
+	}
+	return fmt.Sprintf("around %s (8 in 10: %s to %s)", write(o.Next.Day), write(o.Next.Early), write(o.Next.Late))
+}

@@ -1,0 +1,48 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/perennial-cvo/perennial/analysis"
+)
+
+var _ analysis.Purchases = (*Store)(nil)
+
+// SaveWorth keeps an appraisal as that of its day, in place of an earlier one of the same day.
+func (s *Store) SaveWorth(ctx context.Context, worth analysis.Worth) error {
+	text, err := json.Marshal(worth)
+	if err != nil {
+		return fmt.Errorf("appraisal: %w", err)
+	}
+	return s.write(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO appraisals AS a (store_id, day, worth) VALUES ($1, DATE '1970-01-01' + $2::int, $3)
+			ON CONFLICT (store_id, day) DO UPDATE SET worth = excluded.worth WHERE a.worth <> excluded.worth`,
+			s.id, worth.Day, string(text))
+		if err != nil {
+			return fmt.Errorf("appraisal: %w", err)
+		}
+		return nil
+	})
+}
+
+// Worth reads the last appraisal; ok is false before the first.
+func (s *Store) Worth(ctx context.Context) (worth analysis.Worth, ok bool, err error) {
+	var text []byte
+	err = s.db.GetContext(ctx, &text, `SELECT worth FROM appraisals WHERE store_id = $1 ORDER BY day DESC LIMIT 1`, s.id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return analysis.Worth{}, false, nil
+	}
+	if err != nil {
+		return analysis.Worth{}, false, fmt.Errorf("appraisal: %w", err)
+	}
+	if err := json.Unmarshal(text, &worth); err != nil {
+		return analysis.Worth{}, false, fmt.Errorf("appraisal: %w", err)
+	}
+	return worth, true, nil
+}
