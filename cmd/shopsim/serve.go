@@ -145,7 +145,7 @@ func (w *world) listen(ctx context.Context, name, addr string) (net.Listener, er
 
 // serve answers at an address until close.
 func (w *world) serve(at net.Listener, h http.Handler, secured *tls.Config) {
-	server := &http.Server{Handler: h, TLSConfig: secured, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: h, TLSConfig: secured.Clone(), ReadHeaderTimeout: time.Minute}
 	w.servers = append(w.servers, server)
 	go func() {
 		if secured != nil {
