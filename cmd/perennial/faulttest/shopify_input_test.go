@@ -46,6 +46,9 @@ func TestFaultyShopify(t *testing.T) {
 		{"throttled for ever", shopifytest.Fault{Kind: shopifytest.Throttled, Skip: 6}, 4, []string{"THROTTLED", "goes on at", "what to do"}},
 		{"files cannot be had", shopifytest.Fault{Kind: shopifytest.ExpiredURL}, 4, []string{"expired", "what to do"}},
 	}
+	if testing.Short() {
+		tests = tests[:2]
+	}
 	names := make([]string, len(tests))
 	for i, tt := range tests {
 		names[i] = tt.name
@@ -87,6 +90,9 @@ func TestShopifyTroubleThatPasses(t *testing.T) {
 		{name: "a file is too short", fault: shopifytest.Fault{Kind: shopifytest.BulkShort, Skip: 2}, starts: 4, renewals: 2},
 		{name: "a file breaks off", fault: shopifytest.Fault{Kind: shopifytest.Cut, Path: "/_files/", Skip: 2}, starts: 3, renewals: 2},
 		{name: "an operation of the push fails", fault: shopifytest.Fault{Kind: shopifytest.BulkFailed, Operation: startMutation}, starts: 3, renewals: 2},
+	}
+	if testing.Short() {
+		tests = tests[:2]
 	}
 	names := make([]string, len(tests))
 	for i, tt := range tests {
