@@ -99,7 +99,7 @@ func TestManyOpenOrdersSettleInSlices(t *testing.T) {
 		b.Orders = append(b.Orders, order(id, fmt.Sprint(i%50), ""))
 		b.Lines = append(b.Lines, line(id, "1", "10", "4"))
 	}
-	b.Orders[3].Status, b.Orders[4].Test, b.Orders[5].Currency = "pending", true, "XXX"
+	b.Orders[3].Status, b.Orders[4].Test, b.Orders[5].Currency = "pending", true, "JPY"
 	s.pulled(b)
 	require.Equal(t, 20_500, one[int](s, `SELECT count(*) FROM orders WHERE complete AND cost = 4`))
 	require.Equal(t, 20_497, one[int](s, `SELECT count(*) FROM orders WHERE counted`))
