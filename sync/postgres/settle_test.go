@@ -113,19 +113,20 @@ func TestFirstLoadTakesOrdersForWholeUntilMoreOfThemComes(t *testing.T) {
 	refund := commerce.Refund{OrderID: "1", ID: "r", At: noon, Currency: "EUR", Amount: money("2")}
 	pages := []commerce.Batch{
 		{
-			Orders:  []commerce.Order{order("1", "7", ""), order("2", "7", ""), order("3", "8", ""), order("4", "8", "")},
-			Lines:   []commerce.Line{line("1", "a", "3", "1.5"), line("1", "b", "7", "2"), line("2", "a", "6", "2"), card, line("3", "a", "1", "1")},
+			Orders: []commerce.Order{order("1", "7", ""), order("2", "7", ""), order("3", "8", ""), order("4", "8", ""), order("5", "8", "")},
+			Lines: []commerce.Line{line("1", "a", "3", "1.5"), line("1", "b", "7", "2"), line("2", "a", "6", "2"), card, line("3", "a", "1", "1"),
+				line("5", "a", "4", ""), line("5", "b", "6", "1")},
 			Refunds: []commerce.Refund{refund},
 		},
 		{Lines: []commerce.Line{line("3", "b", "9", ""), line("4", "a", "10", "5")}},
 	}
 	s := newShop(t)
 	s.put(commerce.Orders, pages[0])
-	require.ElementsMatch(t, []string{"1 true 10 1", "1/r true 2 2", "2 true 6 1", "3 true 10 1", "4 true 10 1"}, s.counts())
+	require.ElementsMatch(t, []string{"1 true 10 1", "1/r true 2 2", "2 true 6 1", "3 true 10 1", "4 true 10 1", "5 true 10 1"}, s.counts())
 	s.put(commerce.Orders, pages[1])
-	require.ElementsMatch(t, []string{"1 true 10 1", "1/r true 2 2", "2 true 6 1", "3 false 10 1", "4 false 10 1"}, s.counts())
+	require.ElementsMatch(t, []string{"1 true 10 1", "1/r true 2 2", "2 true 6 1", "3 false 10 1", "4 false 10 1", "5 true 10 1"}, s.counts())
 	s.pulled(commerce.Batch{})
-	settled := []string{"1 true 0 3.5", "2 true 4 ?", "3 true 0 ?", "4 true 0 5"}
+	settled := []string{"1 true 0 3.5", "2 true 4 ?", "3 true 0 ?", "4 true 0 5", "5 true 0 ?"}
 	require.Equal(t, settled, s.sums())
 	counts := s.counts()
 
