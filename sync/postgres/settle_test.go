@@ -114,8 +114,10 @@ func TestFirstLoadTakesOrdersForWholeUntilMoreOfThemComes(t *testing.T) {
 	pages := []commerce.Batch{
 		{
 			Orders: []commerce.Order{order("1", "7", ""), order("2", "7", ""), order("3", "8", ""), order("4", "8", ""), order("5", "8", "")},
-			Lines: []commerce.Line{line("1", "a", "3", "1.5"), line("1", "b", "7", "2"), line("2", "a", "6", "2"), card, line("3", "a", "1", "1"),
-				line("5", "a", "4", ""), line("5", "b", "6", "1")},
+			Lines: []commerce.Line{
+				line("1", "a", "3", "1.5"), line("1", "b", "7", "2"), line("2", "a", "6", "2"), card, line("3", "a", "1", "1"),
+				line("5", "a", "4", ""), line("5", "b", "6", "1"),
+			},
 			Refunds: []commerce.Refund{refund},
 		},
 		{Lines: []commerce.Line{line("3", "b", "9", ""), line("4", "a", "10", "5")}},
