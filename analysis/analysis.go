@@ -4,9 +4,11 @@ package analysis
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/perennial-cvo/perennial/analysis/rfm"
+	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
 // Facts is a shop's data as the analysis needs it; sync/postgres satisfies it.
@@ -18,15 +20,24 @@ type Facts interface {
 	// call, and returns how many. A full refresh recomputes everybody.
 	Refresh(ctx context.Context, asOf time.Time, full bool) (int, error)
 
-	// Customers reads everybody with at least one counted order from the aggregates that Refresh made, in any order,
-	// with the membership that stands.
+	// Customers reads everybody known from the aggregates that Refresh made, in any order, with the memberships that
+	// stand. Whoever has no counted order comes with none.
 	Customers(ctx context.Context) ([]Customer, error)
 
-	// CustomersAsOf computes the same from the orders as of a moment in the past, without using or changing aggregates.
+	// CustomersAsOf computes everybody with at least one counted order from the orders as of a moment in the past, without
+	// using or changing aggregates.
 	CustomersAsOf(ctx context.Context, asOf time.Time) ([]Customer, error)
 
-	// Save stores the result of a run as of today: scores and memberships that differ from what stands, closing and
-	// opening intervals, and the snapshot of the day. Saving the same result again changes nothing.
+	// Rules returns the rules of the last saved result by scheme, as JSON.
+	Rules(ctx context.Context) (map[string]string, error)
+
+	// Traits calls each once for everybody of whom one of the fields is known, in any order, with those fields of the
+	// person filled in; fields are names of segment.Fields that aggregates, scores and predictions do not have: things,
+	// origins, who they are. What was bought at or after asOf does not take part. The person is valid during the call only.
+	Traits(ctx context.Context, fields []string, asOf time.Time, each func(person int64, p *segment.Person)) error
+
+	// Save stores the result of a run as of today: scores, memberships and standings that differ from what stands,
+	// closing and opening intervals, and the snapshots of the day. Saving the same result again changes nothing.
 	Save(ctx context.Context, result Result) (Saved, error)
 }
 
@@ -49,9 +60,44 @@ type Customer struct {
 	LastDay  int   // local day of the last counted order
 	Gross    int64 // goods - discounts, before refunds
 	Net      int64 // after refunds
+	// What follows is of purchases alone, as in History: orders of which all money was given back are none.
+	Days        int // with a purchase
+	PreviousDay int // the purchase day before the last; 0 below two
+	LogGaps     float64
+	Bought      int64 // after refunds
+	FirstBought int64 // of the first day
+	Cost        int64 // where Costed
+	Costed      bool
 	// Score and Segment are the membership that stands in the RFM scheme, zero for a person without one.
-	Score   rfm.Score
-	Segment string
+	Score    rfm.Score
+	Segment  string
+	Standing Standing // the one that stands, zero for a person without one
+}
+
+// History is what the customer bought.
+func (c *Customer) History() History {
+	return History{
+		Person: c.Person, Days: c.Days, FirstDay: c.FirstDay, LastDay: c.LastDay, LogGaps: c.LogGaps,
+		Net: c.Bought, FirstNet: c.FirstBought, Cost: c.Cost, Costed: c.Costed,
+	}
+}
+
+// Standing is where one person stands beside the RFM groups, and what is shown of their worth. Everything in it stays as it
+// is until it has to change.
+type Standing struct {
+	Stage    string   // of the lifecycle
+	Tier     string   // of value; empty: none
+	Churn    string   // band of the risk to be gone; empty: not known
+	Own      []string // ids of the owner's segments, sorted; not to be changed
+	Valued   bool     // whether Value is known
+	Value    int64    // predicted over the horizon and rounded, in ten-thousandths of the currency
+	NextWeek int      // Monday of the week in which the next order is expected, in days since 1970-01-01; 0: none
+}
+
+// Equal says whether two standings are the same.
+func (s Standing) Equal(t Standing) bool {
+	return s.Stage == t.Stage && s.Tier == t.Tier && s.Churn == t.Churn && slices.Equal(s.Own, t.Own) &&
+		s.Valued == t.Valued && s.Value == t.Value && s.NextWeek == t.NextWeek
 }
 
 // History is what one person bought before a moment, by local days: purchases on one day are one. Orders of which all money
@@ -76,11 +122,26 @@ type Result struct {
 	Members []Member // whose score or segment differs from what stood, in order of person
 	Left    []int64  // people who had a membership and have none now, in order of person
 	Groups  []Group  // everybody, by segment, in the scheme's order
+
+	Divisions []Division // by the other schemes: lifecycle, tiers, churn, then each of the owner's segments
+	Standings []Placed   // that differ from what stood, in order of person
+}
+
+// Division is how one scheme other than RFM divides people.
+type Division struct {
+	Scheme Scheme
+	Groups []Group // in the scheme's order, those without anybody included
+}
+
+// Placed is one person's new standing.
+type Placed struct {
+	Person int64
+	Standing
 }
 
 // Scheme identifies how people were grouped, so that history can be told apart when the owner changes the rules.
 type Scheme struct {
-	Name    string // "rfm"
+	Name    string // "rfm", or as segment.SchemeLifecycle and its neighbours say
 	Version string // short hash of everything that decides membership: convention, bins, map, revenue basis
 	Rule    string // JSON of the same, for people and for recomputing
 }
@@ -107,4 +168,5 @@ type Saved struct {
 	Moved   int // to another segment
 	Scored  int // another score in the same segment
 	Left    int
+	Placed  int // people whose standing changed
 }

@@ -39,16 +39,23 @@ type Options struct {
 	Now      func() time.Time  // the clock
 	AsOf     time.Time         // any moment of the local day as of whose start is asked; zero: today
 	Rule     rfm.Rule          // how scores are made
+	Preset   string            // id of the preset of RFM groups; empty: the usual one
 	Segments map[string]string // overrides of the segment map
 	Basis    Basis             // Net where empty
 	Full     bool              // recompute everybody's aggregates, not only those of people touched since the last run
 	Past     bool              // compute from the orders and save nothing; always so for a day before today
+
+	Lifecycle segment.Lifecycle // where its interval is zero, it is measured
+	Own       []segment.Own     // the owner's segments
+	Worth     *Worth            // foretells; nil before the first appraisal
 }
 
 // Rule is everything that decides membership. Its JSON is Scheme.Rule, from which ParseRule reads it back.
 type Rule struct {
 	rfm.Rule
 	Used     int               `json:"used"` // bins really used
+	Preset   string            `json:"preset,omitempty"`
+	Groups   int               `json:"groups,omitempty"` // how many of the preset's are in use; 0: all
 	Basis    Basis             `json:"basis"`
 	Segments map[string]string `json:"segments,omitempty"`
 }
@@ -107,9 +114,9 @@ func Run(ctx context.Context, facts Facts, o Options) (Outcome, error) {
 	return out, nil
 }
 
-// Standing groups people by the aggregates as the last run left them, and changes nothing: it answers which thresholds
+// InForce groups people by the aggregates as the last run left them, and changes nothing: it answers which thresholds
 // are in force without the cost of a run. AsOf must be that of the last run. Result.Members stays empty.
-func Standing(ctx context.Context, facts Facts, o Options) (Outcome, error) {
+func InForce(ctx context.Context, facts Facts, o Options) (Outcome, error) {
 	r, err := prepare(ctx, facts, o)
 	if err != nil {
 		return Outcome{}, err

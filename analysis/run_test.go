@@ -44,6 +44,12 @@ func (m *memory) Customers(ctx context.Context) ([]analysis.Customer, error) {
 	return m.CustomersAsOf(ctx, m.asOf)
 }
 
+func (m *memory) Rules(context.Context) (map[string]string, error) { return nil, nil }
+
+func (m *memory) Traits(context.Context, []string, time.Time, func(int64, *segment.Person)) error {
+	return nil
+}
+
 func (m *memory) CustomersAsOf(_ context.Context, asOf time.Time) ([]analysis.Customer, error) {
 	people := map[int64]*analysis.Customer{}
 	var last int64
@@ -282,7 +288,7 @@ func TestAFailedRefreshIsPassedOnAndNothingIsSaved(t *testing.T) {
 func TestStandingTellsTheThresholdsInForceAndChangesNothing(t *testing.T) {
 	m := invented(150)
 	out := run(t, m, analysis.Options{})
-	standing, err := analysis.Standing(t.Context(), m, analysis.Options{Now: clock(2026, 3, 22, 3), AsOf: out.Result.AsOf})
+	standing, err := analysis.InForce(t.Context(), m, analysis.Options{Now: clock(2026, 3, 22, 3), AsOf: out.Result.AsOf})
 	require.NoError(t, err)
 	require.Equal(t, out.Thresholds, standing.Thresholds)
 	require.Equal(t, out.Result.Groups, standing.Result.Groups)

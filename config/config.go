@@ -51,7 +51,10 @@ type Store struct {
 	SharedEmails     []string `mapstructure:"shared_emails"`     // addresses that are not one person
 	Rates            []Rate   `mapstructure:"rates"`
 
-	RFM RFM `mapstructure:"rfm"`
+	RFM       RFM       `mapstructure:"rfm"`
+	Lifecycle Lifecycle `mapstructure:"lifecycle"`
+	Worth     Worth     `mapstructure:"worth"`
+	Segments  []Segment `mapstructure:"segments"` // the owner's own
 
 	Consent string `mapstructure:"consent"` // platform, shop, owner
 	Tags    bool   `mapstructure:"tags"`    // write segments back into the shop
@@ -77,12 +80,35 @@ type Rate struct {
 
 // RFM says how customers are scored and grouped.
 type RFM struct {
+	Preset     string            `mapstructure:"preset"`     // usual, shopify, klaviyo, omniconvert
 	Convention string            `mapstructure:"convention"` // rank_min, quantile_cut, thresholds
 	Bins       int               `mapstructure:"bins"`       // 0: five, or fewer for few customers
 	Recency    []int             `mapstructure:"recency"`    // for thresholds: days, ascending
 	Frequency  []int             `mapstructure:"frequency"`  // for thresholds: orders, ascending
 	Monetary   []string          `mapstructure:"monetary"`   // for thresholds: amounts, ascending
 	Segments   map[string]string `mapstructure:"segments"`   // cells such as "555" or "5*4" to a segment id; overrides the map
+}
+
+// Lifecycle says when an order is overdue; see segment.Lifecycle. What is zero has its default.
+type Lifecycle struct {
+	Interval float64 `mapstructure:"interval"` // the shop's usual days between purchases; 0: measured
+	Slipping float64 `mapstructure:"slipping"`
+	Lapsed   float64 `mapstructure:"lapsed"`
+	Lost     float64 `mapstructure:"lost"`
+}
+
+// Worth says how what customers will be worth is foretold. What is zero has its default.
+type Worth struct {
+	Horizon      int      `mapstructure:"horizon"`       // days ahead
+	DiscountRate *float64 `mapstructure:"discount_rate"` // what money loses in a year, such as 0.1; nil: the default
+}
+
+// Segment is one of the owner's own segments.
+type Segment struct {
+	ID     string `mapstructure:"id"`
+	Name   string `mapstructure:"name"`
+	Rule   string `mapstructure:"rule"`
+	Action string `mapstructure:"action"`
 }
 
 // Guard stops pushes that look like a mistake.

@@ -101,7 +101,7 @@ func inForce(ctx context.Context, facts analysis.Facts, rule analysis.Rule, asOf
 	if rule.Convention != rfm.Thresholds {
 		o.Rule.Bins = rule.Used
 	}
-	out, err := analysis.Standing(ctx, facts, o)
+	out, err := analysis.InForce(ctx, facts, o)
 	switch {
 	case errors.Is(err, analysis.ErrNotLoaded):
 		return nil, nil

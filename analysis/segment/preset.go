@@ -68,28 +68,44 @@ const PerGroup = 10
 // of its groups, those without scores not counted; else the four, the two or the one group that there are enough for.
 // Reduced then says so.
 func (p Preset) For(customers int) Preset {
-	whole := len(p.Groups)
-	if p.Prospects != "" {
-		whole--
-	}
+	whole := p.scored()
 	if customers >= PerGroup*whole {
 		return p
 	}
-	few := reduced[len(reduced)-1]
+	groups := 1
 	for _, r := range reduced {
 		if customers >= PerGroup*len(r.Groups) {
-			few = r
+			groups = len(r.Groups)
 			break
 		}
 	}
-	p.Groups, p.of, p.Prospects = few.Groups, few.of, ""
-	p.Reduced = fmt.Sprintf("%d of the %d groups of %q, because there are only %d customers; all begin at %d, %d for each.",
+	few := p.With(groups)
+	few.Reduced = fmt.Sprintf("%d of the %d groups of %q, because there are only %d customers; all begin at %d, %d for each.",
 		len(few.Groups), whole, p.Name, customers, PerGroup*whole, PerGroup)
 	if len(few.Groups) == 1 {
-		p.Reduced = fmt.Sprintf("One group, because there are only %d customers; two begin at %d, all %d of %q at %d.",
+		few.Reduced = fmt.Sprintf("One group, because there are only %d customers; two begin at %d, all %d of %q at %d.",
 			customers, 2*PerGroup, whole, p.Name, PerGroup*whole)
 	}
+	return few
+}
+
+// With returns the preset with one of the smaller numbers of groups that For may choose: 4, 2 or 1. With any other number it
+// is whole.
+func (p Preset) With(groups int) Preset {
+	for _, r := range reduced {
+		if len(r.Groups) == groups && groups < p.scored() {
+			p.Groups, p.of, p.Prospects = r.Groups, r.of, ""
+		}
+	}
 	return p
+}
+
+// scored is how many groups are made of scores.
+func (p Preset) scored() int {
+	if p.Prospects != "" {
+		return len(p.Groups) - 1
+	}
+	return len(p.Groups)
 }
 
 // reduced are what small shops get, the finest first.

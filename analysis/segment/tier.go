@@ -91,6 +91,13 @@ var tiers = [...]Definition{
 	},
 }
 
+// Tiers returns the tiers of value in the order in which they are shown, the highest first. The caller may change the slice.
+func Tiers() []Definition {
+	shown := slices.Clone(tiers[:])
+	slices.Reverse(shown)
+	return shown
+}
+
 // ValueTiers returns the tiers of customer value between three cuts, ascending, in whatever unit the values are, usually
 // ten-thousandths of the currency. See Quantiles and SettleCuts.
 func ValueTiers(cuts []float64) (Bands, error) { return NewBands(tiers[:], cuts, TierMargin) }
