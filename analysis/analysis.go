@@ -72,6 +72,7 @@ type Customer struct {
 	Score    rfm.Score
 	Segment  string
 	Standing Standing // the one that stands, zero for a person without one
+	Gone     bool     // known no more, merged or erased: what stands is all there is
 }
 
 // History is what the customer bought.
@@ -124,7 +125,7 @@ type Result struct {
 	Groups  []Group  // everybody, by segment, in the scheme's order
 
 	Divisions []Division // by the other schemes: lifecycle, tiers, churn, then each of the owner's segments
-	Standings []Placed   // that differ from what stood, in order of person
+	Standings []Placed   // that differ from what stood, in order of person; whoever is gone has the zero standing
 }
 
 // Division is how one scheme other than RFM divides people.
@@ -133,7 +134,7 @@ type Division struct {
 	Groups []Group // in the scheme's order, those without anybody included
 }
 
-// Placed is one person's new standing.
+// Placed is one person's new standing; one without a stage for who is known no more.
 type Placed struct {
 	Person int64
 	Standing
