@@ -56,41 +56,70 @@ func (w Worth) Use(of string, purpose clv.Purpose) string {
 	return string(w.Kind)
 }
 
-// Outlook foretells a person from their history as of the start of a day. It fails on a history that is later than the day
-// or empty, and on parameters that are no model's.
-func (w Worth) Outlook(h History, day int) (Outlook, error) {
+// Forecast is an appraisal made ready to foretell many people; it may be used by many goroutines at once.
+type Forecast struct {
+	worth     *Worth
+	predictor clv.Predictor
+	model     clv.Model // nil where averages foretell
+	ordersBy  string
+	valueBy   string
+}
+
+// Forecast makes an appraisal ready. It fails on parameters that are no model's.
+func (w *Worth) Forecast() (*Forecast, error) {
 	forecaster, err := w.Forecaster()
 	if err != nil {
-		return Outlook{}, err
+		return nil, err
 	}
+	f := &Forecast{
+		worth:     w,
+		predictor: clv.Predictor{Orders: forecaster, Spend: w.Spend, AnnualRate: w.AnnualRate, MarginRate: 1},
+		ordersBy:  w.Use("orders", clv.PerPerson), valueBy: w.Use("value", clv.PerPerson),
+	}
+	f.model, _ = forecaster.(clv.Model)
+	return f, nil
+}
+
+// Outlook foretells a person from their history as of the start of a day. It fails on a history that is later than the day
+// or empty.
+func (f *Forecast) Outlook(h History, day int) (Outlook, error) {
+	w := f.worth
 	s := h.Stats(day)
 	if err := s.Check(); err != nil {
 		return Outlook{}, fmt.Errorf("outlook: %w", err)
 	}
-	predictor := clv.Predictor{Orders: forecaster, Spend: w.Spend, AnnualRate: w.AnnualRate, MarginRate: 1}
 	o := Outlook{
 		Day: day, Fitted: w.Day, Kind: w.Kind, Purchases: h.Days, First: h.FirstDay, Last: h.LastDay,
 		LastWeeks: float64(s.Last) / 7, AgeWeeks: float64(s.Age) / 7, Spent: float64(h.Net) / unit, Mean: h.RepeatMean(),
-		Costed: h.Costed, Horizon: w.Horizon, Terms: predictor.Predict(s, h.RepeatMean(), float64(w.Horizon)),
+		Costed: h.Costed, Horizon: w.Horizon, Terms: f.predictor.Predict(s, h.RepeatMean(), float64(w.Horizon)),
+		OrdersBy: f.ordersBy, ValueBy: f.valueBy,
 	}
 	if h.Costed {
 		o.Margin = float64(h.Net-h.Cost) / unit
 	}
 	o.Alive, o.Churn = o.Terms.Alive, 1-o.Terms.Alive
 	o.choose(w, s)
-	if m, ok := forecaster.(clv.Model); ok {
-		o.ByConstruction = clv.AliveByConstruction(m, s)
-		if next, ok := clv.Next(m, s, int32(day-1)); ok {
+	if f.model != nil {
+		o.ByConstruction = clv.AliveByConstruction(f.model, s)
+		if next, ok := clv.Next(f.model, s, int32(day-1)); ok {
 			o.Next = &next
 		}
 	}
 	return o, nil
 }
 
+// Outlook foretells one person; see Forecast for many.
+func (w Worth) Outlook(h History, day int) (Outlook, error) {
+	f, err := w.Forecast()
+	if err != nil {
+		return Outlook{}, err
+	}
+	return f.Outlook(h, day)
+}
+
 // choose takes the model's word, or the naive forecast's where that fared better for single people.
-func (o *Outlook) choose(w Worth, s clv.Stats) {
+func (o *Outlook) choose(w *Worth, s clv.Stats) {
 	horizon := float64(w.Horizon)
-	o.OrdersBy, o.ValueBy = w.Use("orders", clv.PerPerson), w.Use("value", clv.PerPerson)
 	if o.Orders = o.Terms.Orders; o.OrdersBy != string(w.Kind) {
 		o.Orders = w.Naive.Orders(o.OrdersBy, s, horizon)
 	}

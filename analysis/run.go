@@ -3,8 +3,6 @@ package analysis
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,11 +73,12 @@ type Outcome struct {
 	Result     Result
 	Rule       Rule
 	Sentence   string         // how scores are made, in words
-	Note       string         // why fewer than five bins were used; empty when there is nothing to say
+	Note       string         // why fewer bins or groups were used than there are; empty when there is nothing to say
 	Thresholds Thresholds     // in force in this run
 	Customers  int            // with at least one counted order
 	Refreshed  int            // whose aggregates were recomputed
 	Moves      []segment.Move // from the membership that stood; nil for the past
+	Preset     segment.Preset // whose groups are in use, as many as there are customers for
 	Saved      Saved
 	Past       bool // nothing was saved
 }
@@ -91,9 +90,10 @@ type Thresholds struct {
 	Monetary  []rfm.Range `json:"monetary"`
 }
 
-// Run analyses one shop: it brings the aggregates up to date, scores everybody, maps scores to segments and saves what
-// differs from what stands. As of a day in the past it computes from the orders, saves nothing, and Result.Members
-// holds everybody.
+// Run analyses one shop: it brings the aggregates up to date, scores everybody, maps scores to segments, finds where
+// everybody stands beside them, and saves what differs from what stands. As of a day in the past it computes from the
+// orders, saves nothing, Result.Members holds everybody, and there is neither churn nor a segment of the owner's, which
+// depend on what was not kept.
 func Run(ctx context.Context, facts Facts, o Options) (Outcome, error) {
 	r, err := prepare(ctx, facts, o)
 	if err != nil {
@@ -104,7 +104,10 @@ func Run(ctx context.Context, facts Facts, o Options) (Outcome, error) {
 		return Outcome{}, err
 	}
 	out, err := r.group(customers)
-	if err != nil || r.past {
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := r.place(ctx, facts, customers, &out.Result); err != nil || r.past {
 		return out, err
 	}
 	out.Refreshed = refreshed
@@ -197,14 +200,17 @@ func (r run) read(ctx context.Context, facts Facts, full bool) ([]Customer, int,
 
 // grouping is checked options: how rows become members.
 type grouping struct {
-	rule     rfm.Rule
-	cells    segment.Map
-	segments map[string]string
-	basis    Basis
+	rule      rfm.Rule
+	preset    segment.Preset
+	segments  map[string]string
+	basis     Basis
+	lifecycle segment.Lifecycle
+	own       []segment.Rule
+	worth     *Worth
 }
 
 func (o Options) grouping() (grouping, error) {
-	g := grouping{rule: o.Rule.WithDefaults(), segments: o.Segments, basis: o.Basis}
+	g := grouping{rule: o.Rule.WithDefaults(), segments: o.Segments, basis: o.Basis, lifecycle: o.Lifecycle, worth: o.Worth}
 	if g.basis == "" {
 		g.basis = Net
 	}
@@ -214,9 +220,36 @@ func (o Options) grouping() (grouping, error) {
 	if err := g.rule.Check(); err != nil {
 		return g, err
 	}
+	if err := g.lifecycle.Check(); err != nil {
+		return g, err
+	}
 	var err error
-	g.cells, err = segment.Default().With(o.Segments)
+	if g.preset, err = segment.FindPreset(o.Preset); err != nil {
+		return g, err
+	}
+	if _, err := g.preset.Map().With(o.Segments); err != nil {
+		return g, err
+	}
+	g.own, err = segment.CompileAll(o.Own, g.preset.Keys())
 	return g, err
+}
+
+// cells is the map of a preset that is in use. The owner's own cells name groups of the whole preset, so they wait until
+// it is whole.
+func (g grouping) cells(inUse segment.Preset) (segment.Map, error) {
+	if len(inUse.Groups) < len(g.preset.Groups) {
+		return inUse.Map(), nil
+	}
+	return inUse.Map().With(g.segments)
+}
+
+// scoring is the rule with no more scores than the preset was made for, where the owner asks for no number.
+func (g grouping) scoring(customers int) rfm.Rule {
+	rule := g.rule
+	if rule.Bins == 0 && rule.BinsFor(customers) > g.preset.Bins {
+		rule.Bins = g.preset.Bins
+	}
+	return rule
 }
 
 // group scores the customers and sums up the segments.
@@ -227,23 +260,40 @@ func (r run) group(customers []Customer) (Outcome, error) {
 			rows = append(rows, rfm.Row{Person: c.Person, Recency: r.day - c.LastDay, Frequency: c.Orders, Monetary: r.value(c)})
 		}
 	}
-	scored, err := rfm.Calculate(rows, r.rule)
+	scored, err := rfm.Calculate(rows, r.scoring(len(rows)))
+	if err != nil {
+		return Outcome{}, err
+	}
+	inUse := r.preset.For(len(rows))
+	cells, err := r.cells(inUse)
 	if err != nil {
 		return Outcome{}, err
 	}
 	out := Outcome{
-		Shop: r.shop, Past: r.past, Customers: len(rows),
-		Rule:     Rule{Rule: scored.Rule, Used: scored.Bins, Basis: r.basis, Segments: r.segments},
-		Sentence: scored.Rule.Words(), Note: scored.Note,
+		Shop: r.shop, Past: r.past, Customers: len(rows), Preset: inUse, Rule: r.ruleOf(scored, inUse),
+		Sentence:   scored.Rule.Words(),
 		Thresholds: Thresholds{Recency: scored.Recency, Frequency: scored.Frequency, Monetary: scored.Monetary},
 	}
-	scheme, err := r.scheme(out.Rule)
+	out.Note = out.Rule.Note(len(rows))
+	scheme, err := out.Rule.scheme(cells)
 	if err != nil {
 		return Outcome{}, err
 	}
 	out.Result = Result{AsOf: r.asOf, Day: r.day, Scheme: scheme}
-	r.members(customers, scored, &out)
+	r.members(customers, scored, cells, &out)
 	return out, nil
+}
+
+func (g grouping) ruleOf(scored rfm.Result, inUse segment.Preset) Rule {
+	rule := Rule{Rule: scored.Rule, Used: scored.Bins, Basis: g.basis, Segments: g.segments}
+	rule.Bins = g.rule.Bins
+	if inUse.ID != segment.UsualPreset {
+		rule.Preset = inUse.ID
+	}
+	if len(inUse.Groups) < len(g.preset.Groups) {
+		rule.Groups = len(inUse.Groups)
+	}
+	return rule
 }
 
 func (g grouping) value(c *Customer) int64 {
@@ -254,22 +304,22 @@ func (g grouping) value(c *Customer) int64 {
 }
 
 // members sums up the segments and finds what differs from the membership that stands; of the past, it lists everybody.
-func (r run) members(customers []Customer, scored rfm.Result, out *Outcome) {
-	groups, movement, row := newGroups(), segment.Movement{}, 0
+func (r run) members(customers []Customer, scored rfm.Result, cells segment.Map, out *Outcome) {
+	groups, movement, row := newGroups(out.Preset.Groups), segment.NewMatrix(out.Preset.IDs()), 0
 	for i := range customers {
 		c := &customers[i]
 		if c.Orders <= 0 {
 			if c.Segment != "" && !r.past {
 				out.Result.Left = append(out.Result.Left, c.Person)
-				movement.Add(c.Segment, "")
+				movement.Add(c.Segment, "", 0)
 			}
 			continue
 		}
 		score := scored.Scores[row]
 		row++
-		id := r.cells.Of(score.R, score.F, score.M, scored.Bins)
+		id := cells.Of(score.R, score.F, score.M, scored.Bins)
 		groups.add(id, c)
-		movement.Add(c.Segment, id)
+		movement.Add(c.Segment, id, 0)
 		if r.past || score != c.Score || id != c.Segment {
 			out.Result.Members = append(out.Result.Members, Member{Person: c.Person, Score: score, Segment: id})
 		}
@@ -282,42 +332,3 @@ func (r run) members(customers []Customer, scored rfm.Result, out *Outcome) {
 	}
 }
 
-// groups sums up segments in their order, those without anybody included.
-type groups struct {
-	all   []Group
-	index map[string]int
-}
-
-func newGroups() groups {
-	g := groups{index: map[string]int{}}
-	for i, d := range segment.Definitions() {
-		g.all = append(g.all, Group{Segment: d.ID})
-		g.index[d.ID] = i
-	}
-	return g
-}
-
-func (g groups) add(id string, c *Customer) {
-	group := &g.all[g.index[id]]
-	group.Customers++
-	group.Orders += c.Orders
-	group.Gross += c.Gross
-	group.Net += c.Net
-}
-
-// scheme names the rule by a hash of everything that decides membership, the whole map included, so that a change of the
-// built-in map is a new version too.
-func (g grouping) scheme(rule Rule) (Scheme, error) {
-	text, err := json.Marshal(rule)
-	if err != nil {
-		return Scheme{}, fmt.Errorf("scheme rule: %w", err)
-	}
-	decisive := rule
-	decisive.Bins, decisive.Segments = rule.Used, nil // what was asked for does not matter, what is used does
-	key, err := json.Marshal(decisive)
-	if err != nil {
-		return Scheme{}, fmt.Errorf("scheme version: %w", err)
-	}
-	sum := sha256.Sum256(append(key, g.cells.String()...))
-	return Scheme{Name: SchemeRFM, Version: hex.EncodeToString(sum[:6]), Rule: string(text)}, nil
-}

@@ -19,6 +19,10 @@ type memory struct {
 	shop      analysis.Shop
 	orders    []order
 	standing  map[int64]analysis.Member
+	places    map[int64]analysis.Standing
+	rules     map[string]string
+	traits    map[int64]segment.Person
+	asked     []string // traits
 	asOf      time.Time // of the aggregates
 	refreshes []bool    // full or not
 	saves     int
@@ -41,12 +45,20 @@ func (m *memory) Refresh(_ context.Context, asOf time.Time, full bool) (int, err
 }
 
 func (m *memory) Customers(ctx context.Context) ([]analysis.Customer, error) {
-	return m.CustomersAsOf(ctx, m.asOf)
+	all, err := m.CustomersAsOf(ctx, m.asOf)
+	for i := range all {
+		all[i].Standing = m.places[all[i].Person]
+	}
+	return all, err
 }
 
-func (m *memory) Rules(context.Context) (map[string]string, error) { return nil, nil }
+func (m *memory) Rules(context.Context) (map[string]string, error) { return m.rules, nil }
 
-func (m *memory) Traits(context.Context, []string, time.Time, func(int64, *segment.Person)) error {
+func (m *memory) Traits(_ context.Context, fields []string, _ time.Time, each func(int64, *segment.Person)) error {
+	m.asked = fields
+	for person, traits := range m.traits {
+		each(person, &traits)
+	}
 	return nil
 }
 
@@ -65,8 +77,7 @@ func (m *memory) CustomersAsOf(_ context.Context, asOf time.Time) ([]analysis.Cu
 			last = max(last, o.person)
 		}
 		if o.counted {
-			c.Orders++
-			c.LastDay = max(c.LastDay, analysis.Day(o.at, m.shop.Location))
+			m.bought(c, o)
 		}
 		c.Gross += o.gross
 		c.Net += o.net
@@ -78,6 +89,25 @@ func (m *memory) CustomersAsOf(_ context.Context, asOf time.Time) ([]analysis.Cu
 		}
 	}
 	return all, nil
+}
+
+// bought adds a purchase; those of one person come in any order, no two on a day.
+func (m *memory) bought(c *analysis.Customer, o order) {
+	day := analysis.Day(o.at, m.shop.Location)
+	c.Orders++
+	c.Days++
+	c.Bought += o.net
+	switch {
+	case c.Days == 1:
+		c.FirstDay, c.LastDay, c.FirstBought = day, day, o.net
+	case day > c.LastDay:
+		c.PreviousDay, c.LastDay = c.LastDay, day
+	case day < c.FirstDay:
+		c.FirstDay, c.FirstBought = day, o.net
+		c.PreviousDay = max(c.PreviousDay, day)
+	default:
+		c.PreviousDay = max(c.PreviousDay, day)
+	}
 }
 
 func (m *memory) Save(_ context.Context, r analysis.Result) (analysis.Saved, error) {
@@ -97,6 +127,13 @@ func (m *memory) Save(_ context.Context, r analysis.Result) (analysis.Saved, err
 	for _, person := range r.Left {
 		delete(m.standing, person)
 	}
+	for _, placed := range r.Standings {
+		m.places[placed.Person] = placed.Standing
+	}
+	for _, d := range r.Divisions {
+		m.rules[d.Scheme.Name] = d.Scheme.Rule
+	}
+	saved.Placed = len(r.Standings)
 	return saved, nil
 }
 
@@ -112,7 +149,7 @@ var berlin = func() *time.Location {
 func invented(n int) *memory {
 	m := &memory{
 		shop:     analysis.Shop{Name: "Example", Currency: "EUR", Location: berlin, Loaded: true},
-		standing: map[int64]analysis.Member{},
+		standing: map[int64]analysis.Member{}, places: map[int64]analysis.Standing{}, rules: map[string]string{},
 	}
 	last := time.Date(2026, 3, 20, 18, 0, 0, 0, berlin)
 	for i := 1; i <= n; i++ {
@@ -145,7 +182,7 @@ func TestANightScoresEverybodyAndTheSecondRunChangesNothing(t *testing.T) {
 	require.Equal(t, time.Date(2026, 3, 21, 0, 0, 0, 0, berlin).UTC(), out.Result.AsOf.UTC())
 	require.Equal(t, "2026-03-21", analysis.Date(out.Result.Day).Format(time.DateOnly))
 	require.Equal(t, 200, out.Customers)
-	require.Equal(t, analysis.Saved{Entered: 200}, out.Saved)
+	require.Equal(t, analysis.Saved{Entered: 200, Placed: 200}, out.Saved)
 	require.Len(t, out.Result.Members, 200)
 	require.Len(t, out.Result.Groups, len(segment.Definitions()))
 	total := 0
@@ -243,6 +280,7 @@ func TestTheVersionChangesWithWhatDecidesMembershipAndWithNothingElse(t *testing
 		"bins":       {Rule: rfm.Rule{Bins: 3}},
 		"basis":      {Basis: analysis.Gross},
 		"map":        {Segments: map[string]string{"555": "loyal"}},
+		"preset":     {Preset: "klaviyo"},
 		"thresholds": {Rule: rfm.Rule{Convention: rfm.Thresholds, Recency: []int{9}, Frequency: []int{2}, Monetary: []int64{1}}},
 	} {
 		v := version(o)
@@ -257,7 +295,11 @@ func TestTheRuleReadsBackFromItsJSON(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, out.Rule, rule)
 	require.Equal(t, 3, rule.Used)
-	require.Equal(t, "3 scores instead of 5, because there are only 50 customers; five begin at 100.", out.Note)
+	require.Equal(t, "3 scores instead of 5, because there are only 50 customers; five begin at 100. "+
+		`4 of the 11 groups of "The usual eleven", because there are only 50 customers; all begin at 110, 10 for each.`, out.Note)
+	definitions, err := analysis.Definitions(analysis.SchemeRFM, out.Result.Scheme.Rule)
+	require.NoError(t, err)
+	require.Equal(t, out.Preset.Groups, definitions)
 	_, err = analysis.ParseRule("{")
 	require.ErrorContains(t, err, "scheme rule")
 }

@@ -1,6 +1,8 @@
 package analysis
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -74,4 +76,74 @@ func (r Rule) preset() (segment.Preset, error) {
 		return segment.Preset{}, err
 	}
 	return preset.With(r.Groups), nil
+}
+
+// Note says in a sentence or two why fewer scores or groups are in use than there are; empty where all of them are.
+func (r Rule) Note(customers int) string {
+	note := r.Rule.Note(customers)
+	preset, err := segment.FindPreset(r.Preset)
+	if err == nil && r.Bins == 0 && r.Used >= preset.Bins {
+		note = "" // as many scores as the preset was made for
+	}
+	if err != nil || r.Groups == 0 {
+		return note
+	}
+	reduced := preset.For(customers).Reduced
+	if note == "" {
+		return reduced
+	}
+	return note + " " + reduced
+}
+
+// scheme names the rule by a hash of everything that decides membership, the whole map included, so that a change of the
+// built-in map is a new version too.
+func (r Rule) scheme(cells segment.Map) (Scheme, error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return Scheme{}, fmt.Errorf("scheme rule: %w", err)
+	}
+	decisive := r
+	decisive.Bins, decisive.Segments = r.Used, nil // what was asked for does not matter, what is used does
+	key, err := json.Marshal(decisive)
+	if err != nil {
+		return Scheme{}, fmt.Errorf("scheme version: %w", err)
+	}
+	return Scheme{Name: SchemeRFM, Version: version(append(key, cells.String()...)), Rule: string(text)}, nil
+}
+
+// schemeOf names any other rule by a hash of its JSON.
+func schemeOf(name string, rule any) (Scheme, error) {
+	text, err := json.Marshal(rule)
+	if err != nil {
+		return Scheme{}, fmt.Errorf("rule of %s: %w", name, err)
+	}
+	return Scheme{Name: name, Version: version(text), Rule: string(text)}, nil
+}
+
+func version(of []byte) string {
+	sum := sha256.Sum256(of)
+	return hex.EncodeToString(sum[:6])
+}
+
+// groups sums up segments in their order, those without anybody included.
+type groups struct {
+	all   []Group
+	index map[string]int
+}
+
+func newGroups(definitions []segment.Definition) groups {
+	g := groups{index: map[string]int{}}
+	for i, d := range definitions {
+		g.all = append(g.all, Group{Segment: d.ID})
+		g.index[d.ID] = i
+	}
+	return g
+}
+
+func (g groups) add(id string, c *Customer) {
+	group := &g.all[g.index[id]]
+	group.Customers++
+	group.Orders += c.Orders
+	group.Gross += c.Gross
+	group.Net += c.Net
 }

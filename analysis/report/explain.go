@@ -96,7 +96,7 @@ func outlook(ctx context.Context, facts PersonFacts, e Explanation) (*analysis.O
 // inForce finds the thresholds of the last analysis; nil while a new first load is under way.
 func inForce(ctx context.Context, facts analysis.Facts, rule analysis.Rule, asOf time.Time) (*analysis.Thresholds, error) {
 	o := analysis.Options{
-		Now: func() time.Time { return asOf }, AsOf: asOf, Rule: rule.Rule, Segments: rule.Segments, Basis: rule.Basis,
+		Now: func() time.Time { return asOf }, AsOf: asOf, Rule: rule.Rule, Preset: rule.Preset, Segments: rule.Segments, Basis: rule.Basis,
 	}
 	if rule.Convention != rfm.Thresholds {
 		o.Rule.Bins = rule.Used

@@ -389,6 +389,8 @@ func TestOutcome(t *testing.T) {
 // runnable lets a run go through.
 type runnable struct{ *facts }
 
+func (runnable) Rules(context.Context) (map[string]string, error) { return nil, nil }
+
 func (runnable) Refresh(context.Context, time.Time, bool) (int, error) { return 0, nil }
 
 func (runnable) Save(context.Context, analysis.Result) (analysis.Saved, error) {

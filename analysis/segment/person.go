@@ -72,6 +72,19 @@ type Field struct {
 	list   func(*Person) []string
 }
 
+// Trait says whether the field is about what somebody bought, where they came from or who they are; all others follow from
+// purchases, scores and predictions.
+func (f Field) Trait() bool {
+	return f.Group == groupThings || f.Group == groupOrigins || f.Group == groupPeople
+}
+
+// The headings of fields that are traits.
+const (
+	groupThings  = "What they bought"
+	groupOrigins = "Where they came from"
+	groupPeople  = "Who they are"
+)
+
 // Fields returns every name that rules may use, in the order in which they are listed. rfm_segment has no Values here: they
 // are those of the preset in use.
 func Fields() []Field {
@@ -122,7 +135,7 @@ func purchases() []Field {
 
 func things() []Field {
 	list := func(name, meaning string, of func(*Person) []string) Field {
-		return Field{Name: name, Kind: List, Group: "What they bought", Meaning: meaning, list: of}
+		return Field{Name: name, Kind: List, Group: groupThings, Meaning: meaning, list: of}
 	}
 	return []Field{
 		list("products", "names and SKUs of products bought", func(p *Person) []string { return p.Products }),
@@ -133,7 +146,7 @@ func things() []Field {
 }
 
 func origins() []Field {
-	const group = "Where they came from"
+	const group = groupOrigins
 	text := func(name, meaning string, of func(*Person) string) Field {
 		return Field{Name: name, Kind: Text, Group: group, Meaning: meaning, text: of}
 	}
@@ -151,7 +164,7 @@ func origins() []Field {
 
 func people() []Field {
 	text := func(name, meaning string, of func(*Person) string) Field {
-		return Field{Name: name, Kind: Text, Group: "Who they are", Meaning: meaning, text: of}
+		return Field{Name: name, Kind: Text, Group: groupPeople, Meaning: meaning, text: of}
 	}
 	consent := text("consent", "consent to marketing by e-mail, as the shop knows it", func(p *Person) string { return p.Consent })
 	consent.Values = []string{"subscribed", "unsubscribed"}
@@ -162,7 +175,7 @@ func people() []Field {
 		text("postcode", "postcode", func(p *Person) string { return p.Postcode }),
 		consent,
 		text("role", "role of the account in the shop", func(p *Person) string { return p.Role }),
-		{Name: "tags", Kind: List, Group: "Who they are", Meaning: "tags in the shop", list: func(p *Person) []string { return p.Tags }},
+		{Name: "tags", Kind: List, Group: groupPeople, Meaning: "tags in the shop", list: func(p *Person) []string { return p.Tags }},
 	}
 }
 

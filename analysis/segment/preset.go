@@ -34,6 +34,19 @@ func (p Preset) Find(id string) (Definition, bool) {
 // IDs returns the ids of the groups in their order.
 func (p Preset) IDs() []string { return idsOf(p.Groups) }
 
+// Keys returns the ids of its groups and of those that small shops get in their place: everything that can become of it.
+func (p Preset) Keys() []string {
+	ids := p.IDs()
+	for _, r := range reduced {
+		for _, d := range r.Groups {
+			if !slices.Contains(ids, d.ID) {
+				ids = append(ids, d.ID)
+			}
+		}
+	}
+	return ids
+}
+
 // presets are all that can be chosen, the default first.
 var presets = []Preset{usual, shopify, klaviyo, omniconvert}
 
@@ -52,9 +65,12 @@ func FindPreset(id string) (Preset, error) {
 	return Preset{}, fmt.Errorf("rfm preset %q: not one of %s", id, strings.Join(known, ", "))
 }
 
+// UsualPreset is the id of the default preset.
+const UsualPreset = "usual"
+
 // usual is the map of Default.
 var usual = Preset{
-	ID: "usual", Name: "The usual eleven", Bins: Fives,
+	ID: UsualPreset, Name: "The usual eleven", Bins: Fives,
 	Meaning: "The segments in common use among RFM tools, from Champions to Lost.",
 	Groups:  definitions[:],
 	of:      Default().at,
