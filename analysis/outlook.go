@@ -32,7 +32,9 @@ type Outlook struct {
 	OrdersBy string         `json:"orders_by"`
 	Value    float64        `json:"value"`
 	ValueBy  string         `json:"value_by"`
-	Next     *clv.NextOrder `json:"next_order,omitempty"` // nil where the model does not foretell one
+	// MarginAhead is what of Value is left after the cost of what will be sold, at the shop's rate; nil where no cost is known.
+	MarginAhead *float64       `json:"expected_margin,omitempty"`
+	Next        *clv.NextOrder `json:"next_order,omitempty"` // nil where the model does not foretell one
 }
 
 // Forecaster is what foretells orders, made of the stored parameters. It fails where they are no model's.
@@ -99,6 +101,10 @@ func (f *Forecast) Outlook(h History, day int) (Outlook, error) {
 	}
 	o.Alive, o.Churn = o.Terms.Alive, 1-o.Terms.Alive
 	o.choose(w, s)
+	if w.Margin != nil {
+		ahead := o.Value * w.Margin.Rate
+		o.MarginAhead = &ahead
+	}
 	if f.model != nil {
 		o.ByConstruction = clv.AliveByConstruction(f.model, s)
 		if next, ok := clv.Next(f.model, s, int32(day-1)); ok {

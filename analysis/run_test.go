@@ -22,9 +22,10 @@ type memory struct {
 	places    map[int64]analysis.Standing
 	rules     map[string]string
 	traits    map[int64]segment.Person
-	asked     []string // traits
-	asOf      time.Time // of the aggregates
-	refreshes []bool    // full or not
+	asked     []string        // traits
+	costs     map[int64]int64 // of everything a person bought, where known
+	asOf      time.Time       // of the aggregates
+	refreshes []bool          // full or not
 	saves     int
 	fail      error
 }

@@ -53,9 +53,16 @@ type Worth struct {
 	Evaluation *clv.Evaluation `json:"evaluation,omitempty"` // of the holdout; nil where there was too little for one
 	Verdicts   []clv.Verdict   `json:"verdicts"`
 	Spend      clv.SpendFit    `json:"spend"`
-	Naive      clv.Naive       `json:"naive"` // foretell where the model was worse
+	Naive      clv.Naive       `json:"naive"`            // foretell where the model was worse
+	Margin     *Margin         `json:"margin,omitempty"` // nil where no cost is known
 	AnnualRate float64         `json:"annual_rate"`
 	Horizon    int             `json:"horizon_days"`
+}
+
+// Margin is what is left of revenue after the cost of what was sold.
+type Margin struct {
+	Rate    float64 `json:"rate"`    // contribution margin by revenue, of customers whose cost is known
+	Covered float64 `json:"covered"` // their part of the revenue, 0 to 1
 }
 
 // Fit is one fitted model, as it is stored.
@@ -124,7 +131,7 @@ func Appraise(ctx context.Context, facts Purchases, o WorthOptions) (Worth, erro
 	}
 	w := Worth{
 		Day: day, Customers: len(past.now), Choice: stored(choice), Verdicts: choice.Verdicts,
-		AnnualRate: max(0, o.AnnualRate), Horizon: o.Horizon,
+		AnnualRate: max(0, o.AnnualRate), Horizon: o.Horizon, Margin: past.margin(),
 	}
 	if len(choice.Evaluation.Models) > 0 {
 		w.Evaluation = &choice.Evaluation

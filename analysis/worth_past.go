@@ -112,6 +112,23 @@ func (p past) average() float64 {
 	return max(0, net/max(1, days)/unit)
 }
 
+// margin is what is left of the revenue of those whose cost is known; nil where that is nobody.
+func (p past) margin() *Margin {
+	var all clv.Historic
+	for _, h := range p.now {
+		all.Revenue += h.Net
+		if h.Costed {
+			all.Costed += h.Net
+			all.Margin += h.Net - h.Cost
+		}
+	}
+	rate, ok := all.MarginRate()
+	if !ok {
+		return nil
+	}
+	return &Margin{Rate: rate, Covered: all.Covered()}
+}
+
 func (p past) spends() []clv.Spend {
 	var all []clv.Spend
 	for _, h := range p.now {

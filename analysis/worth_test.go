@@ -48,6 +48,7 @@ func (m *memory) Histories(_ context.Context, asOf time.Time) ([]analysis.Histor
 				before = day
 			}
 		}
+		h.Cost, h.Costed = m.costs[person]
 		all = append(all, h)
 	}
 	return all, nil
@@ -334,6 +335,28 @@ func TestScalingMoneyScalesValue(t *testing.T) {
 	require.NoError(t, err)
 	require.InEpsilon(t, 8*o.Value, p.Value, 1e-6)
 	require.Equal(t, o.Orders, p.Orders)
+}
+
+// TestMarginIsOfThoseWhoseCostIsKnown and what it makes of a value to come.
+func TestMarginIsOfThoseWhoseCostIsKnown(t *testing.T) {
+	m := living(600, 1)
+	require.Nil(t, appraise(t, m, analysis.WorthOptions{}).Margin, "no cost is known")
+	histories, err := m.Histories(t.Context(), clock(2026, 3, 21, 0)())
+	require.NoError(t, err)
+	m.costs = map[int64]int64{}
+	var revenue, costed int64
+	for _, h := range histories {
+		revenue += h.Net
+		if h.Person%3 == 0 {
+			m.costs[h.Person], costed = h.Net/4, costed+h.Net
+		}
+	}
+	w := appraise(t, m, analysis.WorthOptions{})
+	require.InDelta(t, 0.75, w.Margin.Rate, 1e-4)
+	require.InDelta(t, float64(costed)/float64(revenue), w.Margin.Covered, 1e-12)
+	o, err := w.Outlook(histories[0], w.Day)
+	require.NoError(t, err)
+	require.InDelta(t, o.Value*w.Margin.Rate, *o.MarginAhead, 1e-9)
 }
 
 // TestAppraisalsThatCannotBe say why, and foretell nobody of what is not known.

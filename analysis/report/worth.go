@@ -33,6 +33,9 @@ func (p *page) worth(r Report) {
 	if r.Incomplete != nil {
 		p.say(yellow, "  ! ", "INCOMPLETE: it was learnt without the older orders.")
 	}
+	if w.Margin != nil {
+		p.say(plain, "  ", "Margin: %s of revenue, by the cost of what was sold, known for %s of it.", percent(w.Margin.Rate), percent(w.Margin.Covered))
+	}
 	p.backtest(w, r.Overview.Currency)
 	for _, v := range w.Verdicts {
 		look := dim
@@ -94,8 +97,11 @@ func (p *page) outlook(e Explanation) {
 		[]string{"Probability of having stopped", share(o.Churn)},
 		[]string{"Orders expected in " + ahead(o.Horizon), fmt.Sprintf("%.1f", o.Orders) + by(o.OrdersBy, o.Kind)},
 		[]string{"Value expected in " + ahead(o.Horizon), "about " + rounded(o.Value, true, e.Currency) + by(o.ValueBy, o.Kind)},
-		[]string{"Next order, if any", nextOrder(o)},
 	)
+	if o.MarginAhead != nil {
+		rows = append(rows, []string{"Margin expected of that", "about " + rounded(*o.MarginAhead, true, e.Currency)})
+	}
+	rows = append(rows, []string{"Next order, if any", nextOrder(o)})
 	var lines []row
 	for _, cells := range rows {
 		lines = append(lines, row{plain, cells})
