@@ -25,16 +25,21 @@ func NewMatrix(order []string) *Matrix {
 
 // Add counts one customer and their money, in ten-thousandths. Empty segments are none; nobody goes from none to none.
 func (m *Matrix) Add(from, to string, money int64) {
-	if from == "" && to == "" {
+	m.AddFlow(Flow{From: from, To: to, Customers: 1, Money: money})
+}
+
+// AddFlow counts many customers at once, with their money together. Their share is made anew.
+func (m *Matrix) AddFlow(f Flow) {
+	if f.From == "" && f.To == "" {
 		return
 	}
-	cell := m.cells[[2]string{from, to}]
+	cell := m.cells[[2]string{f.From, f.To}]
 	if cell == nil {
-		cell = &Flow{From: from, To: to}
-		m.cells[[2]string{from, to}] = cell
+		cell = &Flow{From: f.From, To: f.To}
+		m.cells[[2]string{f.From, f.To}] = cell
 	}
-	cell.Customers++
-	cell.Money += money
+	cell.Customers += f.Customers
+	cell.Money += f.Money
 }
 
 // Flows returns the cells that are not empty, in the order of the segments: newcomers first, those who left last, segments
