@@ -331,4 +331,3 @@ func (r run) members(customers []Customer, scored rfm.Result, cells segment.Map,
 		out.Moves = movement.Moves()
 	}
 }
-

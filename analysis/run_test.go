@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/clv"
 	"github.com/perennial-cvo/perennial/analysis/rfm"
 	"github.com/perennial-cvo/perennial/analysis/segment"
 )
@@ -377,14 +378,22 @@ func (f *fixed) Save(context.Context, analysis.Result) (analysis.Saved, error) {
 func BenchmarkRunOfAMillionCustomers(b *testing.B) {
 	f := &fixed{memory: *invented(0), customers: make([]analysis.Customer, 1_000_000)}
 	for i := range f.customers {
+		days := 1 + i%13*(i%3)
 		f.customers[i] = analysis.Customer{
-			Person: int64(i), Orders: 1 + i%13*(i%3), LastDay: 20_000 + i*7919%500, Net: int64(i) * 104_729 % 9_999_991,
+			Person: int64(i), Orders: days, Days: days, FirstDay: 19_500, LastDay: 19_500 + min(days-1, 1)*(20+i*7919%1000), PreviousDay: 19_500,
+			Net: int64(i) * 104_729 % 9_999_991, Bought: int64(i) * 104_729 % 9_999_991, FirstBought: int64(i) * 104_729 % 9_999_991 / int64(days),
 			Segment: segment.Definitions()[i%11].ID,
 		}
 	}
+	worth := &analysis.Worth{
+		Kind: clv.BGNBD, AnnualRate: 0.1, Horizon: 365, Spend: clv.SpendFit{GammaGamma: clv.GammaGamma{P: 6.25, Q: 3.74, Gamma: 15.44}, Identified: true, Converged: true},
+		Fit: &analysis.Fit{Kind: clv.BGNBD, Params: []clv.Param{
+			{Name: "r", Value: 0.2425945}, {Name: "alpha", Value: 4.413602}, {Name: "a", Value: 0.792922}, {Name: "b", Value: 2.425907},
+		}},
+	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := analysis.Run(b.Context(), f, analysis.Options{Now: clock(2026, 3, 21, 3)}); err != nil {
+		if _, err := analysis.Run(b.Context(), f, analysis.Options{Now: clock(2026, 3, 21, 3), Worth: worth}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -62,7 +62,7 @@ func (r run) place(ctx context.Context, facts Facts, customers []Customer, resul
 			return err
 		}
 	}
-	p.compare(customers, result)
+	p.compare(customers, result, len(stood) == 0)
 	return nil
 }
 
@@ -105,11 +105,11 @@ func (p *placing) foretell(customers []Customer) error {
 	return inParts(len(customers), func(from, to int) error {
 		for i := from; i < to; i++ {
 			p.outlooks[i] = notAhead
-			if c := &customers[i]; forecast != nil && c.Days > 0 && c.Orders > 0 {
-				o, err := forecast.Outlook(c.History(), p.day)
-				if err != nil {
-					return fmt.Errorf("person %d: %w", c.Person, err)
-				}
+			c := &customers[i]
+			if forecast == nil || c.Days == 0 || c.Orders == 0 {
+				continue
+			}
+			if o, err := forecast.Outlook(c.History(), p.day); err == nil { // one odd history keeps nobody else from being foretold
 				p.outlooks[i] = o.ahead()
 			}
 		}
@@ -207,7 +207,10 @@ func (p *placing) divide() error {
 }
 
 // compare finds the standings that differ from what stood, and sums up the schemes.
-func (p *placing) compare(customers []Customer, result *Result) {
+func (p *placing) compare(customers []Customer, result *Result, first bool) {
+	if first && !p.past {
+		result.Standings = make([]Placed, 0, len(customers)) // growing a million costs twice their memory
+	}
 	for i := range customers {
 		c := &customers[i]
 		var now Standing
