@@ -2,6 +2,8 @@ package analysis
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/perennial-cvo/perennial/analysis/segment"
 )
@@ -49,4 +51,25 @@ func (s Span) ChangesIn(after, upTo int) []int {
 		}
 	}
 	return days
+}
+
+// Ranks are the segments of a scheme from the best to the worst, by which a move is one up or down: the order in which they
+// are shown, the lowest risk first, and of the stages those that buy in time, those that are overdue, those that never
+// bought. A segment of the owner's is no better than none, and there are no ranks.
+func Ranks(scheme string, definitions []segment.Definition) []string {
+	ids := make([]string, len(definitions))
+	for i, d := range definitions {
+		ids[i] = d.ID
+	}
+	switch {
+	case scheme == segment.SchemeLifecycle:
+		return []string{
+			segment.Active, segment.WonBack, segment.FirstTime, segment.Slipping, segment.Lapsed, segment.Lost, segment.Prospect,
+		}
+	case scheme == segment.SchemeChurn:
+		slices.Reverse(ids)
+	case strings.HasPrefix(scheme, segment.SchemeOwn+":"):
+		return nil
+	}
+	return ids
 }
