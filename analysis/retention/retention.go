@@ -24,6 +24,14 @@ func (a Amounts) Add(b Amounts) Amounts {
 	}
 }
 
+// Less returns what is left without b.
+func (a Amounts) Less(b Amounts) Amounts {
+	return Amounts{
+		Orders: a.Orders - b.Orders, Revenue: a.Revenue - b.Revenue,
+		Margin: a.Margin - b.Margin, Costed: a.Costed - b.Costed,
+	}
+}
+
 // Window is what is known: orders from the day From on (0 where all are known) and before the day AsOf.
 type Window struct{ From, AsOf int32 }
 

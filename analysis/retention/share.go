@@ -8,8 +8,11 @@ const z95 = 1.959963984540054
 // Share is a part of a whole with its 95 % interval by Wilson (1927), the one that stays within 0 and 1 and keeps its
 // width at 0 and 1: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). A share of nothing is all zero.
 type Share struct {
-	Hits, Of        int
-	Rate, Low, High float64
+	Hits int     `json:"hits"`
+	Of   int     `json:"of"`
+	Rate float64 `json:"rate"`
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
 }
 
 // NewShare returns the share that hits are of a whole.
