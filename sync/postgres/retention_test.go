@@ -273,3 +273,23 @@ func TestRetentionOfAnEmptyShop(t *testing.T) {
 	require.Empty(t, f.Sales)
 	require.Zero(t, f.Beginners)
 }
+
+// TestNewcomersAreGivenTheirDays: a second order on the last of the days counts, and who has not had them all is too young.
+func TestNewcomersAreGivenTheirDays(t *testing.T) {
+	s := newShop(t)
+	b := whole(placed("1", "ann", at(1, 10)), placed("2", "ann", at(1+retention.Within, 23)), // in time
+		placed("3", "bob", at(1, 10)), placed("4", "bob", at(2+retention.Within, 1)), // a day late
+		placed("5", "cid", at(1, 10)), placed("6", "cid", at(1, 10)), // on the same day
+		placed("7", "dee", at(3, 10)), placed("8", "dee", at(4, 10)))
+	s.put(commerce.Orders, b)
+	for day, want := range map[int]retention.Newcomers{
+		2 + retention.Within: {Observed: 3, Returned: 2, Young: 1},
+		3 + retention.Within: {Observed: 3, Returned: 2, Young: 1},
+		4 + retention.Within: {Observed: 4, Returned: 3},
+		1 + retention.Within: {Young: 4},
+	} {
+		f, err := s.Retention(context.Background(), at(day, 0), false)
+		require.NoError(t, err)
+		require.Equal(t, want, f.Beginners, day)
+	}
+}
