@@ -43,4 +43,7 @@ const (
 	Within   = 90  // days in which a newcomer's second order counts as staying
 	Weeks    = 26  // that are told apart, beside all months
 	BestPart = 0.2 // of the customers, whose part of the revenue is told
+
+	MinObserved = 20  // newcomers who began with something, to tell how many of them stay
+	maxKeys     = 200 // of one kind, that are kept
 )

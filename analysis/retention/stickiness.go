@@ -13,21 +13,22 @@ import (
 // passed since the first day), returned is second_day - first_day <= N: count(*) FILTER (WHERE observed), count(*)
 // FILTER (WHERE observed AND returned), count(*) FILTER (WHERE NOT observed).
 type Newcomers struct {
-	Key      string // what they began with; empty for everybody together
-	Observed int    // whose first N days are over
-	Returned int    // of those, who placed a second order within N days
-	Young    int    // who became customers too lately to tell, and are left out
+	Key      string `json:"key"`      // what they began with; empty for everybody together
+	Observed int    `json:"observed"` // whose first N days are over
+	Returned int    `json:"returned"` // of those, who placed a second order within N days
+	Young    int    `json:"young"`    // who became customers too lately to tell, and are left out
 }
 
 // Stickiness is how many newcomers stay, for one key.
 type Stickiness struct {
 	Newcomers
 	Share         // Returned / Observed, with its interval
-	Lift  float64 // Rate / rate of everybody; 0 where nobody returned at all
+	Lift  float64 `json:"lift"` // Rate / rate of everybody; 0 where nobody returned at all
 	// P is the two-sided p-value of the share being that of all others (pooled test of two shares), Q the same corrected
 	// for looking at many keys (Benjamini & Hochberg 1995).
-	P, Q    float64
-	Verdict Verdict
+	P       float64 `json:"p"`
+	Q       float64 `json:"q"`
+	Verdict Verdict `json:"verdict"`
 }
 
 // Verdict says how a key compares with all other newcomers.

@@ -293,3 +293,26 @@ func TestNewcomersAreGivenTheirDays(t *testing.T) {
 		require.Equal(t, want, f.Beginners, day)
 	}
 }
+
+func TestTheLatestSummaryIsKept(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	_, ok, err := s.RetentionSummary(ctx)
+	require.NoError(t, err)
+	require.False(t, ok)
+	s.put(commerce.Orders, whole(placed("1", "ann", at(1, 10)), placed("2", "ann", at(9, 10)), placed("3", "bob", at(2, 10))))
+	require.NoError(t, s.MarkLoaded(ctx, noon))
+	for _, day := range []int{10, 10, 12} {
+		want, err := analysis.Retain(ctx, s, analysis.RetentionOptions{Now: func() time.Time { return at(day, 14) }})
+		require.NoError(t, err)
+		require.Equal(t, 2, want.Customers)
+		require.Equal(t, 0.5, want.Repeat.ByOrders.Rate)
+		require.NoError(t, s.SaveRetention(ctx, want))
+		got, ok, err := s.RetentionSummary(ctx)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, int32(marchDay(day)), int32(got.Day))
+		require.Empty(t, gocmp.Diff(want, got, cmpopts.EquateEmpty()))
+	}
+	require.Equal(t, 1, one[int](s, `SELECT count(*) FROM retention`))
+}
