@@ -33,7 +33,10 @@ type Report struct {
 	Incomplete  *Gap            `json:"incomplete,omitempty"` // nil where all orders are known
 	Overview    Overview        `json:"overview"`
 	Segments    Segmentation    `json:"segments"`
-	Worth       *analysis.Worth `json:"worth,omitempty"` // nil before the first appraisal
+	Sets        []Set           `json:"sets"`               // by something else than RFM
+	Movement    *Movement       `json:"movement,omitempty"` // between RFM groups in the last month; nil before the first analysis
+	Next        []NextSegment   `json:"next_segment"`       // of the schemes that foretell it
+	Worth       *analysis.Worth `json:"worth,omitempty"`    // nil before the first appraisal
 	BridgeAsOf  time.Time       `json:"bridge_as_of"`
 	Bridge      []BridgeLine    `json:"bridge"`
 	Deliveries  []Delivery      `json:"deliveries"`
@@ -60,6 +63,7 @@ type Segmentation struct {
 // SegmentRow is one segment: what it is, who is in it, what they are worth.
 type SegmentRow struct {
 	ID            string          `json:"id"`
+	Audience      string          `json:"audience"` // key under which it is pushed
 	Name          string          `json:"name"`
 	Meaning       string          `json:"meaning"`
 	Action        string          `json:"action"`
@@ -81,7 +85,7 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 		return Report{}, fmt.Errorf("overview: %w", err)
 	}
 	r.Incomplete = missing(r.Overview)
-	if r.Segments, err = segmentation(ctx, facts, r.Overview); err != nil {
+	if err := r.divide(ctx, facts); err != nil {
 		return Report{}, err
 	}
 	if r.Worth, err = appraised(ctx, facts); err != nil {
@@ -109,6 +113,20 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	r.Overview.Resources, r.Bridge, r.Deliveries = list(r.Overview.Resources), list(r.Bridge), list(r.Deliveries)
 	r.Quarantined, r.Warnings = list(r.Quarantined), list(r.Warnings)
 	return r, nil
+}
+
+// divide gathers how people are divided, and how they move.
+func (r *Report) divide(ctx context.Context, facts Facts) error {
+	s, err := segmentSets(ctx, facts, r.Overview)
+	if err != nil {
+		return err
+	}
+	r.Segments, r.Sets = s.Segmentation, s.Sets
+	if r.Movement, err = lastMonth(ctx, facts, s.all[analysis.SchemeRFM]); err != nil {
+		return err
+	}
+	r.Next, err = nextSegments(ctx, facts, s.all)
+	return err
 }
 
 // appraised is the last appraisal, nil before the first.
@@ -142,13 +160,45 @@ func toSegments(bridge []BridgeLine, s Segmentation) []BridgeLine {
 		BridgeLine{Key: "segments", Label: "Net revenue of the segments", Orders: s.Orders, Amount: net, Sum: true})
 }
 
-// CollectSegments gathers the segments of one shop as the last analysis left them.
-func CollectSegments(ctx context.Context, facts Facts) (Segmentation, error) {
+// SegmentSets is how the last analysis divided people, by RFM and by everything else.
+type SegmentSets struct {
+	Segmentation
+	Sets []Set `json:"sets"`
+
+	all map[string]Snapshot // by scheme
+	set string              // asked for alone; empty: all
+}
+
+// CollectSegments gathers the segments of one shop as the last analysis left them: those of one of SetNames, or of all
+// where the name is empty.
+func CollectSegments(ctx context.Context, facts Facts, set string) (SegmentSets, error) {
 	overview, err := facts.Overview(ctx)
 	if err != nil {
-		return Segmentation{}, fmt.Errorf("overview: %w", err)
+		return SegmentSets{}, fmt.Errorf("overview: %w", err)
 	}
-	return segmentation(ctx, facts, overview)
+	s, err := segmentSets(ctx, facts, overview)
+	if err != nil || set == "" {
+		return s, err
+	}
+	s.set = set
+	s.Sets = slices.DeleteFunc(s.Sets, func(other Set) bool { return other.Name != set })
+	if set != analysis.SchemeRFM {
+		s.Rows = []SegmentRow{}
+	}
+	return s, nil
+}
+
+func segmentSets(ctx context.Context, facts Facts, overview Overview) (SegmentSets, error) {
+	var err error
+	s := SegmentSets{Sets: []Set{}}
+	if s.Segmentation, err = segmentation(ctx, facts, overview); err != nil || s.AsOf.IsZero() {
+		return s, err
+	}
+	if s.all, err = snapshots(ctx, facts); err != nil {
+		return SegmentSets{}, err
+	}
+	s.Sets, err = sets(s.all, s.Segmentation, overview)
+	return s, err
 }
 
 func segmentation(ctx context.Context, facts Facts, overview Overview) (Segmentation, error) {
@@ -170,11 +220,15 @@ func divide(snapshot Snapshot, overview Overview) (Segmentation, error) {
 		}
 		s.Basis = rule.Basis
 	}
-	groups := map[string]Group{}
-	for _, g := range snapshot.Groups {
-		groups[g.Segment] = g
+	s.sum(snapshot.Groups)
+	definitions := segment.Definitions()
+	if snapshot.Rule != "" {
+		var err error
+		if definitions, err = analysis.Definitions(analysis.SchemeRFM, snapshot.Rule); err != nil {
+			return Segmentation{}, err
+		}
 	}
-	s.fill(groups)
+	s.Rows = s.rows(analysis.SchemeRFM, definitions, snapshot.Groups)
 	if !s.AsOf.IsZero() {
 		s.Day = day(analysis.Day(snapshot.AsOf, location(overview)))
 		s.Rule, s.Note = rule.Words(), rule.Note(s.Customers)
@@ -182,16 +236,28 @@ func divide(snapshot Snapshot, overview Overview) (Segmentation, error) {
 	return s, nil
 }
 
-// fill makes the totals and a row for every segment.
-func (s *Segmentation) fill(groups map[string]Group) {
+// sum makes the totals.
+func (s *Segmentation) sum(groups []Group) {
 	for _, g := range groups {
 		s.Customers += g.Customers
 		s.Orders += g.Orders
 		s.Revenue = s.Revenue.Add(revenue(g, s.Basis))
 	}
-	for _, d := range segment.Definitions() {
-		s.Rows = append(s.Rows, s.row(d, groups[d.ID]))
+}
+
+// rows makes a row for every segment of a scheme, those without anybody included.
+func (s Segmentation) rows(scheme string, definitions []segment.Definition, groups []Group) []SegmentRow {
+	found := map[string]Group{}
+	for _, g := range groups {
+		found[g.Segment] = g
 	}
+	var rows []SegmentRow
+	for _, d := range definitions {
+		r := s.row(d, found[d.ID])
+		r.Audience = segment.Key(scheme, d.ID)
+		rows = append(rows, r)
+	}
+	return rows
 }
 
 func (s Segmentation) row(d segment.Definition, g Group) SegmentRow {

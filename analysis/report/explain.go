@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,13 @@ type Explanation struct {
 	Thresholds *analysis.Thresholds `json:"thresholds,omitempty"` // in force as of AsOf
 	// Outlook is what the person is expected to do; nil before the first appraisal, and for whoever has bought nothing.
 	Outlook *analysis.Outlook `json:"outlook,omitempty"`
+	// Grounds is why the person stands where they do beside the RFM groups; nil before the first analysis, and during a
+	// first load.
+	Grounds *analysis.Grounds `json:"standing,omitempty"`
+	Next    []PersonNext      `json:"next_segment"`
 	Person  Person            `json:"person"`
+
+	groups definitions
 }
 
 // PersonFacts is what an explanation reads: the report's facts, and the analysis's for the thresholds in force.
@@ -60,7 +67,10 @@ func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Expl
 	if err != nil {
 		return Explanation{}, false, fmt.Errorf("segments: %w", err)
 	}
-	e = Explanation{Store: overview.Store, Incomplete: missing(overview), Currency: overview.Currency, TimeZone: overview.TimeZone, AsOf: snapshot.AsOf, Person: person}
+	e = Explanation{
+		Store: overview.Store, Incomplete: missing(overview), Currency: overview.Currency, TimeZone: overview.TimeZone,
+		AsOf: snapshot.AsOf, Next: []PersonNext{}, Person: person,
+	}
 	if snapshot.Rule == "" {
 		return e, true, nil
 	}
@@ -69,18 +79,44 @@ func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Expl
 		return Explanation{}, false, err
 	}
 	e.Rule = &rule
-	if e.Thresholds, err = inForce(ctx, facts, rule, snapshot.AsOf); err != nil {
-		return Explanation{}, false, err
+	return e, true, e.explain(ctx, facts)
+}
+
+// explain fills in what follows from the last analysis.
+func (e *Explanation) explain(ctx context.Context, facts PersonFacts) error {
+	all, err := snapshots(ctx, facts)
+	if err != nil {
+		return err
 	}
-	e.Outlook, err = outlook(ctx, facts, e)
-	return e, err == nil, err
+	if e.groups, err = define(ctx, facts, all); err != nil {
+		return err
+	}
+	for i := range e.Person.History {
+		at := &e.Person.History[i]
+		at.Name = e.groups.name(at.Scheme, at.Segment)
+	}
+	worth, err := appraised(ctx, facts)
+	if err != nil {
+		return err
+	}
+	if err := e.ground(ctx, facts, all, worth); err != nil {
+		return err
+	}
+	if e.Outlook, err = outlook(ctx, facts, *e, worth); err != nil {
+		return err
+	}
+	courses, err := nextSegments(ctx, facts, all)
+	if err != nil {
+		return err
+	}
+	e.Next = personNext(courses, e.Person.History)
+	return nil
 }
 
 // outlook foretells the person from the last appraisal and from what they bought by the last analysis.
-func outlook(ctx context.Context, facts PersonFacts, e Explanation) (*analysis.Outlook, error) {
-	worth, err := appraised(ctx, facts)
-	if worth == nil || err != nil {
-		return nil, err
+func outlook(ctx context.Context, facts PersonFacts, e Explanation, worth *analysis.Worth) (*analysis.Outlook, error) {
+	if worth == nil {
+		return nil, nil
 	}
 	history, ok, err := facts.HistoryOf(ctx, e.Person.ID, e.AsOf)
 	if !ok || err != nil {
@@ -93,23 +129,21 @@ func outlook(ctx context.Context, facts PersonFacts, e Explanation) (*analysis.O
 	return &o, nil
 }
 
-// inForce finds the thresholds of the last analysis; nil while a new first load is under way.
-func inForce(ctx context.Context, facts analysis.Facts, rule analysis.Rule, asOf time.Time) (*analysis.Thresholds, error) {
-	o := analysis.Options{
-		Now: func() time.Time { return asOf }, AsOf: asOf, Rule: rule.Rule, Preset: rule.Preset, Segments: rule.Segments, Basis: rule.Basis,
+// ground asks why the person stands where they do; it stays open while a new first load is under way.
+func (e *Explanation) ground(ctx context.Context, facts PersonFacts, all map[string]Snapshot, worth *analysis.Worth) error {
+	q := analysis.Question{Person: e.Person.ID, AsOf: e.AsOf, Rules: map[string]string{}, Worth: worth}
+	for scheme, s := range all {
+		q.Rules[scheme] = s.Rule
 	}
-	if rule.Convention != rfm.Thresholds {
-		o.Rule.Bins = rule.Used
-	}
-	out, err := analysis.InForce(ctx, facts, o)
+	grounds, err := analysis.Explain(ctx, facts, q)
 	switch {
 	case errors.Is(err, analysis.ErrNotLoaded):
-		return nil, nil
+		return nil
 	case err != nil:
-		return nil, fmt.Errorf("thresholds: %w", err)
-	default:
-		return &out.Thresholds, nil
+		return fmt.Errorf("standing: %w", err)
 	}
+	e.Thresholds, e.Grounds = &grounds.Thresholds, &grounds
+	return nil
 }
 
 // Explain writes one person's values, the thresholds they meet, the segment that follows, and what was delivered.
@@ -120,10 +154,13 @@ func Explain(w io.Writer, e Explanation, width int, colour bool) error {
 	p.say(dim, "", "%s in %s. Consent: %s.", account(e.Person), e.Store, known(e.Person.Consent))
 	p.values(e)
 	p.membership(e)
+	p.grounds(e)
+	p.personNext(e)
+	p.history(e)
 	p.outlook(e)
 	p.orders(e)
 	for _, d := range e.Person.Deliveries {
-		p.personDelivery(d, e.location())
+		p.personDelivery(e, d)
 	}
 	if len(e.Person.Deliveries) == 0 {
 		p.heading("Deliveries")
@@ -212,14 +249,18 @@ func covers(ranges []rfm.Range, score int, write func(int64) string) string {
 	return span + " (" + of(r.Customers, "customer", "customers") + ")"
 }
 
-// membership writes the segment that stands and those that stood before.
+// membership writes the segment that stands.
 func (p *page) membership(e Explanation) {
-	if d, ok := segment.Find(e.Person.Segment); ok {
+	if d, ok := e.groups.find(analysis.SchemeRFM, e.Person.Segment); ok {
 		p.heading("Segment: %s", d.Name)
 		p.say(plain, "  ", "%s", d.Meaning)
 		p.say(green, "  > ", "%s", d.Action)
 		p.because(e)
 	}
+}
+
+// history writes where the person stood from when to when, in every set.
+func (p *page) history(e Explanation) {
 	if len(e.Person.History) == 0 {
 		return
 	}
@@ -230,7 +271,7 @@ func (p *page) membership(e Explanation) {
 		if !i.Last.IsZero() {
 			until = i.Last.Format(time.DateOnly)
 		}
-		rows = append(rows, row{plain, []string{i.First.Format(time.DateOnly), "to " + until, segmentName(i.Segment), i.Scheme}})
+		rows = append(rows, row{plain, []string{i.First.Format(time.DateOnly), "to " + until, cmp.Or(i.Name, i.Segment), setOf(i.Scheme)}})
 	}
 	p.table([]align{left, left, left, left}, rows)
 }
@@ -283,17 +324,17 @@ func (p *page) orders(e Explanation) {
 }
 
 // personDelivery writes what stands at one destination for the person, or why nothing does.
-func (p *page) personDelivery(d PersonDelivery, loc *time.Location) {
+func (p *page) personDelivery(e Explanation, d PersonDelivery) {
 	p.heading("%s: %s", where(d.Destination), known(d.State))
 	if d.Reason != "" {
 		p.say(yellow, "  ", "Because: %s.", strings.TrimSuffix(d.Reason, "."))
 	}
 	if !d.At.IsZero() {
-		p.say(dim, "  ", "Last tried %s.", d.At.In(loc).Format(stamp))
+		p.say(dim, "  ", "Last tried %s.", d.At.In(e.location()).Format(stamp))
 	}
 	var rows []row
 	for _, key := range d.Audiences {
-		rows = append(rows, row{plain, []string{"in the audience", segmentName(key)}})
+		rows = append(rows, row{plain, []string{"in the audience", e.groups.audience(key)}})
 	}
 	for _, key := range slices.Sorted(maps.Keys(d.Attributes)) {
 		rows = append(rows, row{plain, []string{key, d.Attributes[key]}})

@@ -21,7 +21,7 @@ func told(t *testing.T, f *facts) map[string][2]string {
 	require.NoError(t, err)
 	s, err := report.CollectStatus(t.Context(), f, now)
 	require.NoError(t, err)
-	g, err := report.CollectSegments(t.Context(), f)
+	g, err := report.CollectSegments(t.Context(), f, "")
 	require.NoError(t, err)
 	e, _, err := report.CollectPerson(t.Context(), f, f.person.Email)
 	require.NoError(t, err)

@@ -20,13 +20,14 @@ func FromOutcome(out analysis.Outcome) Segmentation {
 		Incomplete: NewGap(out.Shop.Since, out.Shop.Location),
 		Day:        day(out.Result.Day), Rule: out.Sentence, Note: out.Note,
 	}
-	groups := map[string]Group{}
+	var groups []Group
 	for _, g := range out.Result.Groups {
-		groups[g.Segment] = Group{
+		groups = append(groups, Group{
 			Segment: g.Segment, Customers: g.Customers, Orders: g.Orders, Gross: decimal.New(g.Gross, -4), Net: decimal.New(g.Net, -4),
-		}
+		})
 	}
-	s.fill(groups)
+	s.sum(groups)
+	s.Rows = s.rows(analysis.SchemeRFM, out.Preset.Groups, groups)
 	return s
 }
 
@@ -40,12 +41,12 @@ func Outcome(w io.Writer, out analysis.Outcome, width int, colour bool) error {
 	if s.Note != "" {
 		p.say(yellow, "  ! ", "%s", s.Note)
 	}
-	p.moves(out.Moves)
+	p.moves(out.Moves, out.Preset.Groups)
 	return p.done("outcome")
 }
 
 // moves lists the largest movements from one segment to another.
-func (p *page) moves(all []segment.Move) {
+func (p *page) moves(all []segment.Move, definitions []segment.Definition) {
 	moves := slices.DeleteFunc(slices.Clone(all), func(m segment.Move) bool { return m.From == m.To })
 	if len(moves) == 0 {
 		return
@@ -54,7 +55,7 @@ func (p *page) moves(all []segment.Move) {
 	p.heading("Moved since the last analysis")
 	var rows []row
 	for _, m := range moves[:min(len(moves), movesListed)] {
-		rows = append(rows, row{plain, []string{ends(m.From, "(new)"), "to " + ends(m.To, "(none)"), count(m.Customers)}})
+		rows = append(rows, row{plain, []string{ends(m.From, "(new)", definitions), "to " + ends(m.To, "(none)", definitions), count(m.Customers)}})
 	}
 	p.table([]align{left, left, right}, rows)
 	if rest := len(moves) - movesListed; rest > 0 {
@@ -62,9 +63,9 @@ func (p *page) moves(all []segment.Move) {
 	}
 }
 
-func ends(id, none string) string {
+func ends(id, none string, definitions []segment.Definition) string {
 	if id == "" {
 		return none
 	}
-	return segmentName(id)
+	return nameIn(definitions, id)
 }

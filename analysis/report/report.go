@@ -21,6 +21,14 @@ type Facts interface {
 	// Groups returns the last snapshot of a scheme.
 	Groups(ctx context.Context, scheme string) (Snapshot, error)
 
+	// Rules returns the rule of the last snapshot of each scheme, as JSON, by scheme.
+	Rules(ctx context.Context) (map[string]string, error)
+
+	analysis.Record
+
+	// Course returns where the customers of a scheme went next so far; ok is false before that was counted.
+	Course(ctx context.Context, scheme string) (course analysis.Course, ok bool, err error)
+
 	// Worth returns the last appraisal; ok is false before the first.
 	Worth(ctx context.Context) (worth analysis.Worth, ok bool, err error)
 
@@ -186,6 +194,7 @@ type PersonOrder struct {
 type Interval struct {
 	Scheme  string    `json:"scheme"`
 	Segment string    `json:"segment"`
+	Name    string    `json:"name"` // for people; filled in by the explanation
 	First   time.Time `json:"first,omitzero"`
 	Last    time.Time `json:"last,omitzero"`
 }

@@ -51,6 +51,7 @@ type facts struct {
 	customers   []analysis.Customer
 	worth       analysis.Worth
 	history     analysis.History
+	movement
 
 	analysis.Facts // what nobody here may call: Refresh, CustomersAsOf, Save
 }
@@ -60,8 +61,7 @@ func (f *facts) Bridge(_ context.Context, asOf time.Time) ([]report.BridgeLine, 
 	f.bridgeAsOf = asOf
 	return f.bridge, nil
 }
-func (f *facts) Groups(context.Context, string) (report.Snapshot, error) { return f.snapshot, nil }
-func (f *facts) Deliveries(context.Context) ([]report.Delivery, error)   { return f.deliveries, nil }
+func (f *facts) Deliveries(context.Context) ([]report.Delivery, error) { return f.deliveries, nil }
 
 func (f *facts) Worth(context.Context) (analysis.Worth, bool, error) {
 	return f.worth, f.worth.Customers > 0, nil
@@ -186,6 +186,7 @@ func teaShop() *facts {
 		},
 		person:    teaDrinker(),
 		customers: drinkers(),
+		movement:  teaMovement(),
 	}
 }
 
@@ -200,6 +201,10 @@ func teaDrinker() report.Person {
 		},
 		History: []report.Interval{
 			{Scheme: "rfm", Segment: "loyal", First: day("2026-03-02")},
+			{Scheme: "own:tea_lovers", Segment: "tea_lovers", First: day("2026-03-01")},
+			{Scheme: "lifecycle", Segment: "won_back", First: day("2026-03-10")},
+			{Scheme: "lifecycle", Segment: "won_back", First: day("2026-03-02"), Last: day("2026-03-09")},
+			{Scheme: "lifecycle", Segment: "lapsed", First: day("2025-10-03"), Last: day("2026-03-01")},
 			{Scheme: "rfm", Segment: "new_customers", First: day("2025-06-02"), Last: day("2026-03-01")},
 		},
 		Deliveries: []report.PersonDelivery{
@@ -217,6 +222,11 @@ func drinkers() []analysis.Customer {
 		all = append(all, analysis.Customer{
 			Person: int64(i), Orders: 1 + max(0, i-40)/20, LastDay: today - 3 - 5*i, Net: int64(i) * 20_000, Gross: int64(i) * 25_000,
 		})
+	}
+	ana := &all[17]
+	ana.Orders, ana.Days, ana.FirstDay, ana.PreviousDay, ana.LastDay, ana.Net = 2, 2, today-293, today-293, today-20, 1_002_500
+	ana.Standing = analysis.Standing{
+		Stage: "won_back", Tier: "middle", Churn: "low", Own: []string{"tea_lovers"}, Valued: true, Value: 1_200_000, NextWeek: today + 9,
 	}
 	return all
 }
@@ -361,7 +371,7 @@ func TestExplainSomebodyWithoutAScore(t *testing.T) {
 }
 
 func TestSegments(t *testing.T) {
-	s, err := report.CollectSegments(t.Context(), teaShop())
+	s, err := report.CollectSegments(t.Context(), teaShop(), "")
 	require.NoError(t, err)
 	var b bytes.Buffer
 	require.NoError(t, report.Segments(&b, s, 80, false))

@@ -2,26 +2,59 @@ package report
 
 import (
 	"io"
+
+	"github.com/perennial-cvo/perennial/analysis"
 )
 
-// Segments writes what each segment means, what to do about it and who is in it.
-func Segments(w io.Writer, s Segmentation, width int, colour bool) error {
+// Segments writes what each segment means, what to do about it and who is in it, set by set.
+func Segments(w io.Writer, s SegmentSets, width int, colour bool) error {
 	p := newPage(w, width, colour)
-	if s.AsOf.IsZero() {
+	switch {
+	case s.AsOf.IsZero():
 		p.say(dim, "", "Nothing was analysed yet, so nobody is in a segment so far.")
-	} else {
+	case s.set == "" || s.set == analysis.SchemeRFM:
 		p.gap(s.Incomplete)
 		p.say(bold, "", "%s: segments as of %s, %s revenue in %s", s.Store, s.Day, s.Basis, s.Currency)
 		p.say(dim, "", "%s %s", s.Rule, s.Note)
+	default:
+		p.gap(s.Incomplete)
+		p.say(bold, "", "%s: as of %s, %s revenue in %s", s.Store, s.Day, s.Basis, s.Currency)
 	}
-	for _, r := range s.Rows {
-		p.heading("%s (%s)", r.Name, r.ID)
-		if !s.AsOf.IsZero() {
-			p.say(plain, "  ", "%s, %s of all; %s revenue, %s of all.",
-				of(r.Customers, "customer", "customers"), percent(r.CustomerShare), Money(r.Revenue, s.Currency), percent(r.RevenueShare))
-		}
-		p.say(plain, "  ", "%s", r.Meaning)
-		p.say(green, "  > ", "%s", r.Action)
+	p.blocks(s.Segmentation, analysis.SchemeRFM, s.Rows)
+	for _, set := range s.Sets {
+		p.heading("--- %s ---", set.Title)
+		p.say(dim, "", "%s%s", set.Rule, overlap(set))
+		p.blocks(s.Segmentation, set.Name, set.Rows)
+	}
+	if !s.AsOf.IsZero() && s.set != "" && s.set != analysis.SchemeRFM && len(s.Sets) == 0 {
+		p.say(plain, "", "%s", missingSet(s.set))
 	}
 	return p.done("segments")
+}
+
+// missingSet says why there is nothing of a set.
+func missingSet(name string) string {
+	switch name {
+	case "own":
+		return "No segment of your own was worked out yet: they are defined under stores.segments in the configuration, and the next analysis finds who is in them."
+	case "churn":
+		return "Not worked out yet: the risk to be gone needs an appraisal of what customers are worth."
+	default:
+		return "Not worked out yet: the next analysis does it."
+	}
+}
+
+func (p *page) blocks(s Segmentation, set string, rows []SegmentRow) {
+	one, many := members(set)
+	for _, r := range rows {
+		p.heading("%s (%s)", r.Name, r.Audience)
+		if !s.AsOf.IsZero() {
+			p.say(plain, "  ", "%s, %s of all; %s revenue, %s of all.",
+				of(r.Customers, one, many), percent(r.CustomerShare), Money(r.Revenue, s.Currency), percent(r.RevenueShare))
+		}
+		p.say(plain, "  ", "%s", r.Meaning)
+		if r.Action != "" {
+			p.say(green, "  > ", "%s", r.Action)
+		}
+	}
 }

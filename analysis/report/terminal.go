@@ -22,6 +22,9 @@ func Terminal(w io.Writer, r Report, width int, colour bool) error {
 	p.gap(r.Incomplete)
 	p.say(dim, "", "Made %s, %s. %s", r.MadeAt.In(loc).Format(stamp), zone(r.Overview), people(r.Overview))
 	p.segments(r.Segments)
+	p.sets(r.Sets, r.Segments.Currency)
+	p.movement(r.Movement, r.Segments.Currency)
+	p.next(r.Next)
 	p.worth(r)
 	p.bridge(r)
 	for _, d := range r.Deliveries {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,7 +29,7 @@ func newAnalyze(g *globals) *cobra.Command {
 					if err != nil {
 						return err
 					}
-					return s.worthStep(ctx, customers, refit)
+					return errors.Join(s.worthStep(ctx, customers, refit), s.courseStep(ctx))
 				})
 			}
 			if _, err := time.Parse(time.DateOnly, asOf); err != nil {

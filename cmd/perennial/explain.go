@@ -15,8 +15,9 @@ func newExplain(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain EMAIL",
 		Short: "Say why a person is where they are",
-		Long: "Shows a person's orders and how each counts, the scores with their thresholds, the history, what they are expected to do,\n" +
-			"and what was pushed where.",
+		Long: "Shows a person's orders and how each counts, the scores with their thresholds, the lifecycle stage and until when it\n" +
+			"holds, value, risk, your own segments and what each rule found, where they may go next, the history, what they are\n" +
+			"expected to do, and what was pushed where.",
 		Args: oneArg("EMAIL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, err := g.people(cmd.Context(), args[0])

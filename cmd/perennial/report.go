@@ -14,8 +14,8 @@ func newReport(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Tell what there is to tell about each shop",
-		Long: "Segments with their share of customers and revenue, what customers are worth, the way from the shop's own revenue to\n" +
-			"ours line by line, what was pushed, and what was withheld and why.",
+		Long: "Segments with their share of customers and revenue, who moved between them in the last month, what customers are\n" +
+			"worth, the way from the shop's own revenue to ours line by line, what was pushed, and what was withheld and why.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return show(cmd.Context(), g, asJSON, func(ctx context.Context, s *shop) (report.Report, error) {
@@ -23,25 +23,6 @@ func newReport(g *globals) *cobra.Command {
 			}, func(r report.Report) error {
 				width, colour := g.screen()
 				return report.Terminal(g.out, r, width, colour)
-			})
-		},
-	}
-	jsonFlag(cmd, &asJSON)
-	return cmd
-}
-
-func newSegments(g *globals) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "segments",
-		Short: "List the segments: what each means, how many are in it, what to do",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return show(cmd.Context(), g, asJSON, func(ctx context.Context, s *shop) (report.Segmentation, error) {
-				return report.CollectSegments(ctx, s.store())
-			}, func(s report.Segmentation) error {
-				width, colour := g.screen()
-				return report.Segments(g.out, s, width, colour)
 			})
 		},
 	}

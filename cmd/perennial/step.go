@@ -72,11 +72,15 @@ func (s *shop) night(ctx context.Context) error {
 	if unappraised != nil && ctx.Err() != nil {
 		return unappraised
 	}
+	uncharted := s.courseStep(ctx)
+	if uncharted != nil && ctx.Err() != nil {
+		return uncharted
+	}
 	drift := s.readBackStep(ctx)
 	if drift != nil && ctx.Err() != nil {
 		return drift
 	}
-	return errors.Join(s.pushStep(ctx, pushFlags{}), drift, missing, behind, unappraised)
+	return errors.Join(s.pushStep(ctx, pushFlags{}), drift, missing, behind, unappraised, uncharted)
 }
 
 // scheduled is night in the words of the scheduler: what need not be tried again before tomorrow, and what asks for

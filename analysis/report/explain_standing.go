@@ -1,0 +1,251 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/segment"
+)
+
+// PersonNext is where one person is expected to go next in one scheme.
+type PersonNext struct {
+	Scheme  string        `json:"scheme"`
+	Title   string        `json:"title"`
+	Step    analysis.Step `json:"step"`    // the time ahead
+	Finding string        `json:"finding"` // how well that is known
+	// Customers is how many were seen in the segment and a step later, in all steps; where nobody was, nothing can be said.
+	Customers int          `json:"customers"`
+	Next      []NextChance `json:"next"` // the likeliest first
+
+	better bool
+}
+
+// personNext picks the chances of the segments in which a person stands.
+func personNext(courses []NextSegment, history []Interval) []PersonNext {
+	found := []PersonNext{}
+	for _, course := range courses {
+		standing := ""
+		for _, i := range history {
+			if i.Scheme == course.Scheme && i.Last.IsZero() {
+				standing = i.Segment
+			}
+		}
+		for _, c := range course.Segments {
+			if c.Segment == standing && course.Step != "" {
+				found = append(found, PersonNext{
+					Scheme: course.Scheme, Title: course.Title, Step: course.Step, Finding: course.Finding,
+					Customers: c.Customers, Next: c.Next, better: course.better,
+				})
+			}
+		}
+	}
+	return found
+}
+
+// definitions are the segments of schemes.
+type definitions map[string][]segment.Definition
+
+// define reads what the segments of every scheme are, those that are no longer worked out included.
+func define(ctx context.Context, facts Facts, all map[string]Snapshot) (definitions, error) {
+	rules, err := facts.Rules(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	for scheme, s := range all {
+		rules[scheme] = s.Rule
+	}
+	groups := definitions{}
+	for scheme, rule := range rules {
+		if groups[scheme], err = analysis.Definitions(scheme, rule); err != nil {
+			return nil, err
+		}
+	}
+	return groups, nil
+}
+
+// find returns a segment: that of the rules in force, else of a preset which was in use before.
+func (g definitions) find(scheme, id string) (segment.Definition, bool) {
+	for _, d := range g[scheme] {
+		if d.ID == id {
+			return d, true
+		}
+	}
+	if scheme == analysis.SchemeRFM {
+		return segment.Find(id)
+	}
+	return segment.Definition{}, false
+}
+
+func (g definitions) name(scheme, id string) string {
+	if d, ok := g.find(scheme, id); ok {
+		return d.Name
+	}
+	return id
+}
+
+// audience is the name of the segment behind an audience key.
+func (g definitions) audience(key string) string {
+	for scheme, all := range g {
+		for _, d := range all {
+			if segment.Key(scheme, d.ID) == key {
+				return d.Name
+			}
+		}
+	}
+	return segmentName(key)
+}
+
+// grounds writes where the person stands beside the RFM groups, and why.
+func (p *page) grounds(e Explanation) {
+	g := e.Grounds
+	if g == nil {
+		return
+	}
+	if g.Stage != nil {
+		p.stage(e, g.Stage)
+	}
+	if g.Tier != nil {
+		p.band(e, segment.SchemeTier, g.Tier, func(v float64) string { return rounded(v, false, e.Currency) })
+		p.say(dim, "  ", "Value: %s.", tierBasis(g.Tier.Basis))
+	}
+	if g.Churn != nil {
+		p.band(e, segment.SchemeChurn, g.Churn, share)
+	}
+	if g.Value != nil || g.NextWeek != 0 {
+		p.heading("Shown to campaigns")
+		var rows []row
+		if g.Value != nil {
+			rows = append(rows, row{plain, []string{"Predicted value", Money(decimal.NewFromFloat(*g.Value), e.Currency) + " " + e.Currency}})
+		}
+		if g.NextWeek != 0 {
+			rows = append(rows, row{plain, []string{"Next order in the week of", day(g.NextWeek)}})
+		}
+		p.table([]align{left, left}, rows)
+		p.say(dim, "  ", "Both are rounded, and stay as they are until they have to change.")
+	}
+	p.own(g.Own)
+}
+
+// stage writes the stage, until when it holds, and what comes after it should no order come.
+func (p *page) stage(e Explanation, g *analysis.StageGround) {
+	d, _ := e.groups.find(segment.SchemeLifecycle, g.ID)
+	p.heading("Lifecycle: %s%s", d.Name, since(e, segment.SchemeLifecycle))
+	p.say(plain, "  ", "%s", d.Meaning)
+	p.say(green, "  > ", "%s", d.Action)
+	if g.ID == segment.Prospect {
+		return
+	}
+	today := analysis.Day(e.AsOf, e.location())
+	rows := []row{{plain, []string{"Expected from one purchase to the next", days(g.Interval)}}}
+	for _, limit := range []struct {
+		name  string
+		times float64
+		from  int
+	}{{"Slipping", g.Rule.Slipping, g.Slipping}, {"Lapsed", g.Rule.Lapsed, g.Lapsed}, {"Lost", g.Rule.Lost, g.Lost}} {
+		if limit.from == 0 {
+			continue
+		}
+		said := "from " + day(limit.from) + " on"
+		if limit.from <= today {
+			said = "since " + day(limit.from)
+		}
+		rows = append(rows, row{plain, []string{fmt.Sprintf("%s after %g times that", limit.name, limit.times), said}})
+	}
+	p.table([]align{left, left}, rows)
+	p.say(dim, "  ", "Without another order. The person's own gaps are mixed with the shop's usual one, %s.", days(g.Rule.Interval))
+}
+
+// since is the day on which the person entered the segment of a scheme in which they stand. Another version of the rules
+// begins an interval of its own, and changes nothing in that.
+func since(e Explanation, scheme string) string {
+	var stay Interval
+	for _, i := range e.Person.History { // newest first
+		switch {
+		case i.Scheme != scheme:
+			continue
+		case stay.Segment == "" && i.Last.IsZero():
+			stay = i
+			continue
+		case stay.Segment != "" && i.Segment == stay.Segment && i.Last.AddDate(0, 0, 1).Equal(stay.First):
+			stay.First = i.First
+			continue
+		}
+		break
+	}
+	if stay.Segment == "" {
+		return ""
+	}
+	return ", since " + stay.First.Format(time.DateOnly)
+}
+
+// band writes a tier or a band with its cuts.
+func (p *page) band(e Explanation, scheme string, g *analysis.BandGround, write func(float64) string) {
+	d, _ := e.groups.find(scheme, g.ID)
+	p.heading("%s: %s%s", map[string]string{segment.SchemeTier: "Value tier", segment.SchemeChurn: "Risk to be gone"}[scheme], d.Name, since(e, scheme))
+	p.say(plain, "  ", "%s", d.Meaning)
+	p.say(green, "  > ", "%s", d.Action)
+	var cuts []string
+	for _, cut := range g.Cuts {
+		cuts = append(cuts, write(cut))
+	}
+	p.table([]align{left, left}, []row{
+		{plain, []string{"This person", write(g.Value)}},
+		{plain, []string{"Cuts", strings.Join(cuts, ", ")}},
+	})
+	p.say(dim, "  ", "Who stands in it leaves it %.0f %% past a cut.", g.Margin*100)
+}
+
+// own writes for each segment of the owner's whether the person is in it, and what its rule found.
+func (p *page) own(all []analysis.OwnGround) {
+	if len(all) == 0 {
+		return
+	}
+	p.heading("Your own segments")
+	for _, g := range all {
+		look, said := dim, "not in"
+		if g.Matches {
+			look, said = green, "in"
+		}
+		p.say(look, "  ", "%s %s: %s", said, g.Name, g.Rule)
+		for _, input := range g.Inputs {
+			p.say(dim, "    ", "%s is %s", input.Field, known(input.Value))
+		}
+	}
+}
+
+// unlikely is from which probability on a next segment is listed by itself.
+const unlikely = 0.01
+
+// personNext writes where the person is expected to go next.
+func (p *page) personNext(e Explanation) {
+	for _, n := range e.Next {
+		p.heading("%s: where next, within a %s", n.Title, n.Step)
+		if n.Customers == 0 {
+			p.say(plain, "  ", "Nothing is known of it: nobody was in this segment for a whole %s so far.", n.Step)
+			continue
+		}
+		var rows []row
+		rest := 0.0
+		for _, c := range n.Next {
+			if c.Probability < unlikely {
+				rest += c.Probability
+				continue
+			}
+			rows = append(rows, row{plain, []string{c.Name, percent(c.Probability)}})
+		}
+		if rest > 0 {
+			rows = append(rows, row{dim, []string{"anywhere else", percent(rest)}})
+		}
+		p.table([]align{left, right}, rows)
+		look := dim
+		if !n.better {
+			look = yellow
+		}
+		p.say(look, "  ", "Seen %s in this segment and a %s later. %s", of(n.Customers, "time", "times"), n.Step, n.Finding)
+	}
+}
