@@ -2,193 +2,270 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"iter"
-	"math"
-	"strconv"
-	"strings"
+	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"github.com/perennial-cvo/perennial/analysis"
-	"github.com/perennial-cvo/perennial/analysis/rfm"
 )
 
-// customerReader puts together aggregates and memberships of everybody. The server hands out both unsorted and in few
-// rows, each the text of many people: joining, sorting and sending a million rows costs several times as much.
-type customerReader struct {
-	tx       *sqlx.Tx
-	standing standing
-	people   int // with a membership
+// Customers reads the aggregates of everybody known: who has a counted order, an account in the shop, or an order that
+// does not count. Somebody who has a membership or a standing but is known no more comes too, and is gone.
+func (s *Store) Customers(ctx context.Context) ([]analysis.Customer, error) {
+	var all []analysis.Customer
+	err := s.read(ctx, func(tx *sqlx.Tx) error {
+		r := &customerReader{tx: tx, store: s.id}
+		if err := r.prepare(ctx); err != nil {
+			return err
+		}
+		if err := r.buyers(ctx, customerTexts("person_stats WHERE store_id = $1 AND"), s.id); err != nil {
+			return err
+		}
+		for _, step := range []func(context.Context) error{r.prospects, r.memberships, r.standings} {
+			if err := step(ctx); err != nil {
+				return err
+			}
+		}
+		all = r.all
+		return nil
+	})
+	return all, err
 }
 
-// newCustomerReader reads the memberships that stand.
-func newCustomerReader(ctx context.Context, tx *sqlx.Tx, store int64) (*customerReader, error) {
-	if err := wideMemory(ctx, tx); err != nil {
-		return nil, err
+// CustomersAsOf computes the same from the orders for everybody with a counted order, with the membership that stands today
+// and no standing.
+func (s *Store) CustomersAsOf(ctx context.Context, asOf time.Time) ([]analysis.Customer, error) {
+	var all []analysis.Customer
+	err := s.read(ctx, func(tx *sqlx.Tx) error {
+		r := &customerReader{tx: tx, store: s.id, past: true}
+		if err := r.prepare(ctx); err != nil {
+			return err
+		}
+		if err := s.localDays(ctx, tx); err != nil {
+			return err
+		}
+		if err := r.buyers(ctx, `WITH`+aggregates("")+customerTexts("fresh WHERE"), s.id, asOf); err != nil {
+			return err
+		}
+		if err := r.memberships(ctx); err != nil {
+			return err
+		}
+		all = r.all
+		return nil
+	})
+	return all, err
+}
+
+// customerReader puts together aggregates, memberships and standings of everybody. The server hands them out unsorted and
+// in few rows, each the text of many people: joining, sorting and sending a million rows costs several times as much.
+type customerReader struct {
+	tx     *sqlx.Tx
+	store  int64
+	past   bool // only who has a counted order is wanted
+	all    []analysis.Customer
+	places places
+}
+
+// prepare makes room for everybody.
+func (r *customerReader) prepare(ctx context.Context) error {
+	if err := wideMemory(ctx, r.tx); err != nil {
+		return err
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT r, f, m, segment, string_agg(person_id::text, ' ') FROM rfm_scores
-		WHERE store_id = $1 GROUP BY r, f, m, segment`, store)
+	var people int
+	if err := r.tx.GetContext(ctx, &people, `SELECT count(*) FROM persons WHERE store_id = $1`, r.store); err != nil {
+		return fmt.Errorf("people: %w", err)
+	}
+	r.all, r.places = make([]analysis.Customer, 0, people), places{}
+	return nil
+}
+
+// texts reads rows that end in a text of numbers, and calls each for every one, until its numbers are read.
+func (r *customerReader) texts(ctx context.Context, query string, args, columns []any, each func(n *numbers) error) error {
+	rows, err := r.tx.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("memberships: %w", err)
+		return err
 	}
 	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
-	r := &customerReader{tx: tx, standing: standing{}}
 	for rows.Next() {
-		var m membership
-		var people numbers
-		if err := rows.Scan(&m.Score.R, &m.Score.F, &m.Score.M, &m.Segment, &people.text); err != nil {
-			return nil, fmt.Errorf("membership: %w", err)
+		var n numbers
+		if err := rows.Scan(append(columns, &n.text)...); err != nil {
+			return err
 		}
-		for people.text != "" {
-			r.standing.add(people.whole(), &m)
-			r.people++
+		for n.text != "" {
+			if err := each(&n); err != nil {
+				return err
+			}
 		}
-		if people.err != nil {
-			return nil, fmt.Errorf("membership: %w", people.err)
+		if n.err != nil {
+			return n.err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("memberships: %w", err)
-	}
-	return r, nil
+	return rows.Err()
 }
 
 // customerTexts reads the people with orders from a source that ends in a condition, together by their last day. Amounts
 // come as they are, which costs the server less than to scale them.
 func customerTexts(source string) string {
-	return ` SELECT last_day - DATE '1970-01-01',
-		string_agg(concat_ws(' ', person_id, orders, first_day - DATE '1970-01-01', gross, net), ' ')
+	return ` SELECT last_day - DATE '1970-01-01', string_agg(concat_ws(' ', person_id, orders, first_day - DATE '1970-01-01', gross,
+			net, days, coalesce(previous_day - DATE '1970-01-01', 0), log_gaps, bought, first_bought, coalesce(cost::text, '-')), ' ')
 		FROM ` + source + ` orders > 0 GROUP BY last_day`
 }
 
-// read reads a query of customerTexts and takes the membership of each out of those that stand.
-func (r *customerReader) read(ctx context.Context, query string, args ...any) ([]analysis.Customer, error) {
-	rows, err := r.tx.QueryContext(ctx, query, args...)
+// buyers reads a query of customerTexts.
+func (r *customerReader) buyers(ctx context.Context, query string, args ...any) error {
+	var day int
+	err := r.texts(ctx, query, args, []any{&day}, func(n *numbers) error {
+		r.add(n.customer(day))
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("customers: %w", err)
+		return fmt.Errorf("customers: %w", err)
 	}
-	defer func() { _ = rows.Close() }()                       // rows.Err tells what went wrong
-	all := make([]analysis.Customer, 0, r.people+r.people/50) // about as many: it seldom has to grow
-	for rows.Next() {
-		var day int
-		var n numbers
-		if err := rows.Scan(&day, &n.text); err != nil {
-			return nil, fmt.Errorf("customer: %w", err)
-		}
-		for n.text != "" {
-			c := analysis.Customer{
-				Person: n.whole(), Orders: int(n.whole()), FirstDay: int(n.whole()), LastDay: day, Gross: n.amount(), Net: n.amount(),
-			}
-			if m := r.standing.take(c.Person); m != nil {
-				c.Score, c.Segment = m.Score, m.Segment
-			}
-			all = append(all, c)
-		}
-		if n.err != nil {
-			return nil, fmt.Errorf("customer: %w", n.err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("customers: %w", err)
-	}
-	return all, nil
+	return nil
 }
 
-// membership is what stands of one person. Few are different, and each is kept once.
-type membership struct {
-	Score   rfm.Score
-	Segment string
+func (n *numbers) customer(lastDay int) analysis.Customer {
+	c := analysis.Customer{
+		Person: n.whole(), Orders: int(n.whole()), FirstDay: int(n.whole()), LastDay: lastDay, Gross: n.amount(), Net: n.amount(),
+		Days: int(n.whole()), PreviousDay: int(n.whole()), LogGaps: n.float(), Bought: n.amount(), FirstBought: n.amount(),
+	}
+	if c.Costed = !n.missing(); c.Costed {
+		c.Cost = n.amount()
+	}
+	return c
 }
+
+func (r *customerReader) add(c analysis.Customer) *analysis.Customer {
+	r.places.put(c.Person, len(r.all))
+	r.all = append(r.all, c)
+	return &r.all[len(r.all)-1]
+}
+
+// of returns the customer that a person is; of somebody who is known no more a new one, or nil where only buyers are wanted.
+func (r *customerReader) of(person int64) *analysis.Customer {
+	if place, ok := r.places.get(person); ok {
+		return &r.all[place]
+	}
+	if r.past {
+		return nil
+	}
+	return r.add(analysis.Customer{Person: person, Gone: true})
+}
+
+// bundle is how many people share a row at most, where nothing else tells them apart.
+const bundle = 100_000
+
+// prospects adds whoever is known without a counted order. An account with an address is there as long as anything names it.
+// Other persons may be left over: a guest who became an account, an account that the shop deleted.
+func (r *customerReader) prospects(ctx context.Context) error {
+	var sure bool
+	var doubtful []int64
+	err := r.texts(ctx, fmt.Sprintf(`SELECT customer_id IS NOT NULL AND email IS NOT NULL AS sure, string_agg(person_id::text, ' ')
+		FROM persons WHERE store_id = $1 AND (customer_id IS NOT NULL OR email IS NOT NULL) GROUP BY sure, person_id / %d`, bundle),
+		[]any{r.store}, []any{&sure}, func(n *numbers) error {
+			person := n.whole()
+			if _, ok := r.places.get(person); ok || n.err != nil {
+				return nil
+			}
+			if sure {
+				r.add(analysis.Customer{Person: person})
+			} else {
+				doubtful = append(doubtful, person)
+			}
+			return nil
+		})
+	if err != nil {
+		return fmt.Errorf("prospects: %w", err)
+	}
+	for len(doubtful) > 0 {
+		some := doubtful[:min(bundle, len(doubtful))]
+		doubtful = doubtful[len(some):]
+		var known []int64
+		if err := r.tx.SelectContext(ctx, &known, knownPersons, r.store, pgArray(some)); err != nil {
+			return fmt.Errorf("prospects: %w", err)
+		}
+		for _, person := range known {
+			r.add(analysis.Customer{Person: person})
+		}
+	}
+	return nil
+}
+
+// knownPersons are those of $2 whom an account in the shop or an order stands for.
+const knownPersons = `SELECT k.person_id FROM unnest($2::bigint[]) AS k(person_id)
+	CROSS JOIN LATERAL (SELECT customer_id, email FROM persons WHERE store_id = $1 AND person_id = k.person_id OFFSET 0) p
+	WHERE coalesce(
+		(SELECT true FROM customers WHERE store_id = $1 AND id = p.customer_id AND deleted_at IS NULL LIMIT 1),
+		(SELECT true FROM orders WHERE store_id = $1 AND customer_id = p.customer_id AND customer_id <> ''
+			AND person_id = k.person_id AND deleted_at IS NULL LIMIT 1),
+		(SELECT true FROM orders WHERE store_id = $1 AND email = p.email AND email <> ''
+			AND person_id = k.person_id AND deleted_at IS NULL LIMIT 1),
+		false)`
+
+// memberships adds those of the RFM scheme that stand.
+func (r *customerReader) memberships(ctx context.Context) error {
+	var m analysis.Member
+	err := r.texts(ctx, `SELECT r, f, m, segment, string_agg(person_id::text, ' ') FROM rfm_scores
+		WHERE store_id = $1 GROUP BY r, f, m, segment`, []any{r.store}, []any{&m.Score.R, &m.Score.F, &m.Score.M, &m.Segment},
+		func(n *numbers) error {
+			if c := r.of(n.whole()); c != nil {
+				c.Score, c.Segment = m.Score, m.Segment
+			}
+			return nil
+		})
+	if err != nil {
+		return fmt.Errorf("memberships: %w", err)
+	}
+	return nil
+}
+
+// standings adds those that stand. People who stand in the same places share their texts.
+func (r *customerReader) standings(ctx context.Context) error {
+	var s analysis.Standing
+	var own pq.StringArray // a new one for each row
+	err := r.texts(ctx, `SELECT stage, tier, churn, own,
+			string_agg(concat_ws(' ', person_id, coalesce(next_week - DATE '1970-01-01', 0), coalesce(value::text, '-')), ' ')
+		FROM standings WHERE store_id = $1 GROUP BY stage, tier, churn, own`, []any{r.store}, []any{&s.Stage, &s.Tier, &s.Churn, &own},
+		func(n *numbers) error {
+			c := r.of(n.whole())
+			c.Standing = s
+			if len(own) > 0 {
+				c.Standing.Own = own
+			}
+			c.Standing.NextWeek = int(n.whole())
+			if c.Standing.Valued = !n.missing(); c.Standing.Valued {
+				c.Standing.Value = n.amount()
+			}
+			return nil
+		})
+	if err != nil {
+		return fmt.Errorf("standings: %w", err)
+	}
+	return nil
+}
+
+// places finds where people are in a list. Ids are close together, so blocks of neighbours are found in a fraction of the
+// time that a map of everybody takes.
+type places map[int64]*[blockSize]int32
 
 // blockSize is how many neighbouring ids share a block.
 const blockSize = 64
 
-// standing finds memberships by person. Ids are close together, so blocks of neighbours are found in a fraction of the
-// time that a map of everybody takes.
-type standing map[int64]*[blockSize]*membership
-
-func (s standing) add(person int64, m *membership) {
-	block := s[person/blockSize]
+func (p places) put(person int64, place int) {
+	block := p[person/blockSize]
 	if block == nil {
-		block = new([blockSize]*membership)
-		s[person/blockSize] = block
+		block = new([blockSize]int32)
+		p[person/blockSize] = block
 	}
-	block[person%blockSize] = m
+	block[person%blockSize] = int32(place) + 1
 }
 
-// take returns the membership of a person, nil for none, and removes it.
-func (s standing) take(person int64) *membership {
-	block := s[person/blockSize]
-	if block == nil {
-		return nil
+func (p places) get(person int64) (int, bool) {
+	block := p[person/blockSize]
+	if block == nil || block[person%blockSize] == 0 {
+		return 0, false
 	}
-	m := block[person%blockSize]
-	block[person%blockSize] = nil
-	return m
-}
-
-// rest is what was not taken.
-func (s standing) rest() iter.Seq2[int64, *membership] {
-	return func(yield func(int64, *membership) bool) {
-		for number, block := range s {
-			for i, m := range block {
-				if m != nil && !yield(number*blockSize+int64(i), m) {
-					return
-				}
-			}
-		}
-	}
-}
-
-var errNumber = errors.New("unreadable number")
-
-// numbers reads a text of numbers with a space between them. After an error there are none left.
-type numbers struct {
-	text string
-	err  error
-}
-
-func (n *numbers) next() string {
-	number, rest, _ := strings.Cut(n.text, " ")
-	n.text = rest
-	return number
-}
-
-func (n *numbers) fail() int64 {
-	n.text, n.err = "", errNumber
-	return 0
-}
-
-func (n *numbers) whole() int64 {
-	number, err := strconv.ParseInt(n.next(), 10, 64)
-	if err != nil {
-		return n.fail()
-	}
-	return number
-}
-
-// amount reads a decimal in ten-thousandths, half of one away from zero.
-func (n *numbers) amount() int64 {
-	text := n.next()
-	digits, negative := strings.CutPrefix(text, "-")
-	whole, fraction, _ := strings.Cut(digits, ".")
-	value, err := strconv.ParseUint(whole, 10, 63)
-	if err != nil || value > math.MaxInt64/10_000-1 {
-		return n.fail()
-	}
-	for i := range 4 {
-		value *= 10
-		if i < len(fraction) {
-			value += uint64(fraction[i] - '0') // the server writes nothing but digits
-		}
-	}
-	if len(fraction) > 4 && fraction[4] >= '5' {
-		value++
-	}
-	if negative {
-		return -int64(value)
-	}
-	return int64(value)
+	return int(block[person%blockSize]) - 1, true
 }

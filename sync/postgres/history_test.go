@@ -315,6 +315,7 @@ func (s *shop) checkMoney(rt *rapid.T, c *chronicle, asOf time.Time) {
 	_, err := s.Refresh(ctx, asOf, false)
 	require.NoError(rt, err)
 	kept := s.stats()
+	s.checkPurchases(rt, asOf)
 	want, got := c.tallies(asOf), s.tallies(c)
 	delete(want, "") // nobody's
 	for name, t := range got {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -17,35 +16,24 @@ import (
 // grows forward.
 var ErrDaySaved = errors.New("a later day is saved already; nothing was changed")
 
-// Save stores the result of a run. Scores are written where they differ. Who changes the segment, comes or leaves has
-// the standing interval closed on the day before and a new one opened; a second run of the same day replaces what the
-// first one opened. Under another version of the scheme every interval is closed and opened anew, because the record
-// says by which rule somebody was a member; the day since when they are in the segment stays.
+// Save stores the result of a run. Scores and standings are written where they differ. Who changes the segment of a scheme,
+// comes or leaves has the standing interval closed on the day before and a new one opened; a second run of the same day
+// replaces what the first one opened. Under another version of a scheme every interval of it is closed and opened anew,
+// because the record says by which rule somebody was a member; the day since when they are in the segment stays. What is
+// left of an owner's segment that the last result had and this one has not is closed.
 func (s *Store) Save(ctx context.Context, result analysis.Result) (analysis.Saved, error) {
 	var saved analysis.Saved
 	err := s.write(ctx, func(tx *sqlx.Tx) error {
-		w := memberWriter{tx: tx, store: s.id, result: result}
-		if err := wideMemory(ctx, tx); err != nil {
-			return err
-		}
-		last, err := w.lastVersion(ctx)
-		if err != nil {
-			return err
-		}
-		if err := w.saveScheme(ctx); err != nil {
-			return err
-		}
-		if len(result.Members)+len(result.Left) > 0 {
-			if saved, err = w.saveMembers(ctx); err != nil {
+		w := &resultWriter{tx: tx, store: s.id, result: result, saved: analysis.Saved{}}
+		for _, step := range []func(context.Context) error{
+			w.prepare, w.saveMembers, w.saveStandings, w.changeVersions, w.endSchemes, w.saveSnapshots,
+		} {
+			if err := step(ctx); err != nil {
 				return err
 			}
 		}
-		if last != "" && last != result.Scheme.Version {
-			if err := w.changeVersion(ctx); err != nil {
-				return err
-			}
-		}
-		return w.saveSnapshot(ctx)
+		saved = w.saved
+		return nil
 	})
 	if err != nil {
 		return analysis.Saved{}, err
@@ -53,80 +41,136 @@ func (s *Store) Save(ctx context.Context, result analysis.Result) (analysis.Save
 	return saved, nil
 }
 
-// memberWriter writes one result in one transaction.
-type memberWriter struct {
+// resultWriter writes one result in one transaction.
+type resultWriter struct {
 	tx     *sqlx.Tx
 	store  int64
 	result analysis.Result
-	again  bool // a result of this day is saved already
+	saved  analysis.Saved
+	again  bool              // a result of this day is saved already
+	last   map[string]string // versions of the schemes of the last saved day
+	before []string          // schemes of that day
 }
 
 // day is the day of the result as SQL reads it.
 const day = `(DATE '1970-01-01' + $3::int)`
 
-// lastVersion returns the version of the last saved day, empty before the first, and notes whether it is this one.
-func (w *memberWriter) lastVersion(ctx context.Context) (string, error) {
-	var rows []struct {
-		Version string `db:"version"`
-		Later   bool   `db:"later"`
-		Same    bool   `db:"same"`
+func (w *resultWriter) schemes() []analysis.Scheme {
+	all := []analysis.Scheme{w.result.Scheme}
+	for _, d := range w.result.Divisions {
+		all = append(all, d.Scheme)
 	}
-	err := w.tx.SelectContext(ctx, &rows, `SELECT version, day > `+day+` AS later, day = `+day+` AS same
-		FROM snapshots
-		WHERE store_id = $1 AND scheme = $2 ORDER BY day DESC LIMIT 1`, w.store, w.result.Scheme.Name, w.result.Day)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("last snapshot: %w", err)
-	case len(rows) == 0:
-		return "", nil
-	case rows[0].Later:
-		return "", ErrDaySaved
-	}
-	w.again = rows[0].Same
-	return rows[0].Version, nil
+	return all
 }
 
-func (w memberWriter) saveScheme(ctx context.Context) error {
-	scheme := w.result.Scheme
-	_, err := w.tx.ExecContext(ctx, `INSERT INTO schemes (store_id, scheme, version, rule, first_day)
-		SELECT $1, $2, $4, $5, `+day+` WHERE NOT EXISTS (
-			SELECT FROM schemes WHERE store_id = $1 AND scheme = $2 AND version = $4)`,
-		w.store, scheme.Name, w.result.Day, scheme.Version, scheme.Rule)
-	if err != nil {
-		return fmt.Errorf("scheme: %w", err)
+// prepare finds out what was saved last, and notes the schemes.
+func (w *resultWriter) prepare(ctx context.Context) error {
+	if err := wideMemory(ctx, w.tx); err != nil {
+		return err
+	}
+	if len(w.result.Members)+len(w.result.Left) > crowd || len(w.result.Standings) > crowd {
+		if err := nestedLoops(ctx, w.tx, false); err != nil {
+			return err
+		}
+	}
+	if err := w.lastDay(ctx); err != nil {
+		return err
+	}
+	for _, scheme := range w.schemes() {
+		if err := w.lastVersion(ctx, scheme.Name); err != nil {
+			return err
+		}
+		i := intervals{resultWriter: w, scheme: scheme}
+		err := i.exec(ctx, `INSERT INTO schemes AS s (store_id, scheme, version, rule, first_day) VALUES ($1, $2, $4, $5, `+day+`)
+			ON CONFLICT (store_id, scheme, version) DO UPDATE SET rule = excluded.rule WHERE s.rule <> excluded.rule`)
+		if err != nil {
+			return fmt.Errorf("scheme: %w", err)
+		}
 	}
 	return nil
 }
 
-// saveMembers brings the members and leavers of the result into a temporary table and from there to their places.
-func (w memberWriter) saveMembers(ctx context.Context) (analysis.Saved, error) {
-	var saved analysis.Saved
-	if err := w.stage(ctx); err != nil {
-		return saved, err
+// lastDay finds the day that was saved last, and refuses an earlier one.
+func (w *resultWriter) lastDay(ctx context.Context) error {
+	var rows []struct {
+		Scheme string `db:"scheme"`
+		Later  bool   `db:"later"`
+		Same   bool   `db:"same"`
 	}
-	if len(w.result.Members)+len(w.result.Left) > crowd {
-		if err := nestedLoops(ctx, w.tx, false); err != nil {
-			return saved, err
+	err := w.tx.SelectContext(ctx, &rows, `SELECT DISTINCT scheme, day > `+day+` AS later, day = `+day+` AS same
+		FROM snapshots WHERE store_id = $1 AND day = (SELECT max(day) FROM snapshots WHERE store_id = $1 AND scheme = $2)`,
+		w.store, w.result.Scheme.Name, w.result.Day)
+	if err != nil {
+		return fmt.Errorf("last snapshot: %w", err)
+	}
+	for _, row := range rows {
+		if row.Later {
+			return ErrDaySaved
+		}
+		w.again = row.Same
+		w.before = append(w.before, row.Scheme)
+	}
+	return nil
+}
+
+// lastVersion notes the version of the last day on which a scheme was saved.
+func (w *resultWriter) lastVersion(ctx context.Context, scheme string) error {
+	var versions []string
+	err := w.tx.SelectContext(ctx, &versions, `SELECT version FROM snapshots WHERE store_id = $1 AND scheme = $2
+		ORDER BY day DESC LIMIT 1`, w.store, scheme)
+	if err != nil {
+		return fmt.Errorf("last snapshot: %w", err)
+	}
+	if w.last == nil {
+		w.last = map[string]string{}
+	}
+	for _, version := range versions {
+		w.last[scheme] = version
+	}
+	return nil
+}
+
+// changesTable holds whose score or segment in one scheme differs from what stands. Since is the day since when they are
+// in the segment; those who come to another one have none yet, and was is where they come from.
+const changesTable = `CREATE TEMP TABLE IF NOT EXISTS changes (person_id bigint, r smallint, f smallint, m smallint, segment text, was text,
+	since date) ON COMMIT DROP`
+
+// saveMembers brings the members and leavers of the result into a temporary table and from there to their places.
+func (w *resultWriter) saveMembers(ctx context.Context) error {
+	if len(w.result.Members)+len(w.result.Left) == 0 {
+		return nil
+	}
+	if err := w.stageMembers(ctx); err != nil {
+		return err
+	}
+	i := intervals{resultWriter: w, scheme: w.result.Scheme}
+	for _, step := range []string{
+		changesTable,
+		`INSERT INTO changes SELECT n.*, s.segment, CASE WHEN s.segment = n.segment THEN s.since END
+			FROM news n LEFT JOIN rfm_scores s ON s.store_id = $1 AND s.person_id = n.person_id
+			WHERE (s.r, s.f, s.m, s.segment) IS DISTINCT FROM (n.r, n.f, n.m, n.segment)`,
+		`ANALYZE changes`,
+	} {
+		if err := i.exec(ctx, step); err != nil {
+			return fmt.Errorf("members: %w", err)
 		}
 	}
-	if err := w.compare(ctx); err != nil {
-		return saved, err
-	}
+	s := &w.saved
 	err := w.tx.QueryRowContext(ctx, `
 		SELECT count(*) FILTER (WHERE was IS NULL), count(*) FILTER (WHERE was <> segment),
 			count(*) FILTER (WHERE was = segment), count(*) FILTER (WHERE segment IS NULL)
-		FROM changes`).Scan(&saved.Entered, &saved.Moved, &saved.Scored, &saved.Left)
+		FROM changes`).Scan(&s.Entered, &s.Moved, &s.Scored, &s.Left)
 	if err != nil {
-		return saved, fmt.Errorf("members: %w", err)
+		return fmt.Errorf("members: %w", err)
 	}
-	if err := w.saveIntervals(ctx); err != nil {
-		return saved, err
+	if err := i.save(ctx); err != nil {
+		return err
 	}
-	return saved, w.saveScores(ctx, saved.Left)
+	return i.saveScores(ctx, s.Left)
 }
 
-// stage fills the temporary table news: one row for each member, with a null segment for those who left.
-func (w memberWriter) stage(ctx context.Context) error {
+// stageMembers fills the temporary table news: one row for each member, with a null segment for those who left.
+func (w *resultWriter) stageMembers(ctx context.Context) error {
 	_, err := w.tx.ExecContext(ctx, `CREATE TEMP TABLE news (person_id bigint, r smallint, f smallint, m smallint,
 		segment text) ON COMMIT DROP`)
 	if err != nil {
@@ -149,107 +193,6 @@ func (w memberWriter) stage(ctx context.Context) error {
 		}
 	}
 	return copyIn(ctx, w.tx, "news", []string{"person_id", "r", "f", "m", "segment"}, rows)
-}
-
-// compare fills the temporary table changes with the news that differ from what stands. Since is the day since when
-// they are in the segment; those who come to another one have none yet, and was is where they come from.
-func (w memberWriter) compare(ctx context.Context) error {
-	steps := []string{
-		`CREATE TEMP TABLE changes (person_id bigint, r smallint, f smallint, m smallint, segment text, was text, since date)
-			ON COMMIT DROP`,
-		`INSERT INTO changes SELECT n.*, s.segment, CASE WHEN s.segment = n.segment THEN s.since END
-			FROM news n LEFT JOIN rfm_scores s ON s.store_id = $1 AND s.person_id = n.person_id
-			WHERE (s.r, s.f, s.m, s.segment) IS DISTINCT FROM (n.r, n.f, n.m, n.segment)`,
-		`ANALYZE changes`,
-	}
-	for _, step := range steps {
-		if err := w.exec(ctx, step); err != nil {
-			return fmt.Errorf("members: %w", err)
-		}
-	}
-	return nil
-}
-
-// saveIntervals closes and opens the intervals of those whose segment changes. First it takes back what an earlier run
-// of the same day did to them, if there was one, so that only its last word is kept.
-func (w memberWriter) saveIntervals(ctx context.Context) error {
-	var steps []string
-	if w.again {
-		steps = append(steps,
-			`DELETE FROM memberships m USING changes n
-				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND n.since IS NULL
-					AND m.first_day >= `+day,
-			`UPDATE memberships m SET last_day = NULL FROM changes n
-				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND n.since IS NULL
-					AND m.last_day = `+day+` - 1`,
-			`UPDATE changes n SET since = m.first_day FROM memberships m
-				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND n.since IS NULL
-					AND m.last_day IS NULL AND m.segment = n.segment AND m.version = $4`)
-	}
-	steps = append(steps,
-		`UPDATE memberships m SET last_day = `+day+` - 1 FROM changes n
-			WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day IS NULL AND n.since IS NULL`,
-		`INSERT INTO memberships (store_id, scheme, person_id, first_day, version, segment)
-			SELECT $1, $2, person_id, `+day+`, $4, segment FROM changes WHERE segment IS NOT NULL AND since IS NULL`)
-	for _, step := range steps {
-		if err := w.exec(ctx, step); err != nil {
-			return fmt.Errorf("memberships: %w", err)
-		}
-	}
-	return nil
-}
-
-// saveScores writes the scores that stand from now on. Runs after saveIntervals, which finds out since when.
-func (w memberWriter) saveScores(ctx context.Context, left int) error {
-	if left > 0 {
-		err := w.exec(ctx, `DELETE FROM rfm_scores s USING changes n
-			WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.segment IS NULL`)
-		if err != nil {
-			return fmt.Errorf("scores: %w", err)
-		}
-	}
-	err := w.exec(ctx, `INSERT INTO rfm_scores (store_id, person_id, r, f, m, segment, since)
-		SELECT $1, person_id, r, f, m, segment, coalesce(since, `+day+`) FROM changes WHERE segment IS NOT NULL
-		ON CONFLICT (store_id, person_id) DO UPDATE SET r = excluded.r, f = excluded.f, m = excluded.m,
-			segment = excluded.segment, since = excluded.since`)
-	if err != nil {
-		return fmt.Errorf("scores: %w", err)
-	}
-	return nil
-}
-
-// changeVersion closes every interval of another version on the day before and opens it anew under this one.
-func (w memberWriter) changeVersion(ctx context.Context) error {
-	steps := []string{
-		`UPDATE memberships SET version = $4 WHERE store_id = $1 AND scheme = $2 AND last_day IS NULL
-			AND version <> $4 AND first_day >= ` + day,
-		`WITH closed AS (
-			UPDATE memberships SET last_day = ` + day + ` - 1
-			WHERE store_id = $1 AND scheme = $2 AND last_day IS NULL AND version <> $4 RETURNING person_id, segment
-		) INSERT INTO memberships (store_id, scheme, person_id, first_day, version, segment)
-			SELECT $1, $2, person_id, ` + day + `, $4, segment FROM closed`,
-	}
-	for _, step := range steps {
-		if err := w.exec(ctx, step); err != nil {
-			return fmt.Errorf("scheme version: %w", err)
-		}
-	}
-	return nil
-}
-
-// exec runs a statement with those of the writer's values that it mentions: $1 store, $2 scheme, $3 day, $4 version.
-func (w memberWriter) exec(ctx context.Context, statement string) error {
-	values := []any{w.store, w.result.Scheme.Name, w.result.Day, w.result.Scheme.Version}
-	var args []any
-	for i, value := range values {
-		from := "$" + strconv.Itoa(i+1)
-		if strings.Contains(statement, from) { // the server refuses values that nothing mentions
-			args = append(args, value)
-			statement = strings.ReplaceAll(statement, from, "$"+strconv.Itoa(len(args)))
-		}
-	}
-	_, err := w.tx.ExecContext(ctx, statement, args...)
-	return err
 }
 
 // pgArray hands any slice of texts or numbers to a parameter, and an empty one rather than null for nil.

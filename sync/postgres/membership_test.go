@@ -102,6 +102,7 @@ func TestSavingAgainChangesNothing(t *testing.T) {
 func (s *shop) everything() []string {
 	return all[string](s, `SELECT xmin::text || m::text FROM memberships m WHERE store_id = $1
 		UNION ALL SELECT xmin::text || r::text FROM rfm_scores r WHERE store_id = $1
+		UNION ALL SELECT xmin::text || t::text FROM standings t WHERE store_id = $1
 		UNION ALL SELECT xmin::text || n::text FROM snapshots n WHERE store_id = $1
 		UNION ALL SELECT xmin::text || c::text FROM schemes c WHERE store_id = $1 ORDER BY 1`, s.id)
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -95,12 +94,4 @@ func (n *numbers) history(lastDay int) analysis.History {
 	}
 	h.Costed, h.Cost = n.next() == "t", n.amount()
 	return h
-}
-
-func (n *numbers) float() float64 {
-	value, err := strconv.ParseFloat(n.next(), 64)
-	if err != nil {
-		return float64(n.fail())
-	}
-	return value
 }

@@ -7,12 +7,25 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/report"
 )
 
-// saveSnapshot replaces the distribution of the day, writing only rows that differ.
-func (w memberWriter) saveSnapshot(ctx context.Context) error {
-	groups := w.result.Groups
+// saveSnapshots replaces the distributions of the day.
+func (w *resultWriter) saveSnapshots(ctx context.Context) error {
+	if err := w.saveSnapshot(ctx, w.result.Scheme, w.result.Groups); err != nil {
+		return err
+	}
+	for _, d := range w.result.Divisions {
+		if err := w.saveSnapshot(ctx, d.Scheme, d.Groups); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveSnapshot replaces the distribution of the day in one scheme, writing only rows that differ.
+func (w *resultWriter) saveSnapshot(ctx context.Context, scheme analysis.Scheme, groups []analysis.Group) error {
 	segments := make([]string, len(groups))
 	customers, orders := make([]int64, len(groups)), make([]int64, len(groups))
 	gross, net := make([]string, len(groups)), make([]string, len(groups))
@@ -22,7 +35,7 @@ func (w memberWriter) saveSnapshot(ctx context.Context) error {
 	}
 	_, err := w.tx.ExecContext(ctx, `DELETE FROM snapshots
 		WHERE store_id = $1 AND scheme = $2 AND day = `+day+` AND segment <> ALL ($4)`,
-		w.store, w.result.Scheme.Name, w.result.Day, pgArray(segments))
+		w.store, scheme.Name, w.result.Day, pgArray(segments))
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
@@ -37,7 +50,7 @@ func (w memberWriter) saveSnapshot(ctx context.Context) error {
 			gross = excluded.gross, net = excluded.net
 		WHERE (s.version, s.as_of, s.place, s.customers, s.orders, s.gross, s.net) <> (excluded.version,
 			excluded.as_of, excluded.place, excluded.customers, excluded.orders, excluded.gross, excluded.net)`,
-		w.store, w.result.Scheme.Name, w.result.Day, w.result.Scheme.Version, w.result.AsOf,
+		w.store, scheme.Name, w.result.Day, scheme.Version, w.result.AsOf,
 		pgArray(segments), pgArray(customers), pgArray(orders), pgArray(gross), pgArray(net))
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)

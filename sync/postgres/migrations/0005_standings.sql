@@ -11,6 +11,10 @@ ALTER TABLE person_stats
     ADD COLUMN cost         numeric;                             -- of the purchases; null where not all of it is known
 INSERT INTO touched SELECT store_id, person_id FROM person_stats ON CONFLICT DO NOTHING;
 
+-- In the order of each person's purchases, so that they need not be sorted.
+DROP INDEX orders_person;
+CREATE INDEX orders_person ON orders (store_id, person_id, placed_at) INCLUDE (gross, id, cost) WHERE counted;
+
 -- Where everybody stands beside the RFM groups, and what is shown of their worth. Everybody known has a row, whoever never
 -- bought included. Values move a little every night; what is shown is rounded and stands until it has to change.
 CREATE TABLE standings (
@@ -27,5 +31,7 @@ CREATE TABLE standings (
 
 -- +goose Down
 DROP TABLE standings;
+DROP INDEX orders_person;
+CREATE INDEX orders_person ON orders (store_id, person_id) INCLUDE (placed_at, gross, id) WHERE counted;
 ALTER TABLE person_stats DROP COLUMN days, DROP COLUMN previous_day, DROP COLUMN log_gaps, DROP COLUMN bought,
     DROP COLUMN first_bought, DROP COLUMN cost;
