@@ -4,22 +4,14 @@ import (
 	"strings"
 
 	"github.com/shopspring/decimal"
-	"golang.org/x/text/currency"
+
+	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
 // Money writes an amount with the decimals that its currency is written with and thousands apart, such as "1,234.50" in
 // EUR, "1,235" in JPY and "1.234" in BHD. An unknown currency has two decimals.
 func Money(amount decimal.Decimal, code string) string {
-	return group(amount.StringFixed(decimals(code)))
-}
-
-func decimals(code string) int32 {
-	unit, err := currency.ParseISO(code)
-	if err != nil {
-		return 2
-	}
-	scale, _ := currency.Standard.Rounding(unit)
-	return int32(scale)
+	return group(amount.StringFixed(commerce.Decimals(code)))
 }
 
 // group puts a comma between thousands of a plain number.

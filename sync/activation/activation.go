@@ -14,8 +14,11 @@ import (
 type Target struct {
 	Destination  string                // name in the configuration; the shop's own tags have the name "shop"
 	Audiences    []connectors.Audience // those wanted, with remote ids after Ensure
-	Attributes   []string              // keys of the attributes that are pushed: segment, segment_name, rfm, since
-	Names        map[string]string     // names for people of all segments, by id, for the attribute segment_name
+	Attributes   []string              // keys of the attributes that are pushed, such as segment, rfm or value_tier
+	Names        map[string]string     // names for people of all RFM segments in use, by id, for the attribute segment_name
+	Prospects    string                // the RFM segment of people without scores; empty where there is none
+	Own          []string              // keys of the owner's own segments, which may have people in common
+	Retired      []string              // keys of RFM segments that are not in use because of the number of customers
 	Exclude      []string              // normalised e-mail addresses that are never sent there
 	NeedsConsent bool                  // being in an audience means being mailed
 	Consent      ConsentMode
@@ -119,9 +122,11 @@ type Plan struct {
 // Difference is what a push would do to one audience.
 type Difference struct {
 	Audience connectors.Audience
-	Before   int // members delivered
-	After    int // members after the push, if everybody who joins is taken
-	Join     int // without those whom the platform did not take before and who are offered again
+	Scheme   string // of audiences that have nobody in common, so that who leaves one enters another; else empty
+	Retired  bool   // the scheme has other groups now because of the number of customers
+	Before   int    // members delivered
+	After    int    // members after the push, if everybody who joins is taken
+	Join     int    // without those whom the platform did not take before and who are offered again
 	Leave    int
 	// Unsubscribed counts those of Leave who unsubscribed themselves. The guard looks past them: consent comes first.
 	Unsubscribed int

@@ -14,32 +14,59 @@ const few = 10
 
 // Held returns the audiences for which the guard stops a push that makes these differences: those that would shrink too
 // much, and those that would be emptied. An audience of a few people may be emptied where their number is not lost on the
-// whole: in a small shop that happens every other night, while a mistake shows in the sum of all audiences. Where older
-// orders are not known, all audiences are held as one.
+// whole: in a small shop that happens every other night, while a mistake shows in the sum of all audiences of its scheme.
+// The same holds for all audiences of a scheme that has other groups now because the shop grew. Where older orders are not
+// known, all audiences are held as one.
 func (g Guard) Held(differences []Difference) []Hold {
-	before, after := 0, 0
+	sums := map[string]*sum{}
+	all := sumOf(sums, "")
 	for _, d := range differences {
-		before += d.Before - d.Unsubscribed
-		after += d.After
+		all.add(d)
+		if d.Scheme != "" {
+			sumOf(sums, d.Scheme).add(d)
+		}
 	}
 	if !g.Since.IsZero() && !slices.Contains(g.Confirmed, History) {
-		return []Hold{{Audience: connectors.Audience{Key: History, Name: History}, Before: before, After: after, Since: g.Since}}
+		whole := connectors.Audience{Key: History, Name: History}
+		return []Hold{{Audience: whole, Before: all.before, After: all.after, Since: g.Since}}
 	}
-	lost := g.shrinks(before, after)
 	var held []Hold
 	for _, d := range differences {
-		if g.holds(d, lost) {
+		if g.holds(d, sums[d.Scheme]) {
 			held = append(held, Hold{Audience: d.Audience, Before: d.Before, After: d.After})
 		}
 	}
 	return held
 }
 
-// holds decides about one audience; lost says that the audiences together shrink too much.
-func (g Guard) holds(d Difference, lost bool) bool {
+// sum is what becomes of the members of several audiences.
+type sum struct {
+	before, after int
+	regrouped     bool // into other audiences, because the shop grew
+}
+
+func sumOf(sums map[string]*sum, scheme string) *sum {
+	if sums[scheme] == nil {
+		sums[scheme] = &sum{}
+	}
+	return sums[scheme]
+}
+
+func (s *sum) add(d Difference) {
+	s.before += d.Before - d.Unsubscribed
+	s.after += d.After
+	s.regrouped = s.regrouped || d.Scheme != "" && d.Retired && d.Before > 0
+}
+
+// holds decides about one audience, by what becomes of those of its scheme together.
+func (g Guard) holds(d Difference, all *sum) bool {
 	if d.Leave <= d.Unsubscribed || slices.ContainsFunc(g.Confirmed, func(name string) bool {
 		return name == d.Audience.Key || strings.EqualFold(name, d.Audience.Name)
 	}) {
+		return false
+	}
+	lost := g.shrinks(all.before, all.after)
+	if all.regrouped && d.Scheme != "" && !lost {
 		return false
 	}
 	before := d.Before - d.Unsubscribed

@@ -1,6 +1,7 @@
 package activation_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // TestGuard holds audiences that empty or shrink as by mistake, and lets ordinary nights pass.
 func TestGuard(t *testing.T) {
 	type move struct {
-		key                         string
+		key                         string // behind its scheme and a slash, where it has one; with "!" where it is retired
 		before, after, unsubscribed int
 	}
 	guard := activation.Guard{Shrink: 0.3, MinSize: 50}
@@ -40,11 +41,24 @@ func TestGuard(t *testing.T) {
 		"older orders are done without":       {activation.Guard{Since: noon, Confirmed: []string{"history"}}, []move{{"a", 60, 60, 0}}, nil},
 		"nor does that confirm what is lost":  {activation.Guard{Since: noon, Confirmed: []string{"history"}}, []move{{"a", 60, 0, 0}}, []string{"a"}},
 		"emptying always is":                  {activation.Guard{MinSize: 50}, []move{{"a", 2, 0, 0}, {"b", 90, 92, 0}}, []string{"a"}},
+		"a few of one scheme are lost": {
+			guard, []move{{"rfm/a", 3, 0, 0}, {"rfm/b", 4, 3, 0}, {"tier/c", 90, 90, 0}, {"tier/d", 9, 9, 0}}, []string{"rfm/a"},
+		},
+		"a few of one scheme move on":  {guard, []move{{"rfm/a", 9, 0, 0}, {"rfm/b", 90, 99, 0}, {"tier/c", 99, 60, 0}}, []string{"tier/c"}},
+		"a few of the owner's move on": {guard, []move{{"a", 9, 0, 0}, {"rfm/b", 90, 90, 0}}, nil},
+		"the shop grew": {
+			guard, []move{{"rfm/a", 60, 20, 0}, {"rfm/b!", 50, 0, 0}, {"rfm/c", 0, 30, 0}, {"rfm/d", 0, 65, 0}, {"tier/c", 60, 20, 0}}, []string{"tier/c"},
+		},
+		"the shop grew and lost people": {guard, []move{{"rfm/a", 60, 20, 0}, {"rfm/b!", 50, 0, 0}, {"rfm/c", 0, 30, 0}}, []string{"rfm/a", "rfm/b!"}},
+		"long ago the shop grew":        {guard, []move{{"rfm/a", 60, 20, 0}, {"rfm/b!", 0, 0, 0}, {"rfm/c", 0, 40, 0}}, []string{"rfm/a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var differences []activation.Difference
 			for _, m := range c.moves {
 				d := activation.Difference{Audience: connectors.Audience{Key: m.key, Name: m.key}, Before: m.before, After: m.after, Unsubscribed: m.unsubscribed}
+				if scheme, _, is := strings.Cut(m.key, "/"); is {
+					d.Scheme, d.Retired = scheme, strings.HasSuffix(m.key, "!")
+				}
 				d.Join, d.Leave = max(0, m.after-m.before), max(0, m.before-m.after)
 				differences = append(differences, d)
 			}

@@ -3,10 +3,10 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +14,10 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/segment"
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
 	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
@@ -32,11 +35,11 @@ func (s *Store) Plan(ctx context.Context, target activation.Target, dry bool, at
 		return activation.Plan{}, err
 	}
 	if dry {
-		err := s.read(ctx, func(tx *sqlx.Tx) error { return p.compare(ctx, tx, "WITH"+comparison(target)+summary) })
+		err := s.read(ctx, func(tx *sqlx.Tx) error { return p.compare(ctx, tx, "WITH"+p.comparison()+summary) })
 		return p.plan, err
 	}
 	err = s.write(ctx, func(tx *sqlx.Tx) error {
-		if err := p.compare(ctx, tx, "WITH"+comparison(target)+workList(p.attributes)+summary); err != nil {
+		if err := p.compare(ctx, tx, "WITH"+p.comparison()+p.workList()+summary); err != nil {
 			return err
 		}
 		if len(p.plan.Held) > 0 {
@@ -60,107 +63,110 @@ func (s *Store) Plan(ctx context.Context, target activation.Target, dry bool, at
 
 // planner makes one plan.
 type planner struct {
-	store      int64
-	target     activation.Target
-	at         time.Time
-	attributes string // SQL of the attributes object
-	args       []any
-	plan       activation.Plan
-	leftOut    map[string]int // by reason, the plan's own part of what is withheld
+	store   int64
+	target  activation.Target
+	at      time.Time
+	pushed  pushed
+	plan    activation.Plan
+	leftOut map[string]int // by reason, the plan's own part of what is withheld
 }
 
 func newPlanner(store int64, target activation.Target, at time.Time) (*planner, error) {
-	p := &planner{store: store, target: target, at: at}
-	pushed := map[string]bool{}
-	var pairs []string
-	for _, key := range slices.Compact(slices.Sorted(slices.Values(target.Attributes))) {
-		value, ok := attributeValues[key]
-		if !ok {
-			return nil, &connectors.Error{
-				Kind: connectors.KindPermanent, Op: "push to " + target.Destination,
-				Err:    fmt.Errorf("unknown attribute %q", key),
-				Remedy: "choose among segment, segment_name, rfm and since",
-			}
-		}
-		pushed[key] = true
-		pairs = append(pairs, `'`+key+`', `+value)
+	pushed, err := newPushed(target)
+	return &planner{store: store, target: target, at: at, pushed: pushed}, err
+}
+
+// arguments are those of the comparison.
+func (p *planner) arguments(ctx context.Context, tx *sqlx.Tx) ([]any, error) {
+	var currency string
+	if err := tx.GetContext(ctx, &currency, `SELECT currency FROM stores WHERE store_id = $1`, p.store); err != nil {
+		return nil, fmt.Errorf("currency of the shop: %w", err)
 	}
-	p.attributes = `jsonb_build_object(` + strings.Join(pairs, ", ") + `)`
-	if len(pairs) == 0 {
-		p.attributes = `'{}'::jsonb`
-	}
-	ask := target.AskAgain
+	ask := p.target.AskAgain
 	if ask <= 0 {
 		ask = week
 	}
-	segments, audiences, fixed, names := rulesOf(target, pushed)
-	exclude := make([]string, len(target.Exclude))
-	for i, address := range target.Exclude {
+	exclude := make([]string, len(p.target.Exclude))
+	for i, address := range p.target.Exclude {
 		exclude[i] = strings.ToLower(strings.TrimSpace(address))
 	}
-	p.args = []any{
-		store, target.Destination, pgArray(segments), pgArray(audiences), pgArray(fixed), pushed["rfm"], pushed["since"],
-		target.NeedsAccount, pgArray(exclude), len(pairs) > 0, at.Add(-ask), pgArray(names),
+	audiences := make([]string, len(p.target.Audiences))
+	for i, a := range p.target.Audiences {
+		audiences[i] = a.Key
 	}
-	return p, nil
+	r := p.rules()
+	return []any{
+		p.store, p.target.Destination, p.target.NeedsAccount, pgArray(exclude), p.at.Add(-ask), commerce.Decimals(currency),
+		pgArray(audiences), pgArray(r.segments), pgArray(r.audiences), pgArray(r.fixed), pgArray(r.shown), pgArray(r.names),
+	}, nil
 }
 
-// rulesOf lists what each segment means for the target: its audience, if wanted, what of the hash it decides, and its
-// name. Texts are separated by a character that none of them can hold, so that no two states look alike.
-func rulesOf(target activation.Target, pushed map[string]bool) (segments, audiences, fixed, names []string) {
+// segmentRules say what each RFM segment means for a target: its audience, empty where that is not wanted; the part of the
+// hash that it decides; and its id and name as they are shown. The segment of people without scores is empty.
+type segmentRules struct{ segments, audiences, fixed, shown, names []string }
+
+// rules lists them. Texts of the hash are separated by a character that none of them can hold, so that no two states look
+// alike.
+func (p *planner) rules() segmentRules {
+	var r segmentRules
 	wanted := map[string]bool{}
-	for _, a := range target.Audiences {
+	for _, a := range p.target.Audiences {
 		wanted[a.Key] = true
-		segments = append(segments, a.Key)
 	}
-	for id := range target.Names {
-		if !wanted[id] {
-			segments = append(segments, id)
-		}
-	}
-	slices.Sort(segments)
-	segments = slices.Compact(segments)
-	for _, id := range segments {
-		audience, shown, name := "", "", target.Names[id]
+	add := func(of, id string) {
+		audience, name, fixed := "", cmp.Or(p.target.Names[id], id), ""
 		if wanted[id] {
 			audience = id
 		}
-		if name == "" {
-			name = id
+		if p.pushed.has("segment") {
+			fixed = id
 		}
-		if pushed["segment"] {
-			shown = id
+		fixed += "\x1f"
+		if p.pushed.has("segment_name") {
+			fixed += name
 		}
-		shown += "\x1f"
-		if pushed["segment_name"] {
-			shown += name
-		}
-		audiences, names = append(audiences, audience), append(names, name)
-		fixed = append(fixed, audience+"\x1f"+shown+"\x1f")
+		r.segments, r.audiences, r.fixed = append(r.segments, of), append(r.audiences, audience), append(r.fixed, audience+"\x1f"+fixed+"\x1f")
+		r.shown, r.names = append(r.shown, id), append(r.names, name)
 	}
-	return segments, audiences, fixed, names
+	ids := slices.AppendSeq(slices.Collect(maps.Keys(wanted)), maps.Keys(p.target.Names))
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		if id != p.target.Prospects {
+			add(id, id)
+		}
+	}
+	if p.target.Prospects != "" {
+		add("", p.target.Prospects)
+	}
+	return r
 }
 
 // group is one line of the summary.
 type group struct {
-	Verdict  string         `db:"verdict"`
-	Moved    bool           `db:"moved"`
-	Again    bool           `db:"again"`
-	Before   pq.StringArray `db:"before"`
-	Audience sql.NullString `db:"audience"`
-	Wanted   bool           `db:"wanted"`
-	Reason   string         `db:"reason"`
-	Tried    string         `db:"tried"`
-	People   int            `db:"people"`
+	Verdict   string         `db:"verdict"`
+	Moved     bool           `db:"moved"`
+	Again     bool           `db:"again"`
+	Before    pq.StringArray `db:"before"`
+	Audiences pq.StringArray `db:"audiences"` // desired, where Wanted
+	Wanted    bool           `db:"wanted"`
+	Reason    string         `db:"reason"`
+	Tried     string         `db:"tried"`
+	People    int            `db:"people"`
+	Rule      *int64         `db:"rule"`
+	Place     *int64         `db:"place"`
 }
 
 // compare runs the comparison, with or without storing the work list, and fills in the plan.
 func (p *planner) compare(ctx context.Context, tx *sqlx.Tx, query string) error {
-	if err := wideMemory(ctx, tx); err != nil {
+	if err := roomToCompare(ctx, tx); err != nil {
+		return err
+	}
+	args, err := p.arguments(ctx, tx)
+	if err != nil {
 		return err
 	}
 	var groups []group
-	if err := tx.SelectContext(ctx, &groups, query, p.args...); err != nil {
+	if err := tx.SelectContext(ctx, &groups, query, args...); err != nil {
 		return fmt.Errorf("comparison: %w", err)
 	}
 	known, err := p.known(ctx, tx)
@@ -176,13 +182,29 @@ func (p *planner) compare(ctx context.Context, tx *sqlx.Tx, query string) error 
 	return nil
 }
 
-// letGo puts those on the work list whom the guard does not hold back: consent comes before caution.
-func (p *planner) letGo(ctx context.Context, tx *sqlx.Tx) error {
+// roomToCompare lets everybody be compared in memory. To the planner, sorting everybody by where they stand looks cheaper than
+// it is.
+func roomToCompare(ctx context.Context, tx *sqlx.Tx) error {
 	if err := wideMemory(ctx, tx); err != nil {
 		return err
 	}
+	if _, err := tx.ExecContext(ctx, `SET LOCAL enable_mergejoin = off`); err != nil {
+		return fmt.Errorf("room to compare: %w", err)
+	}
+	return nil
+}
+
+// letGo puts those on the work list whom the guard does not hold back: consent comes before caution.
+func (p *planner) letGo(ctx context.Context, tx *sqlx.Tx) error {
+	if err := roomToCompare(ctx, tx); err != nil {
+		return err
+	}
+	args, err := p.arguments(ctx, tx)
+	if err != nil {
+		return err
+	}
 	p.plan.Withdrawn = nil
-	err := tx.SelectContext(ctx, &p.plan.Withdrawn, "WITH"+comparison(p.target)+withdrawals(p.attributes), p.args...)
+	err = tx.SelectContext(ctx, &p.plan.Withdrawn, "WITH"+p.comparison()+p.withdrawals(), args...)
 	if err != nil {
 		return fmt.Errorf("withdrawals: %w", err)
 	}
@@ -220,6 +242,7 @@ func (p *planner) count(g group, differences map[string]*activation.Difference) 
 		}
 	case "same":
 		p.plan.Unchanged += g.People
+		g.Before = g.Audiences
 	}
 	if g.Reason != "" {
 		p.plan.Withheld[g.Reason] += g.People
@@ -231,8 +254,8 @@ func (p *planner) count(g group, differences map[string]*activation.Difference) 
 	switch {
 	case g.Verdict == "tried" && !g.Again:
 		after = g.Before // refused: what stands there stays
-	case g.Wanted && g.Audience.Valid && !g.Again:
-		after = []string{g.Audience.String}
+	case g.Wanted && !g.Again:
+		after = g.Audiences
 	}
 	of := func(key string) *activation.Difference {
 		if differences[key] == nil {
@@ -282,10 +305,23 @@ func (p *planner) sortOut(differences map[string]*activation.Difference, known m
 		if found := differences[a.Key]; found != nil {
 			d = *found
 		}
-		d.Audience = a
+		d.Audience, d.Scheme, d.Retired = a, p.scheme(a.Key), slices.Contains(p.target.Retired, a.Key)
 		p.plan.Audiences = append(p.plan.Audiences, d)
 	}
 	p.plan.Held = p.target.Guard.Held(p.plan.Audiences)
+}
+
+// scheme is the scheme of an audience, empty for the owner's segments: they may have people in common.
+func (p *planner) scheme(key string) string {
+	if slices.Contains(p.target.Own, key) {
+		return ""
+	}
+	for _, scheme := range []string{segment.SchemeLifecycle, segment.SchemeTier, segment.SchemeChurn} {
+		if strings.HasPrefix(key, segment.Key(scheme, "")) {
+			return scheme
+		}
+	}
+	return analysis.SchemeRFM
 }
 
 // saveOutcome stores what the guard holds, and who was left out why unless it held anything.

@@ -28,14 +28,14 @@ func (s *Store) Writings(ctx context.Context, target activation.Target, at time.
 		return err
 	}
 	return s.read(ctx, func(tx *sqlx.Tx) error {
-		rows, err := tx.QueryxContext(ctx, "WITH"+comparison(target)+`
-			SELECT CASE WHEN c.goal IS NULL THEN coalesce(c.place, c.address, '') ELSE c.address END AS address,
-				coalesce(c.before, '{}'::text[]) AS before,
-				CASE WHEN c.goal IS NULL OR c.audience IS NULL THEN '{}'::text[] ELSE ARRAY[c.audience] END AS after,
-				CAST(CASE WHEN c.goal IS NULL THEN '{}'::jsonb ELSE `+p.attributes+` END AS text) AS attributes,
-				coalesce(c.reason, '') AS reason
-			FROM compared c LEFT JOIN rules r ON r.segment = c.segment
-			WHERE c.verdict = 'change' ORDER BY c.person_id`, p.args...)
+		args, err := p.arguments(ctx, tx)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.QueryxContext(ctx, "WITH"+p.comparison()+`
+			SELECT `+goalAddress+` AS address, coalesce(c.before, '{}'::text[]) AS before, `+goalAudiences+` AS after,
+				CAST(`+p.goalAttributes()+` AS text) AS attributes, coalesce(c.reason, '') AS reason
+			FROM `+details+` WHERE c.verdict = 'change' ORDER BY c.person_id`, args...)
 		if err != nil {
 			return fmt.Errorf("difference: %w", err)
 		}

@@ -191,13 +191,23 @@ func (p *place) bareWrite(tx *sql.Tx, customers []analysis.Customer) {
 // difference holds a plan that finds everybody delivered as desired against the bare join of the two sides.
 func (p *place) difference(people, turns int) []figure {
 	p.tb.Helper()
-	target := activation.Target{
-		Destination: "shop", NeedsAccount: true, Attributes: []string{"segment", "segment_name", "rfm", "since"}, Names: map[string]string{},
-	}
+	target := activation.Target{Destination: "shop", NeedsAccount: true, Names: map[string]string{}, Attributes: []string{
+		"segment", "segment_name", "rfm", "since", "lifecycle", "value_tier", "predicted_value", "next_order_week", "churn_risk",
+	}}
 	for _, d := range segment.Definitions() {
 		target.Audiences = append(target.Audiences, connectors.Audience{Key: d.ID, Name: d.Name})
 		target.Names[d.ID] = d.Name
 	}
+	for scheme, groups := range map[string][]segment.Definition{
+		segment.SchemeLifecycle: segment.Stages(), segment.SchemeTier: segment.Tiers(),
+		segment.SchemeChurn: segment.ChurnBands().Definitions(), segment.SchemeOwn: {{ID: "abroad"}, {ID: "vip"}},
+	} {
+		for _, d := range groups {
+			key := segment.Key(scheme, d.ID)
+			target.Audiences = append(target.Audiences, connectors.Audience{Key: key, Name: key})
+		}
+	}
+	p.stand()
 	ctx := context.Background()
 	plan, err := p.store.Plan(ctx, target, false, today)
 	require.NoError(p.tb, err)
@@ -224,6 +234,17 @@ func (p *place) difference(people, turns int) []figure {
 	}
 }
 
+// stand puts everybody somewhere in every scheme, as an appraised shop with segments of its own has them.
+func (p *place) stand() {
+	p.tb.Helper()
+	p.exec(`DELETE FROM standings WHERE store_id = $1`, p.store.ID())
+	p.exec(`INSERT INTO standings (store_id, person_id, stage, tier, churn, own, value, next_week)
+		SELECT store_id, person_id, (ARRAY['first_time', 'active', 'won_back', 'slipping', 'lapsed', 'lost'])[1 + person_id % 6],
+			(ARRAY['low', 'middle', 'high', 'top'])[1 + person_id / 7 % 4], (ARRAY['low', 'medium', 'high'])[1 + person_id / 3 % 3],
+			(ARRAY['{}', '{abroad}', '{vip}', '{abroad,vip}'])[1 + person_id / 11 % 4]::text[], 10 * (person_id % 90),
+			DATE '2026-11-02' + 7 * (person_id % 20)::int FROM rfm_scores WHERE store_id = $1`, p.store.ID())
+}
+
 // bareJoin joins what is desired, as it lies in the tables and hashed to be compared, with what was delivered.
 func (p *place) bareJoin(people int) {
 	tx, err := p.raw.Begin()
@@ -232,8 +253,10 @@ func (p *place) bareJoin(people int) {
 	p.do(tx, `SET LOCAL work_mem = '256MB'`)
 	var same int
 	require.NoError(p.tb, tx.QueryRow(`SELECT count(*) FILTER (WHERE w.hash = d.hash OR d.hash IS NOT NULL AND w.address = d.address)
-		FROM (SELECT person_id, customer_id AS address, decode(md5(segment || r || f || m || since), 'hex') AS hash
-			FROM (SELECT * FROM rfm_scores WHERE store_id = $1) s JOIN (SELECT * FROM persons WHERE store_id = $1) p USING (person_id)) w
+		FROM (SELECT person_id, customer_id AS address, decode(md5(concat(segment, r, f, m, since, stage, tier, churn, own, value,
+				next_week)), 'hex') AS hash
+			FROM (SELECT * FROM persons WHERE store_id = $1) p JOIN (SELECT * FROM rfm_scores WHERE store_id = $1) s USING (person_id)
+			JOIN (SELECT * FROM standings WHERE store_id = $1) t USING (person_id)) w
 		FULL JOIN (SELECT person_id, address, hash FROM deliveries WHERE store_id = $1 AND destination = 'shop') d
 		USING (person_id)`, p.store.ID()).Scan(&same))
 	require.Equal(p.tb, people, same)

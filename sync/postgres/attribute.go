@@ -1,0 +1,110 @@
+package postgres
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/sync/activation"
+)
+
+// attribute is one that can be pushed, in SQL over a person's score s and standing t, with their rule r and place w.
+type attribute struct {
+	value  string // the text, null where there is none
+	hashed string // the person's own part of the hash, '' where there is none; empty where the rule or the place decides
+	place  bool   // whether the place decides
+	known  string // whether somebody with a score has a value; empty where that is so for all, or where the place decides
+}
+
+// attributes are all that can be pushed, by key. The hash of somebody who stands in nothing but a segment is as old as the
+// segments: nothing may be put into it that would change it.
+var attributes = map[string]attribute{
+	"segment":         {value: `coalesce(r.shown, s.segment)`},
+	"segment_name":    {value: `coalesce(r.name, s.segment)`},
+	"rfm":             {value: `nullif(concat(s.r, s.f, s.m), '')`, hashed: `coalesce((s.r * 10000 + s.f * 100 + s.m)::text || '/', '')`},
+	"since":           {value: `to_char(s.since, 'YYYY-MM-DD')`, hashed: `coalesce((s.since - DATE '1970-01-01')::text, '')`},
+	"lifecycle":       {value: `t.stage`, place: true},
+	"value_tier":      {value: `nullif(t.tier, '')`, place: true},
+	"churn_risk":      {value: `nullif(t.churn, '')`, place: true},
+	"predicted_value": {value: `round(t.value, w.digits)::text`, hashed: `coalesce('v' || round(t.value, w.digits), '')`, known: `t.value IS NOT NULL`},
+	"next_order_week": {value: `to_char(t.next_week, 'YYYY-MM-DD')`, hashed: `coalesce('w' || (t.next_week - DATE '1970-01-01'), '')`, known: `t.next_week IS NOT NULL`},
+}
+
+// standingKeys are the keys of the audiences in which a standing t puts people, as SQL; those of what is not known are keys
+// of no audience.
+var standingKeys = `ARRAY['` + segment.Key(segment.SchemeLifecycle, "") + `' || t.stage, '` + segment.Key(segment.SchemeTier, "") +
+	`' || t.tier, '` + segment.Key(segment.SchemeChurn, "") + `' || t.churn] || t.own`
+
+// pushed are the keys of the attributes that go to a destination, in order.
+type pushed []string
+
+// newPushed refuses keys that there are not.
+func newPushed(target activation.Target) (pushed, error) {
+	keys := pushed(slices.Compact(slices.Sorted(slices.Values(target.Attributes))))
+	for _, key := range keys {
+		if _, ok := attributes[key]; !ok {
+			return nil, &connectors.Error{
+				Kind: connectors.KindPermanent, Op: "push to " + target.Destination,
+				Err:    fmt.Errorf("unknown attribute %q", key),
+				Remedy: "choose among " + strings.Join(slices.Sorted(maps.Keys(attributes)), ", "),
+			}
+		}
+	}
+	return keys, nil
+}
+
+func (p pushed) has(key string) bool { return slices.Contains(p, key) }
+
+// hashed is the person's own part of the hash, with an operator before it where there is any. What came first, scores and
+// the day, stays first.
+func (p pushed) hashed() string {
+	text := ""
+	for _, key := range []string{"rfm", "since", "predicted_value", "next_order_week"} {
+		if p.has(key) {
+			text += "\n\t\t\t\t|| " + attributes[key].hashed
+		}
+	}
+	return text
+}
+
+// shown is the part of the hash that the attributes of a place t are, ” where it has none.
+func (p pushed) shown() string {
+	text := `''`
+	for _, key := range p {
+		if a := attributes[key]; a.place {
+			text += ` || coalesce(chr(31) || '` + key + `=' || ` + a.value + `, '')`
+		}
+	}
+	return text
+}
+
+// known says whether there is any attribute of somebody with a score s, in a place w.
+func (p pushed) known() string {
+	var any []string
+	for _, key := range p {
+		switch a := attributes[key]; {
+		case a.place:
+			any = append(any, `w.shown <> ''`)
+		case a.known != "":
+			any = append(any, a.known)
+		default:
+			return `s.person_id IS NOT NULL`
+		}
+	}
+	if len(any) == 0 {
+		return `false`
+	}
+	return `s.person_id IS NOT NULL AND coalesce(` + strings.Join(slices.Compact(any), ` OR `) + `, false)`
+}
+
+// object is the attributes object.
+func (p pushed) object() string {
+	pairs := make([]string, len(p))
+	for i, key := range p {
+		pairs[i] = `'` + key + `', ` + attributes[key].value
+	}
+	return `jsonb_strip_nulls(jsonb_build_object(` + strings.Join(pairs, ", ") + `))`
+}
