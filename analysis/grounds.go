@@ -87,7 +87,11 @@ func Explain(ctx context.Context, facts Facts, q Question) (Grounds, error) {
 	if at < 0 || customers[at].Gone {
 		return g, nil
 	}
-	p := placing{run: r, lifecycle: r.lifecycle.WithDefaults(), churn: segment.ChurnBands(), foretold: q.Worth != nil}
+	p := placing{run: r, lifecycle: r.lifecycle.WithDefaults(), churn: segment.ChurnBands()}
+	if err := p.standingTiers(q.Rules[segment.SchemeTier]); err != nil {
+		return Grounds{}, err
+	}
+	p.foretold = q.Worth != nil && p.tierRule.Basis == TierWhole // else the analysis was made before the first appraisal
 	one := customers[at : at+1 : at+1]
 	if err := p.foretell(one); err != nil {
 		return Grounds{}, err
@@ -133,8 +137,11 @@ func (p *placing) explain(ctx context.Context, facts Facts, rules map[string]str
 	if rules[segment.SchemeLifecycle] != "" {
 		g.Stage = p.stageGround(c)
 	}
-	if err := p.tierGround(one, rules[segment.SchemeTier], g); err != nil {
-		return err
+	if c.Standing.Tier != "" && rules[segment.SchemeTier] != "" {
+		g.Tier = &BandGround{ID: c.Standing.Tier, Value: p.whole(one, 0) / unit, Margin: segment.TierMargin, Basis: p.tierRule.Basis}
+		for _, cut := range p.tierRule.Cuts {
+			g.Tier.Cuts = append(g.Tier.Cuts, cut/unit)
+		}
 	}
 	if alive := p.outlooks[0].alive; rules[segment.SchemeChurn] != "" && c.Standing.Churn != "" && !math.IsNaN(alive) {
 		g.Churn = &BandGround{ID: c.Standing.Churn, Value: 1 - alive, Cuts: p.churn.Cuts(), Margin: segment.ChurnMargin}
@@ -165,24 +172,16 @@ func (p *placing) stageGround(c *Customer) *StageGround {
 	return g
 }
 
-// tierGround tells the cuts by which tiers were made; without them nobody has a tier.
-func (p *placing) tierGround(one []Customer, rule string, g *Grounds) error {
-	c := &one[0]
+// standingTiers takes the cuts by which tiers were made; before there are any, nobody has a tier.
+func (p *placing) standingTiers(rule string) error {
 	if rule == "" {
-		rule = `{"cuts":[0,0,0]}`
-	}
-	if err := json.Unmarshal([]byte(rule), &p.tierRule); err != nil {
+		p.tierRule.Cuts = make([]float64, len(segment.TierShares()))
+	} else if err := json.Unmarshal([]byte(rule), &p.tierRule); err != nil {
 		return fmt.Errorf("rule of the tiers: %w", err)
 	}
 	var err error
-	if p.tiers, err = segment.ValueTiers(p.tierRule.Cuts); err != nil || c.Standing.Tier == "" {
-		return err
-	}
-	g.Tier = &BandGround{ID: c.Standing.Tier, Value: p.whole(one, 0) / unit, Margin: segment.TierMargin, Basis: p.tierRule.Basis}
-	for _, cut := range p.tierRule.Cuts {
-		g.Tier.Cuts = append(g.Tier.Cuts, cut/unit)
-	}
-	return nil
+	p.tiers, err = segment.ValueTiers(p.tierRule.Cuts)
+	return err
 }
 
 // ownGrounds asks every rule of the owner's about the person, and says what it found.

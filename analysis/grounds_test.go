@@ -101,3 +101,19 @@ func TestGroundsBeforeThereWasMoreThanRFM(t *testing.T) {
 	require.Nil(t, g.Stage)
 	require.Empty(t, g.Own)
 }
+
+func TestGroundsOfAnAnalysisBeforeTheFirstAppraisalForetellNothing(t *testing.T) {
+	m := invented(50)
+	out := run(t, m, analysis.Options{})
+	g, err := analysis.Explain(t.Context(), m, m.question(out, 3, averages(t, m)))
+	require.NoError(t, err)
+	require.Equal(t, analysis.TierSpent, g.Tier.Basis)
+	var net float64
+	for _, o := range m.orders {
+		if o.person == 3 {
+			net += float64(o.net) / 10_000
+		}
+	}
+	require.InDelta(t, net, g.Tier.Value, 1e-9, "nothing is added to what they spent")
+	require.Nil(t, g.Churn)
+}
