@@ -13,6 +13,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 	"github.com/perennial-cvo/perennial/sync/activation"
@@ -29,19 +30,20 @@ type Options struct {
 
 // Report is what there is to tell about one shop.
 type Report struct {
-	MadeAt      time.Time       `json:"made_at"`
-	Incomplete  *Gap            `json:"incomplete,omitempty"` // nil where all orders are known
-	Overview    Overview        `json:"overview"`
-	Segments    Segmentation    `json:"segments"`
-	Sets        []Set           `json:"sets"`               // by something else than RFM
-	Movement    *Movement       `json:"movement,omitempty"` // between RFM groups in the last month; nil before the first analysis
-	Next        []NextSegment   `json:"next_segment"`       // of the schemes that foretell it
-	Worth       *analysis.Worth `json:"worth,omitempty"`    // nil before the first appraisal
-	BridgeAsOf  time.Time       `json:"bridge_as_of"`
-	Bridge      []BridgeLine    `json:"bridge"`
-	Deliveries  []Delivery      `json:"deliveries"`
-	Quarantined []Quarantined   `json:"quarantined"`
-	Warnings    []string        `json:"warnings"` // in words
+	MadeAt      time.Time          `json:"made_at"`
+	Incomplete  *Gap               `json:"incomplete,omitempty"` // nil where all orders are known
+	Overview    Overview           `json:"overview"`
+	Segments    Segmentation       `json:"segments"`
+	Sets        []Set              `json:"sets"`                // by something else than RFM
+	Movement    *Movement          `json:"movement,omitempty"`  // between RFM groups in the last month; nil before the first analysis
+	Next        []NextSegment      `json:"next_segment"`        // of the schemes that foretell it
+	Worth       *analysis.Worth    `json:"worth,omitempty"`     // nil before the first appraisal
+	Retention   *retention.Summary `json:"retention,omitempty"` // nil before the first
+	BridgeAsOf  time.Time          `json:"bridge_as_of"`
+	Bridge      []BridgeLine       `json:"bridge"`
+	Deliveries  []Delivery         `json:"deliveries"`
+	Quarantined []Quarantined      `json:"quarantined"`
+	Warnings    []string           `json:"warnings"` // in words
 }
 
 // Segmentation is how the last analysis divided the customers, and by which rule.
@@ -89,6 +91,9 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 		return Report{}, err
 	}
 	if r.Worth, err = appraised(ctx, facts); err != nil {
+		return Report{}, err
+	}
+	if r.Retention, err = retained(ctx, facts); err != nil {
 		return Report{}, err
 	}
 	if r.BridgeAsOf = o.AsOf; r.BridgeAsOf.IsZero() {

@@ -8,6 +8,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/retention"
 )
 
 // Facts is what the report reads; sync/postgres satisfies it.
@@ -31,6 +32,9 @@ type Facts interface {
 
 	// Worth returns the last appraisal; ok is false before the first.
 	Worth(ctx context.Context) (worth analysis.Worth, ok bool, err error)
+
+	// RetentionSummary returns the last summary of who comes back; ok is false before the first.
+	RetentionSummary(ctx context.Context) (summary retention.Summary, ok bool, err error)
 
 	// Deliveries returns what stands at each destination, and what was withheld or refused and why.
 	Deliveries(ctx context.Context) ([]Delivery, error)

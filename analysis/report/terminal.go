@@ -26,6 +26,7 @@ func Terminal(w io.Writer, r Report, width int, colour bool) error {
 	p.movement(r.Movement, r.Segments.Currency)
 	p.next(r.Next)
 	p.worth(r)
+	p.retention(r)
 	p.bridge(r)
 	for _, d := range r.Deliveries {
 		p.delivery(d, loc)

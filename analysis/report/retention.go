@@ -1,0 +1,204 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/perennial-cvo/perennial/analysis/retention"
+)
+
+// What the terminal shows; JSON has everything.
+const (
+	shownPeriods = 12
+	shownKeys    = 10
+	// youngShop is until how many days after its first order a shop is shown by weeks.
+	youngShop = 183
+	// Of fewer customers or pauses no more is said than that.
+	fewCustomers, fewPauses = 10, 30
+)
+
+// retained is the last summary of who comes back, nil before the first.
+func retained(ctx context.Context, facts Facts) (*retention.Summary, error) {
+	summary, ok, err := facts.RetentionSummary(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("retention: %w", err)
+	}
+	if !ok {
+		return nil, nil
+	}
+	return &summary, nil
+}
+
+// retention writes who comes back, how soon, and after which beginning.
+func (p *page) retention(r Report) {
+	if r.Retention == nil {
+		return
+	}
+	s := *r.Retention
+	p.heading("Who comes back, as of %s, %s revenue in %s", s.Day, s.Basis, r.Overview.Currency)
+	if r.Incomplete != nil {
+		p.say(yellow, "  ! ", "INCOMPLETE: without the older orders, old customers are taken for new ones. Periods that are touched by it have a !.")
+	}
+	if s.Customers == 0 {
+		p.say(plain, "  ", "Nobody has bought yet.")
+		return
+	}
+	p.comingBack(s, r.Overview.Currency)
+	p.months(s)
+	p.triangle(s, r.Overview.Currency)
+	p.beginnings(s)
+}
+
+// comingBack writes how many customers come back and how soon, in sentences.
+func (p *page) comingBack(s retention.Summary, currency string) {
+	again := s.Repeat.ByOrders
+	p.say(plain, "  ", "%s of %s ordered again (%s, likely %s): %.1f orders a customer, %s each on average.",
+		count(again.Hits), of(again.Of, "customer", "customers"), percent(again.Rate), between(again.Low, again.High),
+		s.Repeat.OrdersPerCustomer, Money(s.Repeat.AverageOrder, currency))
+	if s.BestShare != nil && s.Customers >= fewCustomers {
+		p.say(plain, "  ", "The best fifth of the customers brings %s of the revenue.", percent(*s.BestShare))
+	}
+	p.say(plain, "  ", "%s", secondOrder(s.Second))
+	if n := len(s.Second.Back); n > 0 {
+		rows := []row{{dim, []string{"after so many days"}}, {plain, []string{"have bought again"}}}
+		aligns := []align{left}
+		for _, b := range s.Second.Back {
+			aligns = append(aligns, right)
+			rows[0].cells, rows[1].cells = append(rows[0].cells, count(int(b.Days))), append(rows[1].cells, percent(b.Share))
+		}
+		p.table(aligns, rows)
+	}
+	if s.Pauses.Count == 0 {
+		return
+	}
+	advice := ""
+	if s.Pauses.Count >= fewPauses {
+		advice = " Whoever stays away longer is late: that is the moment to write to them."
+	}
+	p.say(plain, "  ", "Half of the pauses between two purchases are over after %s, three quarters after %s.%s",
+		of(int(s.Pauses.Median), "day", "days"), of(int(s.Pauses.Three), "day", "days"), advice)
+	if k := s.Pauses.Regularity; k != nil {
+		p.say(dim, "  ", "%s (regularity %.2f, likely %.2f to %.2f; 1 is by chance).", regularity(*k), k.K, k.Low, k.High)
+	}
+}
+
+// secondOrder says how long half of the customers take, or that half do not come back.
+func secondOrder(s retention.Second) string {
+	early, middle := s.Quantiles[0], s.Quantiles[1]
+	switch {
+	case s.Events == 0:
+		return "Nobody has bought on a second day yet."
+	case middle.Days != nil:
+		return fmt.Sprintf("Half of the customers have bought again %s after their first order%s.", of(int(*middle.Days), "day", "days"), limits(middle))
+	case early.Days != nil:
+		return fmt.Sprintf("A quarter of the customers have bought again %s after their first order%s; fewer than half come back in the time that is known.",
+			of(int(*early.Days), "day", "days"), limits(early))
+	default:
+		return "Fewer than a quarter of the customers come back in the time that is known."
+	}
+}
+
+func limits(a retention.After) string {
+	if a.Early == nil || a.Late == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (likely %s to %s)", count(int(*a.Early)), count(int(*a.Late)))
+}
+
+func regularity(k retention.Steady) string {
+	switch {
+	case k.Low > 1:
+		return "Customers buy more regularly than by chance: a reminder in time meets a habit"
+	case k.High < 1:
+		return "Customers buy in bursts: a second order is likeliest soon after one"
+	default:
+		return "The pauses of a customer come as if by chance"
+	}
+}
+
+// between writes the limits of a share, such as "38.0 to 44.5 %".
+func between(low, high float64) string {
+	return fmt.Sprintf("%.1f to %s", 100*low, percent(high))
+}
+
+// mark adds to a period that it is not over, or that older orders are missing.
+func mark(start string, over, whole bool) string {
+	if !whole {
+		start += " !"
+	}
+	if !over {
+		start += " *"
+	}
+	return start
+}
+
+// month writes a day as its month.
+func month(d retention.Date) string { return d.String()[:len("2006-01")] }
+
+// months writes the last months: who stayed and who came, and what newcomers and others brought.
+func (p *page) months(s retention.Summary) {
+	rows := []row{{dim, []string{"month", "new", "", "stayed", "back", "first orders", "later orders", "later"}}}
+	open := false
+	shown := s.Months[max(0, len(s.Months)-shownPeriods):]
+	for _, m := range shown {
+		open = open || !m.Complete
+		stayed, later := "-", "-"
+		if m.Retention.Of > 0 {
+			stayed = percent(m.Retention.Rate)
+		}
+		if m.ReturningShare != nil {
+			later = percent(*m.ReturningShare)
+		}
+		rows = append(rows, row{plain, []string{
+			mark(month(m.Start), m.Complete, m.Whole), count(m.New), count(m.Retained), stayed, count(m.Reactivated),
+			units(m.First.Revenue), units(m.Later.Revenue), later,
+		}})
+	}
+	p.line("")
+	p.fitted(rows, []int{4, 2})
+	note := "Stayed: who bought in the month before and in this one; back: who had paused for longer; first and later orders: what they brought."
+	if open {
+		note += " * The month is not over."
+	}
+	if s.Churn.Of > 0 {
+		note += fmt.Sprintf(" In the last months %s of those who bought in one month did not buy in the next; many of them come back later.", percent(s.Churn.Rate))
+	}
+	p.say(dim, "  ", "%s", note)
+}
+
+// units writes an amount without decimals.
+func units(amount decimal.Decimal) string { return group(amount.StringFixed(0)) }
+
+// fitted writes a table whose first column is set to the left, without some of the columns named, from the right to the left,
+// where it is wider than the page.
+func (p *page) fitted(rows []row, dispensable []int) {
+	for _, column := range dispensable {
+		if p.taken(rows) <= p.width {
+			break
+		}
+		for i := range rows {
+			rows[i].cells = slices.Delete(slices.Clone(rows[i].cells), column, column+1)
+		}
+	}
+	aligns := make([]align, len(rows[0].cells))
+	for i := range aligns {
+		aligns[i] = align(i > 0)
+	}
+	p.table(aligns, rows)
+}
+
+// taken is how wide a table of the rows is.
+func (p *page) taken(rows []row) int {
+	taken := 0
+	for i := range rows[0].cells {
+		widest := 0
+		for _, r := range rows {
+			widest = max(widest, cells.StringWidth(r.cells[i]))
+		}
+		taken += widest + 2
+	}
+	return taken
+}
