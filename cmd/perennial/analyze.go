@@ -29,7 +29,7 @@ func newAnalyze(g *globals) *cobra.Command {
 					if err != nil {
 						return err
 					}
-					return errors.Join(s.worthStep(ctx, customers, refit), s.courseStep(ctx))
+					return errors.Join(s.worthStep(ctx, customers, refit), s.courseStep(ctx), s.retentionStep(ctx))
 				})
 			}
 			if _, err := time.Parse(time.DateOnly, asOf); err != nil {

@@ -53,7 +53,7 @@ func stateOf(err error) schedule.State {
 }
 
 // night is the whole nightly work of one shop: sync, analysis, weekly what customers are worth and a look at what stands
-// remotely, pushes. A worth that cannot be told, a push that the guard holds or a destination that is not there does not
+// remotely, pushes, who comes back. A worth that cannot be told, a push that the guard holds or a destination that is not there does not
 // stop the others. Nor does a clock that went back: who unsubscribed leaves from the memberships that stand.
 func (s *shop) night(ctx context.Context) error {
 	missing := s.syncStep(ctx, syncFlags{})
@@ -80,7 +80,12 @@ func (s *shop) night(ctx context.Context) error {
 	if drift != nil && ctx.Err() != nil {
 		return drift
 	}
-	return errors.Join(s.pushStep(ctx, pushFlags{}), drift, missing, behind, unappraised, uncharted)
+	unpushed := s.pushStep(ctx, pushFlags{})
+	var uncounted error
+	if behind == nil && ctx.Err() == nil {
+		uncounted = s.retentionStep(ctx)
+	}
+	return errors.Join(unpushed, drift, missing, behind, unappraised, uncharted, uncounted)
 }
 
 // scheduled is night in the words of the scheduler: what need not be tried again before tomorrow, and what asks for

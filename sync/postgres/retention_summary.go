@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -46,4 +47,15 @@ func (s *Store) RetentionSummary(ctx context.Context) (summary retention.Summary
 		return retention.Summary{}, false, fmt.Errorf("retention: %w", err)
 	}
 	return summary, true, nil
+}
+
+// RefreshedSince says whether a run of the analysis that began at or after a moment found anybody's orders changed.
+func (s *Store) RefreshedSince(ctx context.Context, moment time.Time) (bool, error) {
+	var changed bool
+	err := s.db.GetContext(ctx, &changed, `SELECT EXISTS (SELECT FROM runs
+		WHERE store_id = $1 AND kind = 'analyze' AND started_at >= $2 AND (counts->>'refreshed')::bigint > 0)`, s.id, moment)
+	if err != nil {
+		return false, fmt.Errorf("runs: %w", err)
+	}
+	return changed, nil
 }
