@@ -54,12 +54,15 @@ func (i intervals) saveScores(ctx context.Context, left int) error {
 			return fmt.Errorf("scores: %w", err)
 		}
 	}
-	err := i.exec(ctx, `INSERT INTO rfm_scores (store_id, person_id, r, f, m, segment, since)
-		SELECT $1, person_id, r, f, m, segment, coalesce(since, `+day+`) FROM changes WHERE segment IS NOT NULL
-		ON CONFLICT (store_id, person_id) DO UPDATE SET r = excluded.r, f = excluded.f, m = excluded.m,
-			segment = excluded.segment, since = excluded.since`)
-	if err != nil {
-		return fmt.Errorf("scores: %w", err)
+	for _, step := range []string{
+		`UPDATE rfm_scores s SET r = n.r, f = n.f, m = n.m, segment = n.segment, since = coalesce(n.since, ` + day + `)
+			FROM changes n WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.segment IS NOT NULL AND n.was IS NOT NULL`,
+		`INSERT INTO rfm_scores (store_id, person_id, r, f, m, segment, since)
+			SELECT $1, person_id, r, f, m, segment, coalesce(since, ` + day + `) FROM changes WHERE segment IS NOT NULL AND was IS NULL`,
+	} {
+		if err := i.exec(ctx, step); err != nil {
+			return fmt.Errorf("scores: %w", err)
+		}
 	}
 	return nil
 }

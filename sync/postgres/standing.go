@@ -46,9 +46,10 @@ func (w *resultWriter) saveStandings(ctx context.Context) error {
 	}
 	for _, step := range []string{
 		`DELETE FROM standings s USING shifts n WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.stage = ''`,
+		`UPDATE standings s SET ` + listed(standingColumns, "? = n.?") + `
+			FROM shifts n WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.stage <> '' AND n.was_stage IS NOT NULL`,
 		`INSERT INTO standings (store_id, person_id, ` + listed(standingColumns, "?") + `)
-			SELECT $1, person_id, ` + listed(standingColumns, "?") + ` FROM shifts WHERE stage <> ''
-			ON CONFLICT (store_id, person_id) DO UPDATE SET ` + listed(standingColumns, "? = excluded.?"),
+			SELECT $1, person_id, ` + listed(standingColumns, "?") + ` FROM shifts WHERE stage <> '' AND was_stage IS NULL`,
 	} {
 		if err := all.exec(ctx, step); err != nil {
 			return fmt.Errorf("standings: %w", err)
