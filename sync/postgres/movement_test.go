@@ -149,3 +149,25 @@ func TestMoreSegmentsThanAByteHoldsAreRefused(t *testing.T) {
 	_, err = s.MovementSteps(context.Background(), "own:x", []int{firstDay, firstDay + 1})
 	require.ErrorContains(t, err, "steps in own:x: more segments than 255")
 }
+
+func TestCourseIsKeptInPlaceOfTheOneBefore(t *testing.T) {
+	s, ctx := newShop(t), context.Background()
+	_, ok, err := s.Course(ctx, "rfm")
+	require.NoError(t, err)
+	require.False(t, ok)
+	course := analysis.Course{
+		Scheme: "rfm", Step: analysis.Week, Days: []int{firstDay, firstDay + 7}, States: []string{"loyal", "lost"},
+		Moves: []segment.Move{{From: "loyal", To: "lost", Customers: 3}}, Evaluations: []segment.Evaluation{{Step: 3, Customers: 2, Chain: 0.1}},
+	}
+	for range 2 {
+		require.NoError(t, s.SaveCourse(ctx, course))
+		kept, ok, err := s.Course(ctx, "rfm")
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, course, kept)
+		course.Days = append(course.Days, firstDay+14)
+	}
+	_, ok, err = s.another("other").Course(ctx, "rfm")
+	require.NoError(t, err)
+	require.False(t, ok)
+}
