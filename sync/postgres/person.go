@@ -14,7 +14,8 @@ import (
 // Who is who. An order with a customer id belongs to that account's person. A guest's order belongs to the account whose
 // e-mail address is the order's, else to the guest person of that address. Shared addresses identify nobody. The address
 // of an account is its customer record's while that lives, else that of its latest order with one. Where several
-// accounts have an address, it is owned by a living one, and among equals by the lowest id.
+// accounts have an address, it is owned by a living one, and among equals by the lowest id. An order that was deleted names
+// no account: the shop would not say any more that its account is gone.
 //
 // All of this is a function of what is stored now: resolve looks at everything that could have changed it, so that the
 // order in which records arrive does not matter.
@@ -119,7 +120,8 @@ func (w *identity) readAccounts(ctx context.Context) error {
 	rows, err := w.tx.QueryxContext(ctx, `SELECT k.id, coalesce(p.person_id, 0), coalesce(p.email, ''), c.id IS NOT NULL, coalesce(c.email, ''),
 			coalesce(o.email, ''), o.placed_at, coalesce(o.id, ''),
 			c.id IS NOT NULL OR coalesce(
-				(SELECT true FROM orders e WHERE e.store_id = $1 AND e.customer_id = k.id AND e.customer_id <> '' AND e.id <> ALL($3) LIMIT 1),
+				(SELECT true FROM orders e WHERE e.store_id = $1 AND e.customer_id = k.id AND e.customer_id <> '' AND e.deleted_at IS NULL
+					AND e.id <> ALL($3) LIMIT 1),
 				(SELECT true FROM refunds r WHERE r.store_id = $1 AND r.order_id = '' AND r.customer_id = k.id AND r.customer_id <> '' LIMIT 1),
 				false)
 		FROM unnest($2::text[]) AS k(id)
@@ -129,7 +131,8 @@ func (w *identity) readAccounts(ctx context.Context) error {
 			SELECT person_id, email FROM persons WHERE store_id = $1 AND customer_id = k.id OFFSET 0) p ON true
 		LEFT JOIN LATERAL (
 			SELECT o.email, o.placed_at, o.id FROM orders o
-			WHERE c.id IS NULL AND o.store_id = $1 AND o.customer_id = k.id AND o.customer_id <> '' AND o.email <> '' AND o.id <> ALL($3)
+			WHERE c.id IS NULL AND o.store_id = $1 AND o.customer_id = k.id AND o.customer_id <> '' AND o.email <> ''
+				AND o.deleted_at IS NULL AND o.id <> ALL($3)
 			ORDER BY o.placed_at DESC, o.id DESC LIMIT 1) o ON true`,
 		w.store, pq.Array(slices.Sorted(maps.Keys(ids))), pq.Array(w.claims.stale))
 	if err != nil {

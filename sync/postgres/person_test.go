@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,51 @@ func TestAccountThatIsGoneBecomesAGuest(t *testing.T) {
 	s.put(commerce.Orders, whole(order("1", "", "ann@example.com"))) // the shop forgets the account on its orders
 	require.Equal(t, person, s.personOf("1"))
 	require.Equal(t, 1, one[int](s, `SELECT count(*) FROM persons WHERE customer_id IS NULL`))
+}
+
+func TestDeletedOrderNamesNobody(t *testing.T) {
+	name := func(s *shop, person int64) string {
+		return one[string](s, `SELECT coalesce(customer_id, 'guest') || ' ' || coalesce(email, 'unknown') FROM persons WHERE person_id = $1`, person)
+	}
+	deleted := func(s *shop, ids ...string) {
+		s.page(commerce.Orders, connectors.Increment, connectors.Page{Deleted: ids})
+	}
+	t.Run("an order, and then its account", func(t *testing.T) {
+		s := newShop(t)
+		s.put(commerce.Customers, customers(commerce.Customer{ID: "7", Email: "ann@example.com"}))
+		s.put(commerce.Orders, whole(order("1", "7", "ann@example.com"), order("2", "7", "ann@example.com")))
+		person := s.personOf("1")
+		deleted(s, "2")
+		require.Equal(t, "7 ann@example.com", name(s, person), "the account lives")
+		s.page(commerce.Customers, connectors.Increment, connectors.Page{Deleted: []string{"7"}})
+		require.Equal(t, "7 ann@example.com", name(s, person), "an order still names the account")
+		s.put(commerce.Orders, whole(order("1", "", "ann@example.com"))) // the shop forgets the account on those it has
+		require.Equal(t, person, s.personOf("1"))
+		require.Equal(t, "guest ann@example.com", name(s, person))
+	})
+	t.Run("the last order of an account that is gone", func(t *testing.T) {
+		s := newShop(t)
+		s.put(commerce.Orders, whole(order("1", "7", "ann@example.com"), order("2", "", "ann@example.com")))
+		person := s.personOf("1")
+		deleted(s, "1")
+		require.Equal(t, person, s.personOf("2"))
+		require.Equal(t, "guest ann@example.com", name(s, person))
+		s.put(commerce.Orders, whole(order("1", "7", "ann@example.com"))) // taken out of the trash
+		require.Equal(t, person, s.personOf("1"))
+		require.Equal(t, person, s.personOf("2"))
+		require.Equal(t, "7 ann@example.com", name(s, person))
+	})
+	t.Run("the latest address", func(t *testing.T) {
+		s := newShop(t)
+		later := order("2", "7", "new@example.com")
+		later.PlacedAt = noon.Add(time.Hour)
+		s.put(commerce.Orders, whole(order("1", "7", "old@example.com"), later, order("old", "", "old@example.com"), order("new", "", "new@example.com")))
+		require.Equal(t, s.personOf("1"), s.personOf("new"))
+		deleted(s, "2")
+		require.Equal(t, "7 old@example.com", name(s, s.personOf("1")))
+		require.Equal(t, s.personOf("1"), s.personOf("old"))
+		require.NotEqual(t, s.personOf("1"), s.personOf("new"))
+	})
 }
 
 func TestChangedAddressMovesGuests(t *testing.T) {
@@ -183,8 +229,8 @@ func sameGroups(t *rapid.T, want map[string]string, got map[string]int64) {
 	}
 }
 
-// TestPeopleAreAFunctionOfTheData makes random histories of accounts and orders, in random batches, and compares who is
-// who with the definition.
+// TestPeopleAreAFunctionOfTheData makes random histories of accounts and orders that come and go, in random batches, and
+// compares who is who with the definition.
 func TestPeopleAreAFunctionOfTheData(t *testing.T) {
 	base := newShop(t)
 	history := 0
@@ -195,7 +241,7 @@ func TestPeopleAreAFunctionOfTheData(t *testing.T) {
 		address := rapid.SampledFrom([]string{"", "a@example.com", "b@example.com", "c@example.com", "desk@example.com"})
 		account := rapid.SampledFrom([]string{"", "1", "2", "3"})
 		for range rapid.IntRange(1, 8).Draw(rt, "steps") {
-			switch rapid.IntRange(0, 5).Draw(rt, "what") {
+			switch rapid.IntRange(0, 6).Draw(rt, "what") {
 			case 0:
 				var b commerce.Batch
 				for range rapid.IntRange(1, 3).Draw(rt, "n") {
@@ -217,6 +263,10 @@ func TestPeopleAreAFunctionOfTheData(t *testing.T) {
 				}
 				_, err := s.db.SavePolicy(context.Background(), s.id, policy)
 				require.NoError(rt, err)
+			case 3:
+				id := fmt.Sprint(rapid.IntRange(1, 6).Draw(rt, "gone order"))
+				s.page(commerce.Orders, connectors.Increment, connectors.Page{Deleted: []string{id}})
+				delete(w.orders, id)
 			default:
 				var list []commerce.Order
 				for range rapid.IntRange(1, 4).Draw(rt, "n") {
@@ -228,6 +278,7 @@ func TestPeopleAreAFunctionOfTheData(t *testing.T) {
 				s.put(commerce.Orders, whole(list...))
 			}
 			sameGroups(rt, w.groups(), s.groups())
+			require.Equal(rt, w.groups(), s.names())
 		}
 	})
 }
@@ -245,10 +296,10 @@ func (s *shop) another(name string) *shop {
 	return &shop{t: s.t, db: s.db, id: id, epoch: epoch, Store: s.db.Store(id, epoch), raw: s.raw, url: s.url}
 }
 
-// groups returns the person of every order of the shop.
+// groups returns the person of every order that the shop has.
 func (s *shop) groups() map[string]int64 {
 	s.t.Helper()
-	rows, err := s.raw.Query(`SELECT id, coalesce(person_id, 0) FROM orders WHERE store_id = $1`, s.id)
+	rows, err := s.raw.Query(`SELECT id, coalesce(person_id, 0) FROM orders WHERE store_id = $1 AND deleted_at IS NULL`, s.id)
 	require.NoError(s.t, err)
 	defer func() { _ = rows.Close() }()
 	got := map[string]int64{}
@@ -260,4 +311,16 @@ func (s *shop) groups() map[string]int64 {
 	}
 	require.NoError(s.t, rows.Err())
 	return got
+}
+
+// names returns by what the person of every order that the shop has is known, in the words of the definition.
+func (s *shop) names() map[string]string {
+	s.t.Helper()
+	names := map[string]string{}
+	for _, line := range all[string](s, `SELECT o.id || '|' || coalesce('account ' || p.customer_id, 'guest ' || p.email, '') FROM orders o
+		LEFT JOIN persons p ON p.store_id = o.store_id AND p.person_id = o.person_id WHERE o.store_id = $1 AND o.deleted_at IS NULL`, s.id) {
+		id, name, _ := strings.Cut(line, "|")
+		names[id] = name
+	}
+	return names
 }

@@ -197,8 +197,22 @@ func (c *commit) remove(ctx context.Context, ids []string) error {
 	case commerce.Customers:
 		return c.resolve(ctx, claims{accounts: gone, gone: true})
 	case commerce.Orders:
+		if err := c.unname(ctx, gone); err != nil {
+			return err
+		}
 		return recount(ctx, c.tx, c.store, c.rules, gone)
 	default:
 		return nil
 	}
+}
+
+// unname looks at the accounts of orders that were just deleted: nothing may name them any more.
+func (c *commit) unname(ctx context.Context, orders []string) error {
+	var accounts []string
+	err := c.tx.SelectContext(ctx, &accounts, `SELECT DISTINCT customer_id FROM orders
+		WHERE store_id = $1 AND id = ANY($2) AND customer_id <> ''`, c.store, pq.Array(orders))
+	if err != nil {
+		return fmt.Errorf("accounts of deleted orders: %w", err)
+	}
+	return c.resolve(ctx, claims{accounts: accounts})
 }
