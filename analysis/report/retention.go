@@ -13,11 +13,14 @@ import (
 // What the terminal shows; JSON has everything.
 const (
 	shownPeriods = 12
-	shownKeys    = 10
+	shownKeys    = 10 // with the most newcomers, and behind them those that stand out
+	mostKeys     = 20
 	// youngShop is until how many days after its first order a shop is shown by weeks.
 	youngShop = 183
 	// Of fewer customers or pauses no more is said than that.
 	fewCustomers, fewPauses = 10, 30
+	// regular is from which regularity on buying is called so: below it is hard to tell from chance in single customers.
+	regular = 1.5
 )
 
 // retained is the last summary of who comes back, nil before the first.
@@ -76,9 +79,9 @@ func (p *page) comingBack(s retention.Summary, currency string) {
 	}
 	advice := ""
 	if s.Pauses.Count >= fewPauses {
-		advice = " Whoever stays away longer is late: that is the moment to write to them."
+		advice = " Whoever has been away longer is late: that is the moment to write to them."
 	}
-	p.say(plain, "  ", "Half of the pauses between two purchases are over after %s, three quarters after %s.%s",
+	p.say(plain, "  ", "Of those who came back, half did so within %s of the purchase before, three quarters within %s.%s",
 		of(int(s.Pauses.Median), "day", "days"), of(int(s.Pauses.Three), "day", "days"), advice)
 	if k := s.Pauses.Regularity; k != nil {
 		p.say(dim, "  ", "%s (regularity %.2f, likely %.2f to %.2f; 1 is by chance).", regularity(*k), k.K, k.Low, k.High)
@@ -110,7 +113,7 @@ func limits(a retention.After) string {
 
 func regularity(k retention.Steady) string {
 	switch {
-	case k.Low > 1:
+	case k.Low > 1 && k.K >= regular:
 		return "Customers buy more regularly than by chance: a reminder in time meets a habit"
 	case k.High < 1:
 		return "Customers buy in bursts: a second order is likeliest soon after one"
@@ -140,7 +143,7 @@ func month(d retention.Date) string { return d.String()[:len("2006-01")] }
 
 // months writes the last months: who stayed and who came, and what newcomers and others brought.
 func (p *page) months(s retention.Summary) {
-	rows := []row{{dim, []string{"month", "new", "", "stayed", "back", "first orders", "later orders", "later"}}}
+	rows := []row{{dim, []string{"month", "new", "", "stayed", "back", "first orders", "later orders", "share"}}}
 	open := false
 	shown := s.Months[max(0, len(s.Months)-shownPeriods):]
 	for _, m := range shown {
@@ -159,7 +162,8 @@ func (p *page) months(s retention.Summary) {
 	}
 	p.line("")
 	p.fitted(rows, []int{4, 2})
-	note := "Stayed: who bought in the month before and in this one; back: who had paused for longer; first and later orders: what they brought."
+	note := "Stayed: who bought in the month before and in this one; back: who had paused for longer; first and later orders: what they brought, " +
+		"and the share of the later ones."
 	if open {
 		note += " * The month is not over."
 	}

@@ -2,7 +2,8 @@ package report
 
 import (
 	"cmp"
-	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/perennial-cvo/perennial/analysis/retention"
 )
@@ -16,7 +17,7 @@ var kinds = map[retention.Kind]struct{ heading, none string }{
 	retention.Category: {"category in the first order", ""},
 }
 
-// beginnings writes how many newcomers stay, by what they began with.
+// beginnings writes how many newcomers stay, by what they began with: in a table where anything stands out.
 func (p *page) beginnings(s retention.Summary) {
 	if len(s.Sticks) == 0 {
 		return
@@ -25,17 +26,30 @@ func (p *page) beginnings(s retention.Summary) {
 		p.say(dim, "  ", "Nobody's first %d days are over yet: which beginnings make customers stay is told when they are.", s.Within)
 		return
 	}
+	var alike []string
 	written := false
 	for _, stick := range s.Sticks {
-		if len(stick.Keys) > 1 { // one alone is everybody
+		switch {
+		case len(stick.Keys) < 2: // one alone is everybody
+		case slices.ContainsFunc(stick.Keys, standsOut):
 			p.beginning(stick, s.Within)
 			written = true
+		default:
+			alike = append(alike, string(stick.Kind))
 		}
 	}
 	if written {
 		p.say(dim, "  ", "Better and worse are said only where chance is an unlikely reason. What customers began with need not be why they stayed.")
 	}
+	if len(alike) > 0 {
+		p.line("")
+		p.say(plain, "  ", "%s of all newcomers placed a second order within %d days, with no clear difference by %s of the first one. "+
+			"`report --json` has each.", percent(s.Sticks[0].All.Rate), s.Within, strings.Join(alike, " or "))
+	}
 }
+
+// standsOut says that newcomers with this beginning stay more or less often than others, beyond chance.
+func standsOut(k retention.Named) bool { return k.Verdict != retention.Alike }
 
 func (p *page) beginning(stick retention.Stayed, within int) {
 	p.line("")
@@ -43,12 +57,15 @@ func (p *page) beginning(stick retention.Stayed, within int) {
 	rows := []row{{dim, []string{"", "newcomers", "stayed", "likely", ""}}}
 	add := func(look style, name string, k retention.Stickiness) {
 		verdict := ""
-		if k.Verdict != retention.Alike {
+		if standsOut(retention.Named{Stickiness: k}) {
 			verdict = string(k.Verdict)
 		}
 		rows = append(rows, row{look, []string{name, count(k.Observed), percent(k.Rate), between(k.Low, k.High), verdict}})
 	}
-	for _, k := range stick.Keys[:min(len(stick.Keys), shownKeys)] {
+	for i, k := range stick.Keys {
+		if i >= shownKeys && (!standsOut(k) || len(rows) > mostKeys) {
+			continue
+		}
 		look := plain
 		if k.Verdict == retention.Better {
 			look = green
@@ -57,7 +74,7 @@ func (p *page) beginning(stick retention.Stayed, within int) {
 	}
 	add(bold, "Everybody", stick.All)
 	p.table([]align{left, right, right, right, left}, rows)
-	if more := len(stick.Keys) - shownKeys + stick.Rest; more > 0 {
-		p.say(dim, "  ", "%s", fmt.Sprintf("%s with fewer newcomers in `report --json`.", of(more, "more", "more")))
+	if more := len(stick.Keys) + stick.Rest - (len(rows) - 2); more > 0 {
+		p.say(dim, "  ", "%s more with fewer newcomers in `report --json`.", count(more))
 	}
 }

@@ -62,7 +62,7 @@ func drinkersOf(days int32, people int64) (retention.Facts, retention.Window) {
 	}
 	if c.All.Observed > 100 {
 		f.Origins = append(f.Origins, retention.Origin{
-			Kind: retention.Coupon, Keys: []retention.Newcomers{{Key: "welcome", Observed: 30, Returned: 6}, {Observed: 30, Returned: 7}, {Key: "x", Observed: 2}},
+			Kind: retention.Coupon, Keys: []retention.Newcomers{{Key: "welcome", Observed: 30, Returned: 14}, {Observed: 30, Returned: 17}, {Key: "x", Observed: 2}},
 		})
 	}
 	for _, p := range c.Pairs {
