@@ -25,6 +25,8 @@ type world struct {
 	p        *platform
 	people   []int64
 	segments []string
+	stages   []string
+	known    []bool          // whether the stage is
 	unsaid   map[string]bool // addresses that unsubscribed, known to the ledger or not
 }
 
@@ -36,7 +38,8 @@ func newWorld(base *shop, run int) *world {
 	w := &world{shop: base.open(fmt.Sprintf("world-%d", run)), p: newPlatform(), unsaid: map[string]bool{}}
 	for i := range names {
 		w.people = append(w.people, w.person("", address(i)))
-		w.segments = append(w.segments, "")
+		w.segments, w.stages = append(w.segments, ""), append(w.stages, "")
+		w.known = append(w.known, false)
 		if i < 4 { // the last one is not at the platform
 			w.p.people[address(i)] = newPlatform("x").people["x"]
 		}
@@ -44,18 +47,30 @@ func newWorld(base *shop, run int) *world {
 	return w
 }
 
-func (w *world) target() activation.Target { return confirmed(list(), "champions", "lost") }
+func (w *world) target() activation.Target {
+	target := confirmed(list(), "champions", "lost", "lifecycle_active", "lifecycle_prospect")
+	for _, key := range []string{"lifecycle_active", "lifecycle_prospect"} {
+		target.Audiences = append(target.Audiences, connectors.Audience{Key: key, Name: key})
+	}
+	target.Attributes = append(target.Attributes, "lifecycle", "predicted_value")
+	return target
+}
 
 // step is one thing that happens: in the shop, at the platform by somebody else, or a push that fails half-way.
 func (w *world) step(t *rapid.T) {
 	i := rapid.IntRange(0, len(names)-1).Draw(t, "who")
 	who := w.p.people[address(i)]
 	switch kind := rapid.SampledFrom([]string{
-		"move", "move", "move", "unsubscribe", "tag removed", "attribute changed", "foreign tag", "failing push", "failing push", "push",
+		"move", "move", "move", "stage", "stage", "unsubscribe", "tag removed", "attribute changed", "foreign tag", "failing push", "failing push", "push",
 	}).Draw(t, "step"); {
 	case kind == "move":
 		w.segments[i] = rapid.SampledFrom([]string{"", "champions", "lost", "loyal"}).Draw(t, "segment")
 		w.place(w.people[i], w.segments[i])
+	case kind == "stage":
+		w.stages[i] = rapid.SampledFrom([]string{"prospect", "active", "lapsed"}).Draw(t, "stage")
+		w.known[i] = true
+		w.exec(`INSERT INTO standings (store_id, person_id, stage, value) VALUES ($1, $2, $3, CASE $3 WHEN 'active' THEN 120 END)
+			ON CONFLICT (store_id, person_id) DO UPDATE SET stage = excluded.stage, value = excluded.value`, w.people[i], w.stages[i])
 	case kind == "failing push":
 		accepted := rapid.IntRange(0, 5).Draw(t, "accepted")
 		w.p.script = func(_ int, changes []connectors.Change) (int, error) {
@@ -78,8 +93,10 @@ func (w *world) step(t *rapid.T) {
 	case kind == "tag removed":
 		delete(who.in, "champions")
 	case kind == "attribute changed":
-		if len(who.attributes) > 0 && len(w.p.ours(address(i))) > 0 {
-			who.attributes["rfm"] = "111"
+		for key := range who.attributes {
+			if len(w.p.ours(address(i))) > 0 {
+				who.attributes[key] = "111"
+			}
 		}
 	case kind == "foreign tag":
 		who.in["newsletter"] = !who.in["newsletter"]
@@ -108,11 +125,20 @@ func (w *world) check(t require.TestingT) {
 		if segment == "champions" || segment == "lost" {
 			want = []string{segment}
 		}
+		if stage := w.stages[i]; w.known[i] && stage != "lapsed" {
+			want = append(want, "lifecycle_"+stage)
+			slices.Sort(want)
+		}
 		require.Equal(t, want, w.p.ours(address(i)), address(i))
 		require.Equal(t, segment, who.attributes["segment"], address(i))
 		if segment != "" {
 			require.Equal(t, "543", who.attributes["rfm"], address(i))
 		}
+		stage, value := "", ""
+		if w.known[i] && (segment != "" || w.stages[i] != "lapsed") {
+			stage, value = w.stages[i], map[string]string{"active": "120.00"}[w.stages[i]]
+		}
+		require.Equal(t, []string{stage, value}, []string{who.attributes["lifecycle"], who.attributes["predicted_value"]}, address(i))
 		require.Equal(t, map[string]string{"colour": "green"}, who.foreign)
 	}
 }

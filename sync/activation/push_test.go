@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,66 @@ func TestFirstPushDeliversAndSecondSendsNothing(t *testing.T) {
 	require.Equal(t, calls, p.calls, "nothing differs, nothing is asked")
 	require.Equal(t, 2, sum.Plan.Unchanged)
 	require.Zero(t, sum.Plan.Changes)
+}
+
+// What was delivered before there was anything but segments is as it should be until something else comes to it.
+func TestOlderDeliveriesAreNotWrittenAgain(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com")
+	ann := s.person("", "ann@example.com")
+	s.place(ann, "champions")
+	target := list()
+	target.Attributes = append(target.Attributes, "lifecycle", "predicted_value", "next_order_week", "churn_risk", "value_tier")
+	target.Audiences = append(target.Audiences, connectors.Audience{Key: "tier_top", Name: "Top Value"})
+	s.exec(`INSERT INTO deliveries (store_id, destination, person_id, address, audiences, hash, state, at)
+		SELECT $1, 'letters', $2, 'ann@example.com', '{champions}', decode(md5(concat('champions', chr(31), 'champions', chr(31),
+			'Champions', chr(31), '50403/', DATE '2026-02-01' - DATE '1970-01-01')), 'hex'), 'delivered', now()`, ann)
+	require.Equal(t, 1, s.push(p, target).Plan.Unchanged)
+	s.exec(`INSERT INTO standings (store_id, person_id, stage, tier) VALUES ($1, $2, 'active', 'top')`, ann)
+	require.Equal(t, 1, s.push(p, target).Delivered)
+	require.Equal(t, []string{"champions", "tier_top"}, p.ours("ann@example.com"))
+	require.Equal(t, 1, s.push(p, target).Plan.Unchanged)
+}
+
+func TestAttributesWithoutAValueAreTakenAway(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com")
+	ann := s.person("", "ann@example.com")
+	s.place(ann, "champions")
+	s.exec(`INSERT INTO standings (store_id, person_id, stage, tier, churn, value, next_week)
+		VALUES ($1, $2, 'active', 'top', 'low', 120, '2026-03-09')`, ann)
+	target := list()
+	target.Attributes = []string{"lifecycle", "predicted_value", "next_order_week", "churn_risk", "value_tier"}
+	s.push(p, target)
+	require.Equal(t, map[string]string{
+		"lifecycle": "active", "predicted_value": "120.00", "next_order_week": "2026-03-09", "churn_risk": "low", "value_tier": "top",
+	}, p.people["ann@example.com"].attributes)
+	s.exec(`UPDATE standings SET churn = '', value = NULL, next_week = NULL WHERE store_id = $1`)
+	s.push(p, target)
+	require.Equal(t, map[string]string{"lifecycle": "active", "value_tier": "top"}, p.people["ann@example.com"].attributes)
+}
+
+func TestProspectsAreWrittenOnlyWhereTheyAreAskedFor(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	s.place(s.person("", "ann@example.com"), "champions")
+	s.exec(`INSERT INTO standings (store_id, person_id, stage, own) VALUES ($1, $2, 'prospect', '{abroad}')`, s.person("", "bob@example.com"))
+	target := list()
+	target.Attributes = append(target.Attributes, "lifecycle")
+	require.Equal(t, 1, s.push(p, target).Delivered)
+	require.Empty(t, p.people["bob@example.com"].attributes)
+
+	for _, key := range []string{"lifecycle_prospect", "prospects"} {
+		asked := target
+		if asked.Audiences = append(slices.Clone(target.Audiences), connectors.Audience{Key: key, Name: key}); key == "prospects" {
+			asked.Prospects, asked.Names = key, map[string]string{key: "Prospects"}
+		}
+		asked.Guard.Confirmed = []string{"lifecycle_prospect"}
+		s.push(p, asked)
+		require.Equal(t, []string{key}, p.ours("bob@example.com"))
+		require.Equal(t, "prospect", p.people["bob@example.com"].attributes["lifecycle"])
+		require.Equal(t, asked.Prospects, p.people["bob@example.com"].attributes["segment"])
+	}
+	s.push(p, confirmed(target, "prospects"))
+	require.Empty(t, p.people["bob@example.com"].attributes)
+	require.Empty(t, p.ours("bob@example.com"))
 }
 
 func TestMovedPeopleJoinAndLeave(t *testing.T) {
