@@ -68,6 +68,7 @@ func TestGroundsAreThoseOfTheRun(t *testing.T) {
 	require.Positive(t, matched[true])
 	require.Positive(t, matched[false])
 	require.Equal(t, 1, m.saves)
+	require.Len(t, m.refreshes, 1, "nothing is worked out anew")
 }
 
 func TestGroundsOfAProspectAndOfNobody(t *testing.T) {

@@ -117,23 +117,6 @@ func Run(ctx context.Context, facts Facts, o Options) (Outcome, error) {
 	return out, nil
 }
 
-// InForce groups people by the aggregates as the last run left them, and changes nothing: it answers which thresholds
-// are in force without the cost of a run. AsOf must be that of the last run. Result.Members stays empty.
-func InForce(ctx context.Context, facts Facts, o Options) (Outcome, error) {
-	r, err := prepare(ctx, facts, o)
-	if err != nil {
-		return Outcome{}, err
-	}
-	customers, err := facts.Customers(ctx)
-	if err != nil {
-		return Outcome{}, fmt.Errorf("customers: %w", err)
-	}
-	r.past = true
-	out, err := r.group(customers)
-	out.Result.Members = nil
-	return out, err
-}
-
 // run is one analysis, checked and ready.
 type run struct {
 	grouping

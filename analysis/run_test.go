@@ -329,17 +329,6 @@ func TestAFailedRefreshIsPassedOnAndNothingIsSaved(t *testing.T) {
 	require.Zero(t, m.saves)
 }
 
-func TestStandingTellsTheThresholdsInForceAndChangesNothing(t *testing.T) {
-	m := invented(150)
-	out := run(t, m, analysis.Options{})
-	standing, err := analysis.InForce(t.Context(), m, analysis.Options{Now: clock(2026, 3, 22, 3), AsOf: out.Result.AsOf})
-	require.NoError(t, err)
-	require.Equal(t, out.Thresholds, standing.Thresholds)
-	require.Equal(t, out.Result.Groups, standing.Result.Groups)
-	require.Equal(t, 1, m.saves)
-	require.Len(t, m.refreshes, 1)
-}
-
 func TestDaysBeginWhereTheShopIs(t *testing.T) {
 	for _, c := range []struct{ zone, day, want string }{
 		{"Europe/Berlin", "2026-03-29", "2026-03-28T23:00:00Z"},

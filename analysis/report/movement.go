@@ -147,7 +147,7 @@ func movement(ctx context.Context, facts Facts, s Snapshot, asked Between) (Move
 
 // within are the days asked for, as far as there is history.
 func (b Between) within(span analysis.Span) (before, after int, err error) {
-	after, before = span.Last, 0
+	after = span.Last
 	if !b.To.IsZero() {
 		after = analysis.Day(b.To, time.UTC)
 	}

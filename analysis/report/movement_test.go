@@ -110,9 +110,13 @@ func teaMovement() movement {
 		},
 		flows: map[string][]segment.Flow{
 			"rfm": {
-				{From: "champions", To: "champions", Customers: 131, Money: 1_310_000_000}, {From: "champions", To: "at_risk", Customers: 12, Money: 452_100_000},
-				{From: "loyal", To: "champions", Customers: 7, Money: 70_005_000}, {From: "lost", To: "new_customers", Customers: 1, Money: 10_000},
-				{From: "soulmates", To: "loyal", Customers: 3, Money: 30_000}, {To: "new_customers", Customers: 20, Money: 400_000}, {From: "lost", Customers: 2, Money: -5_000},
+				{From: "champions", To: "champions", Customers: 131, Money: 1_310_000_000},
+				{From: "champions", To: "at_risk", Customers: 12, Money: 452_100_000},
+				{From: "loyal", To: "champions", Customers: 7, Money: 70_005_000},
+				{From: "lost", To: "new_customers", Customers: 1, Money: 10_000},
+				{From: "soulmates", To: "loyal", Customers: 3, Money: 30_000},
+				{To: "new_customers", Customers: 20, Money: 400_000},
+				{From: "lost", Customers: 2, Money: -5_000},
 			},
 			segment.SchemeLifecycle: {{From: "prospect", To: "first_time", Customers: 4, Money: 80_000}, {From: "active", To: "slipping", Customers: 9, Money: 900_000}},
 			"own:tea_lovers":        {{To: "tea_lovers", Customers: 5, Money: 50_000}, {From: "tea_lovers", Customers: 1, Money: 1_000}},
