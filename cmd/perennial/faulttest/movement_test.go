@@ -78,4 +78,17 @@ func TestMovementIsToldFromTheRecord(t *testing.T) {
 	for _, text := range []string{"Lifecycle: ", "Value tier: ", "where next, within a week", "History"} {
 		require.Contains(t, explained, text)
 	}
+
+	prospect := w.query(`SELECT p.email FROM standings s JOIN persons p USING (store_id, person_id)
+		WHERE s.stage = 'prospect' AND p.email IS NOT NULL LIMIT 1`)
+	require.NotEmpty(t, prospect)
+	explained = w.must("explain", prospect[0])
+	require.Contains(t, explained, "Lifecycle: Prospect, since ")
+	require.NotContains(t, explained, "Value tier: ")
+
+	listed := w.must("segments")
+	for _, text := range []string{"(lifecycle_active)", "(tier_top)", "--- Tiers of value ---"} {
+		require.Contains(t, listed, text)
+	}
+	require.NotContains(t, w.must("segments", "--set", "tier"), "(lifecycle_active)")
 }
