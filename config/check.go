@@ -22,6 +22,8 @@ var (
 	nameText     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 	kindText     = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 	idText       = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
+	segmentText  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+	labelText    = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,60}$`)
 	cellText     = regexp.MustCompile(`^[1-5*]{3}$`)
 	currencyText = regexp.MustCompile(`^[A-Z]{3}$`)
 	amountText   = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,10})?$`)
@@ -48,6 +50,9 @@ func (r *reader) check(cfg Config) {
 		r.match(path+".kind", store.Kind, kindText, `the kind of shop, such as "woocommerce"`)
 		r.checkStore(path, store)
 		r.checkRFM(path+".rfm", store.RFM)
+		r.checkLifecycle(path+".lifecycle", store.Lifecycle)
+		r.checkWorth(path+".worth", store.Worth)
+		r.checkSegments(path+".segments", store.Segments)
 		if store.Reviews.Settings != nil { // the table stands there
 			r.match(path+".reviews.kind", store.Reviews.Kind, kindText, `the kind of review platform, such as "judgeme"`)
 		}
@@ -165,6 +170,7 @@ func (r *reader) checkRates(path string, rates []Rate) {
 }
 
 func (r *reader) checkRFM(path string, rfm RFM) {
+	r.oneOf(path+".preset", rfm.Preset, "usual", "shopify", "klaviyo", "omniconvert")
 	r.oneOf(path+".convention", rfm.Convention, "rank_min", "quantile_cut", "thresholds")
 	if rfm.Bins != 0 && (rfm.Bins < 2 || rfm.Bins > 5) {
 		r.add(path+".bins", fmt.Sprintf("%d bins", rfm.Bins), "write 2 to 5, or leave it out")
@@ -200,6 +206,55 @@ func (r *reader) checkRFM(path string, rfm RFM) {
 	for _, cell := range sortedKeys(rfm.Segments) {
 		r.match(path+".segments."+cell, cell, cellText, `a cell as recency, frequency, monetary, such as "555" or "5*4"`)
 		r.match(path+".segments."+cell, rfm.Segments[cell], idText, `the id of a segment, such as "champions"`)
+	}
+}
+
+// checkLifecycle leaves to the analysis how the limits have to follow each other.
+func (r *reader) checkLifecycle(path string, lifecycle Lifecycle) {
+	for key, value := range map[string]float64{
+		"interval": lifecycle.Interval, "slipping": lifecycle.Slipping, "lapsed": lifecycle.Lapsed, "lost": lifecycle.Lost,
+	} {
+		if !(value >= 0 && value < 100*365) {
+			r.add(path+"."+key, fmt.Sprintf("%v does not fit", value), "write a number above 0, or leave it out")
+		}
+	}
+}
+
+func (r *reader) checkWorth(path string, worth Worth) {
+	if worth.Horizon < 1 || worth.Horizon > 3650 {
+		r.add(path+".horizon", fmt.Sprintf("%d days", worth.Horizon), "write 1 to 3650, such as 365")
+	}
+	if rate := *worth.DiscountRate; !(rate >= 0 && rate < 1) {
+		r.add(path+".discount_rate", fmt.Sprintf("%v does not fit", rate), "write what money loses in a year as a share, such as 0.1; 0 for nothing")
+	}
+}
+
+// setWords stand for whole sets of audiences.
+var setWords = []string{"rfm", "lifecycle", "tier", "churn", "own"}
+
+// checkSegments leaves the rules themselves to the analysis.
+func (r *reader) checkSegments(path string, segments []Segment) {
+	ids, names := map[string]bool{}, map[string]bool{}
+	for i, segment := range segments {
+		key := fmt.Sprintf("%s[%d]", path, i)
+		r.match(key+".id", segment.ID, segmentText, "small letters, digits and _, beginning with a letter, 40 at most")
+		if slices.Contains(setWords, segment.ID) {
+			r.add(key+".id", fmt.Sprintf("%q stands for a whole set of segments", segment.ID), "choose another id")
+		}
+		if ids[segment.ID] && segment.ID != "" {
+			r.add(key+".id", fmt.Sprintf("the id %q is taken", segment.ID), "give each its own id")
+		}
+		ids[segment.ID] = true
+		if lower := strings.ToLower(segment.Name); lower != "" {
+			r.match(key+".name", segment.Name, labelText, "one line of 60 characters at most")
+			if names[lower] {
+				r.add(key+".name", fmt.Sprintf("the name %q is taken, upper and lower case apart", segment.Name), "give each its own name")
+			}
+			names[lower] = true
+		}
+		if strings.TrimSpace(segment.Rule) == "" {
+			r.add(key+".rule", "missing", `write what has to be true, such as 'orders >= 2 and country == "DE"'`)
+		}
 	}
 }
 

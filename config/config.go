@@ -97,10 +97,10 @@ type Lifecycle struct {
 	Lost     float64 `mapstructure:"lost"`
 }
 
-// Worth says how what customers will be worth is foretold. What is zero has its default.
+// Worth says how what customers will be worth is foretold.
 type Worth struct {
-	Horizon      int      `mapstructure:"horizon"`       // days ahead
-	DiscountRate *float64 `mapstructure:"discount_rate"` // what money loses in a year, such as 0.1; nil: the default
+	Horizon      int      `mapstructure:"horizon"`       // days ahead; 365 where left out
+	DiscountRate *float64 `mapstructure:"discount_rate"` // what money loses in a year; 0.1 where left out; nil only before Load
 }
 
 // Segment is one of the owner's own segments.
@@ -121,12 +121,13 @@ type Guard struct {
 
 // Destination is an e-mail platform or another receiver of audiences.
 type Destination struct {
-	Name       string         `mapstructure:"name"`
-	Kind       string         `mapstructure:"kind"`
-	Settings   map[string]any `mapstructure:"settings"`
-	Audiences  []string       `mapstructure:"audiences"`  // segment ids; empty: all
-	Attributes []string       `mapstructure:"attributes"` // empty: all
-	Exclude    []string       `mapstructure:"exclude"`    // addresses never sent there
+	Name     string         `mapstructure:"name"`
+	Kind     string         `mapstructure:"kind"`
+	Settings map[string]any `mapstructure:"settings"`
+	// Audiences are keys of audiences, or the words rfm, lifecycle, tier, churn and own for whole sets; empty: rfm and own.
+	Audiences  []string `mapstructure:"audiences"`
+	Attributes []string `mapstructure:"attributes"` // empty: all
+	Exclude    []string `mapstructure:"exclude"`    // addresses never sent there
 }
 
 // Nightly returns the cron spec of the store's schedule.

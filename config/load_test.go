@@ -77,10 +77,27 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		Log:    Log{Level: "info", Format: "text"},
 		Stores: []Store{{
 			Name: "acme", Kind: "woocommerce", Settings: map[string]any{}, NightlyAt: "03:00",
-			Revenue: "net", Consent: "platform", RFM: RFM{Convention: "rank_min"}, Guard: Guard{Shrink: 0.3, MinSize: 50},
+			Revenue: "net", Consent: "platform", RFM: RFM{Preset: "usual", Convention: "rank_min"}, Guard: Guard{Shrink: 0.3, MinSize: 50},
+			Worth: Worth{Horizon: 365, DiscountRate: share(0.1)},
 		}},
 	}, cfg))
 	require.Equal(t, "0 03 * * *", cfg.Stores[0].Nightly())
+}
+
+func share(x float64) *float64 { return &x }
+
+func TestLoadReadsSegmentsOfTheOwner(t *testing.T) {
+	cfg, err := Load("testdata/segments.good.toml", none)
+	require.NoError(t, err)
+	store := cfg.Stores[0]
+	require.Equal(t, "klaviyo", store.RFM.Preset)
+	require.Equal(t, Lifecycle{Interval: 45, Slipping: 1.5, Lapsed: 2.5, Lost: 5}, store.Lifecycle)
+	require.Equal(t, Worth{Horizon: 90, DiscountRate: share(0)}, store.Worth, "zero is a rate")
+	require.Equal(t, []Segment{
+		{ID: "regulars_de", Name: "German regulars", Rule: "orders >= 3\nand country == \"DE\"\n", Action: "Thank them."},
+		{ID: "big", Rule: "net > 1000"},
+	}, store.Segments)
+	require.Equal(t, []string{"rfm", "lifecycle_slipping"}, store.Destinations[0].Audiences)
 }
 
 func TestLoadKeepsWhatStandsThere(t *testing.T) {

@@ -41,6 +41,8 @@ func (r *reader) checkShape(path string, value any, want reflect.Type) {
 		if _, isString := value.(string); !isString && !isText(value) {
 			r.wrongType(path, value, "a text in quotes")
 		}
+	case want.Kind() == reflect.Pointer:
+		r.checkShape(path, value, want.Elem())
 	case want.Kind() == reflect.Struct:
 		r.checkTable(path, value, want)
 	case want.Kind() == reflect.Map:

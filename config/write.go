@@ -104,6 +104,9 @@ func (p *page) store(store Store) {
 	p.set("min_size", store.Guard.MinSize)
 	p.option("short_history", store.Guard.ShortHistory, true, "Push though the key does not see older orders, so that an old customer may look new.")
 	p.rfm(store.RFM)
+	p.lifecycle(store.Lifecycle)
+	p.worth(store.Worth)
+	p.segments(store.Segments)
 	for _, rate := range store.Rates {
 		p.table("[[stores.rates]]", "")
 		p.set("currency", rate.Currency)
@@ -124,6 +127,7 @@ func (p *page) store(store Store) {
 func (p *page) rfm(rfm RFM) {
 	p.table("[stores.rfm]", "How customers are scored: rank_min, quantile_cut, or thresholds of your own.")
 	p.set("convention", rfm.Convention)
+	p.option("preset", rfm.Preset, "usual", "Their groups: usual (eleven), shopify, klaviyo, omniconvert.")
 	p.option("bins", rfm.Bins, 5)
 	p.option("recency", rfm.Recency, []int{30, 90, 180, 365})
 	p.option("frequency", rfm.Frequency, []int{1, 2, 4, 8})
@@ -136,11 +140,45 @@ func (p *page) rfm(rfm RFM) {
 	}
 }
 
+func (p *page) lifecycle(lifecycle Lifecycle) {
+	p.table("[stores.lifecycle]", "When an order is overdue, in multiples of the days expected between two of them.")
+	p.option("interval", lifecycle.Interval, 90.0, "The shop's usual days from one purchase to the next. Left out: measured.")
+	p.option("slipping", lifecycle.Slipping, 1.6)
+	p.option("lapsed", lifecycle.Lapsed, 3.0)
+	p.option("lost", lifecycle.Lost, 6.0)
+}
+
+func (p *page) worth(worth Worth) {
+	p.table("[stores.worth]", "How far ahead customers' value is foretold, in days, and what money loses in a year.")
+	p.option("horizon", worth.Horizon, 365)
+	if worth.DiscountRate != nil {
+		p.set("discount_rate", *worth.DiscountRate)
+	} else {
+		p.option("discount_rate", 0.0, 0.1)
+	}
+}
+
+func (p *page) segments(segments []Segment) {
+	for _, segment := range segments {
+		p.table("[[stores.segments]]", "A segment of your own.")
+		p.set("id", segment.ID)
+		p.option("name", segment.Name, "Germans who come back")
+		p.set("rule", segment.Rule)
+		p.option("action", segment.Action, "Thank them.")
+	}
+	if len(segments) == 0 {
+		p.WriteString("\n")
+		p.comment("A segment of your own: whoever this is true of. docs/segments.md lists what a rule can ask about.",
+			"[[stores.segments]]", `id = "regulars_de"`, `name = "German regulars"`, `rule = 'orders >= 3 and country == "DE"'`)
+	}
+}
+
 func (p *page) destination(destination Destination) {
 	p.table("[[stores.destinations]]", "Where audiences go.")
 	p.set("name", destination.Name)
 	p.set("kind", destination.Kind)
-	p.option("audiences", destination.Audiences, []string{"champions"}, "Left out: every segment.")
+	p.option("audiences", destination.Audiences, []string{"rfm", "lifecycle_slipping"},
+		"Keys of segments, or whole sets: rfm, lifecycle, tier, churn, own. Left out: rfm and own.")
 	p.option("attributes", destination.Attributes, []string{"segment", "rfm"}, "Left out: all of them.")
 	p.option("exclude", destination.Exclude, []string{"office@example.com"}, "Addresses that are never sent there.")
 	p.table("[stores.destinations.settings]", "")
@@ -183,7 +221,7 @@ func (p *page) set(key string, value any) {
 // option writes a value, or where there is none an example that is commented out.
 func (p *page) option(key string, value, example any, comments ...string) {
 	p.comment(comments...)
-	if literal := p.literal(value); literal != `""` && literal != "0" && literal != "[]" && literal != "false" {
+	if literal := p.literal(value); literal != `""` && literal != "0" && literal != "0.0" && literal != "[]" && literal != "false" {
 		p.set(key, value)
 		return
 	}

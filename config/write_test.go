@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,14 +47,22 @@ func drawConfig(t *rapid.T) Config {
 			TimeZone: rapid.SampledFrom([]string{"", "Asia/Tokyo"}).Draw(t, "zone"),
 			Revenue:  "gross", Consent: "owner", Tags: rapid.Bool().Draw(t, "tags"),
 			PurchaseStatuses: rapid.SliceOfN(rapid.StringMatching(`["\\a-z]{1,5}`), 0, 3).Draw(t, "statuses"),
-			RFM:              RFM{Convention: "thresholds", Bins: 4, Recency: []int{30, 90}, Frequency: []int{2}, Monetary: []string{"-1.50", "20"}, Segments: map[string]string{"5*4": "champions"}},
+			RFM:              RFM{Preset: "shopify", Convention: "thresholds", Bins: 4, Recency: []int{30, 90}, Frequency: []int{2}, Monetary: []string{"-1.50", "20"}, Segments: map[string]string{"5*4": "champions"}},
 			Guard:            Guard{Shrink: rapid.Float64Range(0, 1).Draw(t, "shrink"), MinSize: rapid.IntRange(0, 99).Draw(t, "size"), ShortHistory: rapid.Bool().Draw(t, "history")},
+			Lifecycle:        Lifecycle{Slipping: rapid.SampledFrom([]float64{0, 1.25}).Draw(t, "slipping"), Lost: rapid.Float64Range(7, 20).Draw(t, "lost")},
+			Worth:            Worth{Horizon: rapid.IntRange(1, 3650).Draw(t, "horizon"), DiscountRate: share(rapid.SampledFrom([]float64{0, 0.25}).Draw(t, "rate"))},
 			Rates:            []Rate{{Currency: "USD", From: "2026-01-01", Rate: "0.92"}},
 			Reviews:          Reviews{Kind: "judgeme", Settings: map[string]any{"shop_domain": text.Draw(t, "domain"), "api_token": secret.New(text.Draw(t, "api token"))}},
 			Destinations: []Destination{{
 				Name: "mail", Kind: "listmonk", Settings: map[string]any{"token": secret.New(text.Draw(t, "token"))},
 				Exclude: []string{"office@example.com"},
 			}},
+		}
+		for j := range rapid.IntRange(0, 2).Draw(t, "segments") {
+			store.Segments = append(store.Segments, Segment{
+				ID: fmt.Sprintf("s%d", j), Name: rapid.SampledFrom([]string{"", fmt.Sprintf(`"A" \ ä %d`, j)}).Draw(t, "label"),
+				Rule: "x" + text.Draw(t, "rule"), Action: text.Draw(t, "action"),
+			})
 		}
 		if rapid.Bool().Draw(t, "cron") {
 			store.Schedule = "30 4 * * 1"
@@ -63,6 +72,25 @@ func drawConfig(t *rapid.T) Config {
 		cfg.Stores = append(cfg.Stores, store)
 	}
 	return cfg
+}
+
+// What init leaves open stands in the file as an example that is commented out, and is what Load takes.
+func TestWriteLeavesOpenWhatIsOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "perennial.toml")
+	want, err := Load("testdata/minimal.good.toml", none)
+	require.NoError(t, err)
+	open := want
+	open.Stores = slices.Clone(want.Stores)
+	open.Stores[0].Worth, open.Stores[0].RFM.Preset = Worth{}, ""
+	require.NoError(t, Write(path, open, nil, false))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for _, line := range []string{"# preset = \"usual\"", "# interval = 90.0", "# horizon = 365", "# discount_rate = 0.1", "# [[stores.segments]]"} {
+		require.Contains(t, string(text), "\n"+line+"\n")
+	}
+	got, err := Load(path, none)
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(want, got, cmpopts.EquateEmpty()))
 }
 
 func TestWriteKeepsWhatIsThere(t *testing.T) {
