@@ -17,8 +17,8 @@ const retentionQuery = `WITH today AS (
 			CASE WHEN cost IS NOT NULL THEN revenue END AS costed
 		FROM (
 			SELECT o.person_id AS person, o.id, o.placed_at, o.placed_at::date - DATE '1970-01-01' AS day,
-				round((o.gross - CASE WHEN $3 THEN 0 ELSE coalesce(k.net, 0) END) * 10000)::bigint AS revenue,
-				round((o.cost - CASE WHEN $3 THEN 0 ELSE coalesce(k.cost, 0) END) * 10000)::bigint AS cost
+				((o.gross - CASE WHEN $3 THEN 0 ELSE coalesce(k.net, 0) END) * 10000)::bigint AS revenue,
+				((o.cost - CASE WHEN $3 THEN 0 ELSE coalesce(k.cost, 0) END) * 10000)::bigint AS cost
 			FROM orders o LEFT JOIN back k ON k.order_id = o.id
 			WHERE o.store_id = $1 AND o.counted AND o.placed_at < $2 AND NOT (o.gross > 0 AND coalesce(k.net, 0) >= o.gross)
 		) o
