@@ -135,7 +135,7 @@ func returning(sales []retention.Sale) []retention.Sale {
 	}
 	for i := range sales {
 		if s := &sales[i]; s.Buyer == retention.Returning {
-			s.Amounts = s.Amounts.Less(fresh[s.Period])
+			s.Amounts = s.Less(fresh[s.Period])
 		}
 	}
 	return slices.DeleteFunc(sales, func(s retention.Sale) bool { return s.Orders == 0 })
