@@ -189,23 +189,29 @@ func (p *placing) ownGrounds(ctx context.Context, facts Facts, one []Customer, g
 	if len(p.run.own) == 0 {
 		return nil
 	}
-	c, person := &one[0], segment.Person{}
+	c, asked := &one[0], false
+	ask := func(person *segment.Person) {
+		asked = true
+		p.complete(person, one, 0, Member{Score: c.Score, Segment: c.Segment})
+		for i := range p.run.own {
+			rule := &p.run.own[i]
+			g.Own = append(g.Own, OwnGround{
+				ID: rule.ID, Name: rule.Name, Rule: rule.Meaning, Matches: rule.Matches(person), Inputs: rule.Inputs(person),
+			})
+		}
+	}
 	if fields := p.traits(); len(fields) > 0 {
-		err := facts.Traits(ctx, fields, p.asOf, func(id int64, found *segment.Person) {
+		err := facts.Traits(ctx, fields, p.asOf, func(id int64, person *segment.Person) {
 			if id == c.Person {
-				person = *found
+				ask(person)
 			}
 		})
 		if err != nil {
 			return fmt.Errorf("traits: %w", err)
 		}
 	}
-	p.complete(&person, one, 0, Member{Score: c.Score, Segment: c.Segment})
-	for i := range p.run.own {
-		rule := &p.run.own[i]
-		g.Own = append(g.Own, OwnGround{
-			ID: rule.ID, Name: rule.Name, Rule: rule.Meaning, Matches: rule.Matches(&person), Inputs: rule.Inputs(&person),
-		})
+	if !asked {
+		ask(&segment.Person{})
 	}
 	return nil
 }

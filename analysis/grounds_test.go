@@ -1,6 +1,7 @@
 package analysis_test
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"testing"
@@ -69,6 +70,27 @@ func TestGroundsAreThoseOfTheRun(t *testing.T) {
 	require.Positive(t, matched[false])
 	require.Equal(t, 1, m.saves)
 	require.Len(t, m.refreshes, 1, "nothing is worked out anew")
+}
+
+// fleeting is a shop whose traits are gone once they were handed over.
+type fleeting struct{ *memory }
+
+func (f fleeting) Traits(ctx context.Context, fields []string, asOf time.Time, each func(int64, *segment.Person)) error {
+	return f.memory.Traits(ctx, fields, asOf, func(person int64, p *segment.Person) {
+		p.Categories = slices.Clone(p.Categories)
+		each(person, p)
+		clear(p.Categories)
+	})
+}
+
+func TestTraitsAreReadWhileTheyAreThere(t *testing.T) {
+	m := invented(20)
+	m.traits = map[int64]segment.Person{9: {Categories: []string{"tea"}}}
+	out := run(t, m, analysis.Options{Own: []segment.Own{{ID: "tea", Rule: `"tea" in categories`}}})
+	g, err := analysis.Explain(t.Context(), fleeting{m}, m.question(out, 9, nil))
+	require.NoError(t, err)
+	require.True(t, g.Own[0].Matches)
+	require.Equal(t, []segment.Input{{Field: "categories", Value: `["tea"]`}}, g.Own[0].Inputs)
 }
 
 func TestGroundsOfAProspectAndOfNobody(t *testing.T) {
