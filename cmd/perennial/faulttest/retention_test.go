@@ -1,0 +1,52 @@
+package faulttest
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestWhoComesBackIsToldAndKept: a night works it out where orders changed, and a night without changes leaves it; where it
+// cannot be worked out, the pushes have happened.
+func TestWhoComesBackIsToldAndKept(t *testing.T) {
+	w := newWorld(t, 60, 23)
+	w.night()
+	require.Contains(t, w.must("report"), "Who comes back, as of")
+	var reports []struct {
+		Retention struct {
+			Customers int `json:"customers"`
+			Cohorts   []struct {
+				Size int `json:"customers_first"`
+			} `json:"cohorts"`
+		} `json:"retention"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(w.must("report", "--json")), &reports))
+	size := 0
+	for _, c := range reports[0].Retention.Cohorts {
+		size += c.Size
+	}
+	require.Positive(t, size)
+	require.Equal(t, size, reports[0].Retention.Customers)
+	require.Equal(t, w.query(`SELECT count(*) FROM person_stats WHERE orders > 0`), w.query(`SELECT summary->>'customers' FROM retention`))
+
+	runs := func() []string { return w.query(`SELECT state FROM runs WHERE kind = 'retention' ORDER BY run_id`) }
+	require.Equal(t, []string{"succeeded"}, runs())
+	w.must("analyze", "--quiet")
+	require.Equal(t, []string{"succeeded"}, runs(), "it is of today already")
+	_, err := w.db.Exec(`UPDATE retention SET summary = summary || '{"basis": "gross"}'`)
+	require.NoError(t, err)
+	w.must("analyze", "--quiet")
+	require.Equal(t, []string{"succeeded", "succeeded"}, runs(), "the basis is another one")
+
+	pushes := len(w.query(`SELECT 1 FROM runs WHERE kind = 'push' AND state = 'succeeded'`))
+	_, err = w.db.Exec(`UPDATE retention SET summary = summary || '{"basis": "gross"}';
+		ALTER TABLE retention ADD CONSTRAINT broken CHECK (false) NOT VALID`)
+	require.NoError(t, err)
+	w.shop.Advance(1)
+	_, errs, code := w.run("run", "--once", "--quiet")
+	require.NotZero(t, code)
+	require.Contains(t, errs, "retention")
+	require.Equal(t, []string{"succeeded", "succeeded", "failed"}, runs())
+	require.Greater(t, len(w.query(`SELECT 1 FROM runs WHERE kind = 'push' AND state = 'succeeded'`)), pushes)
+}
