@@ -63,7 +63,7 @@ func (s Shop) firstDay() int32 {
 }
 
 // Who comes back is worked out every night in shops of up to everyNight orders, and else weekly and on the first night of a
-// month. It takes about ten seconds of a processor for a million orders.
+// month. It takes about twelve seconds of a processor for a million orders.
 const (
 	everyNight   = 200_000
 	everySoOften = 7 // days
