@@ -18,18 +18,19 @@ func newAnalyze(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "analyze",
 		Short: "Work out who belongs to which segment",
-		Long: "Scores every customer as of the start of today in the shop's time zone and keeps the memberships as history.\n" +
-			"Once a week, or where the shop grew by more than a tenth, it also works out anew what customers are worth.\n" +
+		Long: "Finds where everybody stands as of the start of today in the shop's time zone: RFM group, stage of the lifecycle,\n" +
+			"tier of value, risk to be gone, your own segments; and keeps that as history. Once a week, or where the shop grew by\n" +
+			"more than a tenth, it first works out anew what customers are worth.\n" +
 			"With --as-of it computes a past day from the orders as they are known now, prints it, and keeps nothing.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asOf == "" {
 				return g.writing(cmd.Context(), func(ctx context.Context, s *shop) error {
-					customers, err := s.analyzeStep(ctx, full)
-					if err != nil {
-						return err
+					unanalysed, unappraised := s.analyse(ctx, full, refit)
+					if unanalysed != nil || ctx.Err() != nil {
+						return errors.Join(unanalysed, unappraised)
 					}
-					return errors.Join(s.worthStep(ctx, customers, refit), s.courseStep(ctx), s.retentionStep(ctx))
+					return errors.Join(unappraised, s.courseStep(ctx), s.retentionStep(ctx))
 				})
 			}
 			if _, err := time.Parse(time.DateOnly, asOf); err != nil {
@@ -44,29 +45,35 @@ func newAnalyze(g *globals) *cobra.Command {
 	return cmd
 }
 
-// analyzeStep analyses the shop as of the start of today and tells how many customers it has.
-func (s *shop) analyzeStep(ctx context.Context, full bool) (customers int, err error) {
-	err = s.step(ctx, "analyze", func(ctx context.Context) (map[string]int, error) {
+// analyzeStep finds where everybody stands as of the start of today, with the appraisal that stands. So many customers' sums
+// were made anew for it.
+func (s *shop) analyzeStep(ctx context.Context, refreshed int) error {
+	return s.step(ctx, "analyze", func(ctx context.Context) (map[string]int, error) {
 		options, err := s.analysisOptions()
 		if err != nil {
 			return nil, err
 		}
-		options.Full = full
+		worth, stands, err := s.store().Worth(ctx)
+		if err != nil {
+			return nil, databaseFailure("worth", err)
+		}
+		if stands {
+			options.Worth = &worth
+		}
 		outcome, err := analysis.Run(ctx, s.store(), options)
 		if err != nil {
 			return nil, err
 		}
 		saved := outcome.Saved
-		customers = outcome.Customers
-		s.line("%s in %s as of %s: %s new, %s moved, %s left",
+		s.line("%s in %s as of %s: %s new, %s moved, %s left; stage, tier, risk or worth of %s changed",
 			of(outcome.Customers, "customer"), of(len(outcome.Result.Groups), "segment"),
-			analysis.Date(outcome.Result.Day).Format(time.DateOnly), count(saved.Entered), count(saved.Moved), count(saved.Left))
+			analysis.Date(outcome.Result.Day).Format(time.DateOnly), count(saved.Entered), count(saved.Moved), count(saved.Left),
+			count(saved.Placed))
 		return map[string]int{
-			"customers": outcome.Customers, "refreshed": outcome.Refreshed, "entered": saved.Entered,
-			"moved": saved.Moved, "scored": saved.Scored, "left": saved.Left,
+			"customers": outcome.Customers, "refreshed": max(refreshed, outcome.Refreshed), "entered": saved.Entered,
+			"moved": saved.Moved, "scored": saved.Scored, "left": saved.Left, "placed": saved.Placed,
 		}, nil
 	})
-	return customers, err
 }
 
 // analyzePast prints the segments of a past day.

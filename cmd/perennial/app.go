@@ -50,6 +50,11 @@ func (g *globals) load() (config.Config, error) {
 	if err != nil {
 		return config.Config{}, fail(exitUsage, "the configuration cannot be used", "", err)
 	}
+	for _, store := range cfg.Stores {
+		if _, err := analysisOptions(store); err != nil {
+			return config.Config{}, err
+		}
+	}
 	for _, name := range g.stores {
 		if !slices.ContainsFunc(cfg.Stores, func(s config.Store) bool { return s.Name == name }) {
 			return config.Config{}, fail(exitUsage, fmt.Sprintf("flag --store: no store is called %q", name), "perennial config show lists the stores", nil)

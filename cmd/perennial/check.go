@@ -140,7 +140,7 @@ func (c *checklist) shop(ctx context.Context, s *shop) {
 		report, err := s.reviews.source.Check(ctx)
 		c.answer(report, err)
 	}
-	receivers, err := s.receivers(pushFlags{})
+	receivers, err := s.receivers(ctx, pushFlags{})
 	if err != nil {
 		c.fault(err)
 		return

@@ -55,7 +55,7 @@ func (s *shop) forget(ctx context.Context, email string) error {
 
 // eraseRemotely erases the person at every destination that can, and prints each receipt.
 func (s *shop) eraseRemotely(ctx context.Context, person connectors.Person) error {
-	receivers, err := s.receivers(pushFlags{})
+	receivers, err := s.receivers(ctx, pushFlags{})
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"maps"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/perennial-cvo/perennial/analysis"
-	"github.com/perennial-cvo/perennial/analysis/rfm"
 	"github.com/perennial-cvo/perennial/config"
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
@@ -59,28 +55,9 @@ func consentMode(store config.Store) activation.ConsentMode {
 	return activation.ConsentMode(store.Consent)
 }
 
-// analysisOptions are the rules of scoring and grouping as configured.
+// analysisOptions are the rules of scoring and grouping as configured, by the shop's clock.
 func (s *shop) analysisOptions() (analysis.Options, error) {
-	rule := rfm.Rule{
-		Convention: rfm.Convention(s.cfg.RFM.Convention),
-		Bins:       s.cfg.RFM.Bins,
-		Recency:    s.cfg.RFM.Recency,
-		Frequency:  s.cfg.RFM.Frequency,
-	}
-	for _, text := range s.cfg.RFM.Monetary {
-		amount, err := decimal.NewFromString(text)
-		if err != nil {
-			return analysis.Options{}, fail(exitUsage, fmt.Sprintf("configuration: store %s: rfm.monetary: %q", s.cfg.Name, text), "give amounts such as \"49.90\"", nil)
-		}
-		rule.Monetary = append(rule.Monetary, amount.Shift(4).Round(0).IntPart())
-	}
-	if err := rule.Check(); err != nil {
-		return analysis.Options{}, fail(exitUsage, fmt.Sprintf("configuration: store %s: rfm", s.cfg.Name), "", err)
-	}
-	return analysis.Options{
-		Now:      s.app.now,
-		Rule:     rule,
-		Segments: s.cfg.RFM.Segments,
-		Basis:    analysis.Basis(s.cfg.Revenue),
-	}, nil
+	options, err := analysisOptions(s.cfg)
+	options.Now = s.app.now
+	return options, err
 }

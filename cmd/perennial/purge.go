@@ -31,7 +31,7 @@ func newPurge(g *globals) *cobra.Command {
 }
 
 func (s *shop) purge(ctx context.Context, only []string) error {
-	receivers, err := s.receivers(pushFlags{only: only})
+	receivers, err := s.receivers(ctx, pushFlags{only: only})
 	if err != nil {
 		return err
 	}

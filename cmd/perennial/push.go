@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -12,7 +11,6 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/report"
-	"github.com/perennial-cvo/perennial/analysis/segment"
 	"github.com/perennial-cvo/perennial/config"
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/all"
@@ -22,9 +20,6 @@ import (
 
 // ownTags is the name of the destination that is the shop itself.
 const ownTags = "shop"
-
-// attributes are pushed where the owner names none.
-var attributes = []string{"segment", "segment_name", "rfm", "since"}
 
 // pushFlags are what a person can say to one push.
 type pushFlags struct {
@@ -64,13 +59,17 @@ type receiver struct {
 }
 
 // receivers makes the destinations of the shop: its own tags first, then the e-mail platforms.
-func (s *shop) receivers(flags pushFlags) ([]receiver, error) {
+func (s *shop) receivers(ctx context.Context, flags pushFlags) ([]receiver, error) {
+	sets, err := s.audienceSets(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var list []receiver
 	if s.cfg.Tags {
 		if s.factory.NewDestination == nil {
 			return nil, fail(exitUsage, fmt.Sprintf("configuration: store %s: tags", s.cfg.Name), fmt.Sprintf("a %s shop takes no tags; set tags = false", s.cfg.Kind), nil)
 		}
-		own, err := s.receiver(config.Destination{Name: ownTags, Kind: s.cfg.Kind, Settings: s.cfg.Settings}, flags)
+		own, err := s.receiver(config.Destination{Name: ownTags, Kind: s.cfg.Kind, Settings: s.cfg.Settings}, sets)
 		if err != nil {
 			return nil, err
 		}
@@ -78,11 +77,14 @@ func (s *shop) receivers(flags pushFlags) ([]receiver, error) {
 		list = append(list, own)
 	}
 	for _, destination := range s.cfg.Destinations {
-		r, err := s.receiver(destination, flags)
+		r, err := s.receiver(destination, sets)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, r)
+	}
+	for i := range list {
+		list[i].target.Guard.Confirmed = flags.confirm
 	}
 	if len(flags.only) == 0 {
 		return list, nil
@@ -95,7 +97,7 @@ func (s *shop) receivers(flags pushFlags) ([]receiver, error) {
 }
 
 // receiver makes one destination.
-func (s *shop) receiver(cfg config.Destination, flags pushFlags) (receiver, error) {
+func (s *shop) receiver(cfg config.Destination, sets audienceSets) (receiver, error) {
 	factory, ok := all.Find(cfg.Kind)
 	if !ok || factory.NewDestination == nil {
 		return receiver{}, fail(exitUsage, fmt.Sprintf("configuration: destination %s: unknown kind %q", cfg.Name, cfg.Kind), "known kinds: "+kinds(isMailer), nil)
@@ -104,54 +106,41 @@ func (s *shop) receiver(cfg config.Destination, flags pushFlags) (receiver, erro
 	if err != nil {
 		return receiver{}, fmt.Errorf("destination %s: %w", cfg.Name, err)
 	}
-	target, err := s.target(cfg, factory, flags)
+	target, err := s.target(cfg, factory, sets)
 	return receiver{destination: destination, target: target}, err
 }
 
 // target is what goes to a destination.
-func (s *shop) target(cfg config.Destination, factory connectors.Factory, flags pushFlags) (activation.Target, error) {
+func (s *shop) target(cfg config.Destination, factory connectors.Factory, sets audienceSets) (activation.Target, error) {
 	target := activation.Target{
 		Destination:  cfg.Name,
 		Attributes:   cfg.Attributes,
 		NeedsConsent: factory.NeedsConsent,
 		Consent:      consentMode(s.cfg),
-		Guard:        activation.Guard{Shrink: s.cfg.Guard.Shrink, MinSize: s.cfg.Guard.MinSize, Confirmed: flags.confirm},
-		Names:        map[string]string{},
+		Guard:        activation.Guard{Shrink: s.cfg.Guard.Shrink, MinSize: s.cfg.Guard.MinSize},
 	}
 	for _, address := range cfg.Exclude {
 		target.Exclude = append(target.Exclude, commerce.Email(address))
 	}
 	if len(target.Attributes) == 0 {
-		target.Attributes = attributes
+		target.Attributes = activation.Attributes()
 	}
 	for _, key := range target.Attributes {
-		if !slices.Contains(attributes, key) {
-			return target, fail(exitUsage, fmt.Sprintf("configuration: destination %s: unknown attribute %q", cfg.Name, key), fmt.Sprintf("known attributes: %v", attributes), nil)
+		if !slices.Contains(activation.Attributes(), key) {
+			return target, fail(exitUsage, fmt.Sprintf("configuration: destination %s: unknown attribute %q", cfg.Name, key),
+				"there are "+strings.Join(activation.Attributes(), ", "), nil)
 		}
 	}
-	known := map[string]bool{}
-	for _, definition := range segment.Definitions() {
-		known[definition.ID] = true
-		target.Names[definition.ID] = definition.Name
-		if len(cfg.Audiences) == 0 || slices.Contains(cfg.Audiences, definition.ID) {
-			target.Audiences = append(target.Audiences, connectors.Audience{Key: definition.ID, Name: definition.Name})
-		}
-	}
-	for _, key := range cfg.Audiences {
-		if !known[key] {
-			return target, fail(exitUsage, fmt.Sprintf("configuration: destination %s: unknown audience %q", cfg.Name, key), fmt.Sprintf("known segments: %v", slices.Sorted(maps.Keys(known))), nil)
-		}
-	}
-	return target, nil
+	return target, sets.direct(&target, cfg.Audiences)
 }
 
 // pushStep pushes to every destination of the shop; trouble at one leaves the others alone.
 func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
-	if err := known(flags.confirm); err != nil {
+	receivers, err := s.receivers(ctx, flags)
+	if err != nil {
 		return err
 	}
-	receivers, err := s.receivers(flags)
-	if err != nil {
+	if err := s.known(ctx, receivers, flags.confirm); err != nil {
 		return err
 	}
 	if len(receivers) == 0 {
@@ -202,12 +191,26 @@ func (s *shop) loaded(ctx context.Context) (analysis.Shop, error) {
 	return facts, nil
 }
 
-// known refuses to confirm what is no audience: the push would go on without a word and be held again.
-func known(audiences []string) error {
-	for _, name := range audiences {
-		if name != activation.History && !slices.ContainsFunc(segment.Definitions(), func(d segment.Definition) bool {
-			return name == d.ID || strings.EqualFold(name, d.Name)
-		}) {
+// known refuses to confirm what is no audience, nor was one when something was last delivered: the push would go on without a
+// word and be held again.
+func (s *shop) known(ctx context.Context, receivers []receiver, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	sets, err := s.audienceSets(ctx)
+	if err != nil {
+		return err
+	}
+	var standing []connectors.Audience
+	for _, r := range receivers {
+		audiences, err := s.store().Audiences(ctx, r.target.Destination)
+		if err != nil {
+			return databaseFailure("audiences", err)
+		}
+		standing = append(standing, audiences...)
+	}
+	for _, name := range names {
+		if name != activation.History && !sets.knows(name) && !knows(standing, name) {
 			return fail(exitUsage, fmt.Sprintf("flag --confirm: no audience is called %q", name), "perennial segments lists them; \"history\" stands for orders that are not known", nil)
 		}
 	}

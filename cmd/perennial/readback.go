@@ -27,7 +27,7 @@ func (s *shop) readBackStep(ctx context.Context) error {
 	if last.IsZero() || s.app.now().Sub(last) < readBackEvery {
 		return nil
 	}
-	receivers, err := s.receivers(pushFlags{})
+	receivers, err := s.receivers(ctx, pushFlags{})
 	if err != nil {
 		return err
 	}

@@ -52,25 +52,18 @@ func stateOf(err error) schedule.State {
 	}
 }
 
-// night is the whole nightly work of one shop: sync, analysis, weekly what customers are worth and a look at what stands
-// remotely, pushes, who comes back. A worth that cannot be told, a push that the guard holds or a destination that is not there does not
-// stop the others. Nor does a clock that went back: who unsubscribed leaves from the memberships that stand.
+// night is the whole nightly work of one shop: sync, weekly what customers are worth, analysis, weekly a look at what stands
+// remotely, pushes, who comes back. A worth that cannot be told, a push that the guard holds or a destination that is not
+// there does not stop the others. Nor does a clock that went back: who unsubscribed leaves from the memberships that stand.
 func (s *shop) night(ctx context.Context) error {
 	missing := s.syncStep(ctx, syncFlags{})
 	var partial *ingest.PartialError
 	if missing != nil && !errors.As(missing, &partial) {
 		return missing
 	}
-	customers, behind := s.analyzeStep(ctx, false)
-	if behind != nil && !errors.Is(behind, postgres.ErrDaySaved) {
-		return errors.Join(behind, missing)
-	}
-	var unappraised error
-	if behind == nil {
-		unappraised = s.worthStep(ctx, customers, false)
-	}
-	if unappraised != nil && ctx.Err() != nil {
-		return unappraised
+	behind, unappraised := s.analyse(ctx, false, false)
+	if behind != nil && !errors.Is(behind, postgres.ErrDaySaved) || ctx.Err() != nil {
+		return errors.Join(behind, unappraised, missing)
 	}
 	uncharted := s.courseStep(ctx)
 	if uncharted != nil && ctx.Err() != nil {

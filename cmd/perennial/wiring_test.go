@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/segment"
 	"github.com/perennial-cvo/perennial/config"
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/all"
@@ -62,6 +63,14 @@ func TestAnalysisOptions(t *testing.T) {
 	require.Equal(t, analysis.Gross, options.Basis)
 	require.Equal(t, []int64{499000}, options.Rule.Monetary)
 
+	s.cfg.RFM.Preset, s.cfg.Lifecycle.Interval = "klaviyo", 45
+	s.cfg.Segments = []config.Segment{{ID: "vip", Name: "VIP", Rule: "net > 1000", Action: "Call."}}
+	options, err = s.analysisOptions()
+	require.NoError(t, err)
+	require.Equal(t, "klaviyo", options.Preset)
+	require.Equal(t, segment.Lifecycle{Interval: 45}, options.Lifecycle)
+	require.Equal(t, []segment.Own{{ID: "vip", Name: "VIP", Rule: "net > 1000", Action: "Call."}}, options.Own)
+
 	s.cfg.RFM.Monetary = []string{"much"}
 	_, err = s.analysisOptions()
 	code, remedy := classify(err)
@@ -69,39 +78,133 @@ func TestAnalysisOptions(t *testing.T) {
 	require.Contains(t, remedy, "49.90")
 }
 
-func target(t *testing.T, d config.Destination) (activation.Target, error) {
+func target(t *testing.T, cfg config.Store, d config.Destination) (activation.Target, error) {
 	t.Helper()
 	listmonk, ok := all.Find("listmonk")
 	require.True(t, ok)
-	s := &shop{cfg: config.Store{Guard: config.Guard{Shrink: 0.3, MinSize: 50}}}
-	return s.target(d, listmonk, pushFlags{confirm: []string{"lost"}})
+	cfg.Guard = config.Guard{Shrink: 0.3, MinSize: 50}
+	sets, err := newAudienceSets(cfg, "")
+	require.NoError(t, err)
+	return (&shop{cfg: cfg}).target(d, listmonk, sets)
+}
+
+func keys(t activation.Target) []string {
+	var keys []string
+	for _, a := range t.Audiences {
+		keys = append(keys, a.Key)
+	}
+	return keys
 }
 
 func TestTarget(t *testing.T) {
-	everything, err := target(t, config.Destination{Name: "letters"})
+	usual, err := target(t, config.Store{}, config.Destination{Name: "letters"})
 	require.NoError(t, err)
-	require.Len(t, everything.Audiences, 11)
-	require.Equal(t, attributes, everything.Attributes)
-	require.True(t, everything.NeedsConsent)
-	require.Equal(t, activation.Guard{Shrink: 0.3, MinSize: 50, Confirmed: []string{"lost"}}, everything.Guard)
+	require.Len(t, usual.Audiences, 11)
+	require.Equal(t, activation.Attributes(), usual.Attributes)
+	require.True(t, usual.NeedsConsent)
+	require.Equal(t, activation.Guard{Shrink: 0.3, MinSize: 50}, usual.Guard)
+	require.Equal(t, []string{"recent", "inactive", "customers"}, usual.Retired, "what small shops get is not in use")
 
-	some, err := target(t, config.Destination{
+	some, err := target(t, config.Store{}, config.Destination{
 		Audiences: []string{"lost"}, Attributes: []string{"rfm"}, Exclude: []string{" Office@Shop.example"},
 	})
 	require.NoError(t, err)
 	require.Equal(t, []connectors.Audience{{Key: "lost", Name: "Lost"}}, some.Audiences)
 	require.Equal(t, []string{"rfm"}, some.Attributes)
 	require.Equal(t, []string{"office@shop.example"}, some.Exclude)
+	require.Len(t, some.Names, 11)
 
-	_, err = target(t, config.Destination{Audiences: []string{"friends"}})
+	_, err = target(t, config.Store{}, config.Destination{Audiences: []string{"friends"}})
 	require.ErrorContains(t, err, `unknown audience "friends"`)
-	_, err = target(t, config.Destination{Attributes: []string{"shoe_size"}})
+	code, remedy := classify(err)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, remedy, "rfm, lifecycle, tier, churn, own, champions, ")
+	require.Contains(t, remedy, "lifecycle_won_back")
+	_, err = target(t, config.Store{}, config.Destination{Attributes: []string{"shoe_size"}})
 	require.ErrorContains(t, err, `unknown attribute "shoe_size"`)
 }
 
+func TestTargetsOfEverySet(t *testing.T) {
+	cfg := config.Store{RFM: config.RFM{Preset: "shopify"}, Segments: []config.Segment{{ID: "vip", Rule: "net > 1000"}}}
+	for name, c := range map[string]struct {
+		asked, want []string
+	}{
+		"nothing":       {nil, []string{"champions", "loyal", "active", "new", "promising", "needs_attention", "at_risk", "previously_loyal", "almost_lost", "dormant", "vip"}},
+		"sets":          {[]string{"churn", "own"}, []string{"churn_high", "churn_medium", "churn_low", "vip"}},
+		"set and key":   {[]string{"own", "tier_top"}, []string{"tier_top", "vip"}},
+		"prospects":     {[]string{"prospects"}, []string{"prospects"}},
+		"stages":        {[]string{"lifecycle"}, []string{"lifecycle_prospect", "lifecycle_first_time", "lifecycle_active", "lifecycle_won_back", "lifecycle_slipping", "lifecycle_lapsed", "lifecycle_lost"}},
+		"not in use":    {[]string{"recent"}, nil},
+		"twice is once": {[]string{"tier", "tier_top"}, []string{"tier_top", "tier_high", "tier_middle", "tier_low"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := target(t, cfg, config.Destination{Audiences: c.asked})
+			require.NoError(t, err)
+			require.Equal(t, c.want, keys(got))
+			require.Equal(t, "prospects", got.Prospects)
+			require.Equal(t, []string{"vip"}, got.Own)
+		})
+	}
+}
+
+// Groups are those of the last analysis: of another preset, or fewer, until the next one.
+func TestTargetsFollowTheLastAnalysis(t *testing.T) {
+	sets, err := newAudienceSets(config.Store{RFM: config.RFM{Preset: "klaviyo"}}, `{"preset": "shopify", "groups": 2}`)
+	require.NoError(t, err)
+	require.Equal(t, []connectors.Audience{{Key: "recent", Name: "Recent"}, {Key: "inactive", Name: "Inactive"}}, sets.wanted([]string{"rfm"}))
+	target := activation.Target{}
+	require.NoError(t, sets.direct(&target, []string{"rfm"}))
+	require.Contains(t, target.Retired, "champions")
+	require.NotContains(t, target.Retired, "recent")
+	require.Empty(t, target.Prospects)
+}
+
+func TestNamesOfAudiencesAreUnique(t *testing.T) {
+	for _, preset := range segment.Presets() {
+		sets, err := newAudienceSets(config.Store{RFM: config.RFM{Preset: preset.ID}, Segments: []config.Segment{{ID: "vip", Rule: "net > 1000"}}}, "")
+		require.NoError(t, err)
+		seen := map[string]bool{}
+		for _, set := range sets.sets {
+			for _, a := range set.audiences {
+				require.False(t, seen[a.Key] || seen[strings.ToLower(a.Name)], "%s: %v", preset.ID, a)
+				seen[a.Key], seen[strings.ToLower(a.Name)] = true, true
+			}
+		}
+	}
+}
+
+func TestRulesOfTheOwnerAreCheckedAtTheStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		store config.Store
+		says  []string
+	}{
+		"a field":     {config.Store{Segments: []config.Segment{{ID: "vip", Rule: "net > 5 and\n odrers > 2"}}}, []string{`segment "vip"`, "line 2, column 2", "did you mean orders"}},
+		"a name":      {config.Store{Segments: []config.Segment{{ID: "vip", Name: "champions", Rule: "net > 5"}}}, []string{`segment "vip"`, `"champions" is that of another`}},
+		"an id":       {config.Store{Segments: []config.Segment{{ID: "tier_best", Rule: "net > 5"}}}, []string{`"tier_best"`}},
+		"a group":     {config.Store{RFM: config.RFM{Preset: "klaviyo"}, Segments: []config.Segment{{ID: "vip", Rule: `rfm_segment == "hibernating"`}}}, []string{"hibernating"}},
+		"a cell":      {config.Store{RFM: config.RFM{Segments: map[string]string{"555": "friends"}}}, []string{"rfm.segments", "friends"}},
+		"a lifecycle": {config.Store{Lifecycle: config.Lifecycle{Lapsed: 1.2}}, []string{"lifecycle", "ascending"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.store.Name = "garden"
+			_, err := analysisOptions(c.store)
+			require.ErrorContains(t, err, "configuration: store garden")
+			for _, text := range c.says {
+				require.ErrorContains(t, err, text)
+			}
+			code, _ := classify(err)
+			require.Equal(t, exitUsage, code)
+		})
+	}
+}
+
 func TestConfirmedAudiencesAreKnown(t *testing.T) {
-	require.NoError(t, known([]string{"at_risk", "Cannot lose them"}))
-	require.ErrorContains(t, known([]string{"at_risk", "friends"}), `"friends"`)
+	sets, err := newAudienceSets(config.Store{}, "")
+	require.NoError(t, err)
+	for _, name := range []string{"at_risk", "Cannot lose them", "lifecycle_lost", "Lifecycle: Lost", "top value"} {
+		require.True(t, sets.knows(name), name)
+	}
+	require.False(t, sets.knows("friends"))
 }
 
 func TestPlanIsPrinted(t *testing.T) {

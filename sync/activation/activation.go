@@ -14,7 +14,7 @@ import (
 type Target struct {
 	Destination  string                // name in the configuration; the shop's own tags have the name "shop"
 	Audiences    []connectors.Audience // those wanted, with remote ids after Ensure
-	Attributes   []string              // keys of the attributes that are pushed, such as segment, rfm or value_tier
+	Attributes   []string              // keys of those that are pushed; see Attributes
 	Names        map[string]string     // names for people of all RFM segments in use, by id, for the attribute segment_name
 	Prospects    string                // the RFM segment of people without scores; empty where there is none
 	Own          []string              // keys of the owner's own segments, which may have people in common
@@ -28,6 +28,13 @@ type Target struct {
 	// left in peace before they are offered again; a week where it is zero. A change of what is desired for them
 	// offers them at once.
 	AskAgain time.Duration
+}
+
+// Attributes are the keys of all attributes that there are.
+func Attributes() []string {
+	return []string{
+		"segment", "segment_name", "rfm", "since", "lifecycle", "value_tier", "predicted_value", "next_order_week", "churn_risk",
+	}
 }
 
 // ConsentMode says where consent to marketing is known.

@@ -111,10 +111,6 @@ var everyAudience = []string{
 	"churn_low", "churn_high", "vip", "abroad",
 }
 
-var everyAttribute = []string{
-	"segment", "segment_name", "rfm", "since", "lifecycle", "value_tier", "predicted_value", "next_order_week", "churn_risk",
-}
-
 func some[T any](t *rapid.T, name string, all []T) []T {
 	return slices.DeleteFunc(slices.Clone(all), func(T) bool { return rapid.IntRange(0, 2).Draw(t, name) == 0 })
 }
@@ -125,7 +121,7 @@ func drawTarget(t *rapid.T) activation.Target {
 	for _, key := range some(t, "audience", everyAudience) {
 		target.Audiences = append(target.Audiences, connectors.Audience{Key: key, Name: key})
 	}
-	target.Attributes = some(t, "attribute", everyAttribute)
+	target.Attributes = some(t, "attribute", activation.Attributes())
 	if rapid.Bool().Draw(t, "prospects") {
 		target.Prospects, target.Names["prospects"] = "prospects", "Prospects"
 	}

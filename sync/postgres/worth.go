@@ -46,3 +46,12 @@ func (s *Store) Worth(ctx context.Context) (worth analysis.Worth, ok bool, err e
 	}
 	return worth, true, nil
 }
+
+// Buyers counts the customers with a purchase, by the aggregates that Refresh made: those whom an appraisal would be about.
+func (s *Store) Buyers(ctx context.Context) (int, error) {
+	var buyers int
+	if err := s.db.GetContext(ctx, &buyers, `SELECT count(*) FROM person_stats WHERE store_id = $1 AND days > 0`, s.id); err != nil {
+		return 0, fmt.Errorf("buyers: %w", err)
+	}
+	return buyers, nil
+}

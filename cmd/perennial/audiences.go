@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/config"
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/sync/activation"
+)
+
+// audienceSet are the audiences of one scheme, or all of the owner's own.
+type audienceSet struct {
+	word      string // that stands for the whole set in the configuration
+	audiences []connectors.Audience
+}
+
+// audienceSets are all audiences that a shop has.
+type audienceSets struct {
+	sets      []audienceSet
+	preset    segment.Preset // of the RFM groups in use, with as many as are in use
+	whole     segment.Preset // the same, with all groups
+	possible  []string       // ids of RFM groups that may come into use
+	prospects string         // key of the group of people who never ordered, if any; it is no part of its set
+}
+
+// audienceSets are those of the last analysis; before the first one, those that are configured.
+func (s *shop) audienceSets(ctx context.Context) (audienceSets, error) {
+	rules, err := s.store().Rules(ctx)
+	if err != nil {
+		return audienceSets{}, databaseFailure("rules of segments", err)
+	}
+	return newAudienceSets(s.cfg, rules[analysis.SchemeRFM])
+}
+
+// newAudienceSets makes them of the configuration and the rule by which RFM groups were last made, if any.
+func newAudienceSets(cfg config.Store, rule string) (audienceSets, error) {
+	configured, err := segment.FindPreset(cfg.RFM.Preset)
+	if err != nil {
+		return audienceSets{}, misconfigured(cfg, "rfm", err)
+	}
+	a := audienceSets{preset: configured, possible: configured.Keys()}
+	last := analysis.Rule{}
+	if rule != "" {
+		if last, err = analysis.ParseRule(rule); err != nil {
+			return a, err
+		}
+		if a.preset, err = segment.FindPreset(last.Preset); err != nil {
+			return a, err
+		}
+	}
+	a.whole = a.preset
+	a.preset = a.preset.With(last.Groups)
+	own, err := ownRules(cfg)
+	if err != nil {
+		return a, err
+	}
+	a.prospects = a.preset.Prospects
+	a.add(analysis.SchemeRFM, a.preset.Groups)
+	a.add(segment.SchemeLifecycle, segment.Stages())
+	a.add(segment.SchemeTier, segment.Tiers())
+	a.add(segment.SchemeChurn, segment.ChurnBands().Definitions())
+	a.add(segment.SchemeOwn, own)
+	return a, nil
+}
+
+func (a *audienceSets) add(scheme string, groups []segment.Definition) {
+	set := audienceSet{word: scheme}
+	for _, d := range groups {
+		set.audiences = append(set.audiences, connectors.Audience{Key: segment.Key(scheme, d.ID), Name: audienceName(scheme, d)})
+	}
+	a.sets = append(a.sets, set)
+}
+
+// audienceName is the name of an audience for people. Stages and RFM groups have names in common.
+func audienceName(scheme string, d segment.Definition) string {
+	if scheme == segment.SchemeLifecycle {
+		return "Lifecycle: " + d.Name
+	}
+	return d.Name
+}
+
+// wanted are the audiences that a destination gets: by key, by the word of a whole set, and where nothing is asked for, the
+// RFM groups and the owner's segments. The group of people who never ordered comes only by its key: there may be many more
+// of them than customers.
+func (a audienceSets) wanted(asked []string) []connectors.Audience {
+	if len(asked) == 0 {
+		asked = []string{analysis.SchemeRFM, segment.SchemeOwn}
+	}
+	var wanted []connectors.Audience
+	for _, set := range a.sets {
+		whole := slices.Contains(asked, set.word)
+		for _, audience := range set.audiences {
+			if slices.Contains(asked, audience.Key) || whole && (audience.Key != a.prospects || a.prospects == "") {
+				wanted = append(wanted, audience)
+			}
+		}
+	}
+	return wanted
+}
+
+// words are everything that can be asked for: sets, and the keys of audiences that are in use or may come into use.
+func (a audienceSets) words() []string {
+	var words, keys []string
+	for _, set := range a.sets {
+		words = append(words, set.word)
+		for _, audience := range set.audiences {
+			keys = append(keys, audience.Key)
+		}
+	}
+	for _, id := range a.possible {
+		if !slices.Contains(keys, id) {
+			keys = append(keys, id)
+		}
+	}
+	return append(words, keys...)
+}
+
+// direct fills in the part of a target that is about audiences.
+func (a audienceSets) direct(target *activation.Target, asked []string) error {
+	words := a.words()
+	for _, word := range asked {
+		if !slices.Contains(words, word) {
+			return fail(exitUsage, fmt.Sprintf("configuration: destination %s: unknown audience %q", target.Destination, word),
+				"there are "+strings.Join(words, ", "), nil)
+		}
+	}
+	target.Audiences, target.Prospects = a.wanted(asked), a.prospects
+	target.Names = map[string]string{}
+	for _, d := range a.preset.Groups {
+		target.Names[d.ID] = d.Name
+	}
+	for _, id := range a.whole.Keys() {
+		if _, inUse := target.Names[id]; !inUse {
+			target.Retired = append(target.Retired, id)
+		}
+	}
+	for _, audience := range a.sets[len(a.sets)-1].audiences {
+		target.Own = append(target.Own, audience.Key)
+	}
+	return nil
+}
+
+// knows says whether an audience has this key or name.
+func (a audienceSets) knows(name string) bool {
+	return slices.ContainsFunc(a.sets, func(set audienceSet) bool { return knows(set.audiences, name) })
+}
+
+func knows(audiences []connectors.Audience, name string) bool {
+	return slices.ContainsFunc(audiences, func(a connectors.Audience) bool {
+		return name == a.Key || strings.EqualFold(name, a.Name)
+	})
+}
