@@ -32,11 +32,12 @@ func (i intervals) save(ctx context.Context) error {
 				WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND n.since IS NULL
 					AND m.last_day IS NULL AND m.segment = n.segment AND m.version = $4`)
 	}
-	steps = append(steps,
-		`UPDATE memberships m SET last_day = `+day+` - 1 FROM changes n
-			WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day IS NULL AND n.since IS NULL`,
-		`INSERT INTO memberships (store_id, scheme, person_id, first_day, version, segment)
-			SELECT $1, $2, person_id, `+day+`, $4, segment FROM changes WHERE segment IS NOT NULL AND since IS NULL`)
+	if i.last[i.scheme.Name] != "" { // before the first day there is nothing to close
+		steps = append(steps, `UPDATE memberships m SET last_day = `+day+` - 1 FROM changes n
+			WHERE m.store_id = $1 AND m.scheme = $2 AND m.person_id = n.person_id AND m.last_day IS NULL AND n.since IS NULL`)
+	}
+	steps = append(steps, `INSERT INTO memberships (store_id, scheme, person_id, first_day, version, segment)
+		SELECT $1, $2, person_id, `+day+`, $4, segment FROM changes WHERE segment IS NOT NULL AND since IS NULL`)
 	for _, step := range steps {
 		if err := i.exec(ctx, step); err != nil {
 			return fmt.Errorf("memberships: %w", err)

@@ -26,7 +26,7 @@ func measureSegments(tb testing.TB, scale float64) []figure {
 
 	var full, bare, nights []cost
 	for range turns {
-		p.exec(`TRUNCATE person_stats, rfm_scores, memberships, schemes, snapshots`)
+		p.exec(`TRUNCATE person_stats, rfm_scores, standings, memberships, schemes, snapshots`)
 		full = append(full, p.meter.measure(func() { p.analyse(people, today, true) }))
 		bare = append(bare, p.bareParts(people))
 		tb.Logf("full run %v, bare parts %v", full[len(full)-1], bare[len(bare)-1])
@@ -127,11 +127,13 @@ func (p *place) analyse(people int, at time.Time, full bool) {
 	require.Equal(p.tb, people, out.Customers)
 }
 
-// bareParts sums up the orders, reads the sums and writes as many scores, in tables of the same shape.
+// bareParts sums up the orders, reads the sums and writes as many scores and standings with their memberships, in tables of
+// the same shape.
 func (p *place) bareParts(people int) cost {
 	p.tb.Helper()
-	p.exec(`DROP TABLE IF EXISTS bare.stats, bare.rfm_scores, bare.memberships`)
+	p.exec(`DROP TABLE IF EXISTS bare.stats, bare.rfm_scores, bare.standings, bare.memberships`)
 	p.exec(`CREATE TABLE bare.rfm_scores (LIKE rfm_scores INCLUDING ALL);
+		CREATE TABLE bare.standings (LIKE standings INCLUDING ALL);
 		CREATE TABLE bare.memberships (LIKE memberships INCLUDING ALL);
 		CREATE TABLE bare.stats (LIKE person_stats INCLUDING ALL)`)
 	return p.meter.measure(func() {
@@ -152,22 +154,24 @@ func (p *place) do(tx *sql.Tx, query string, args ...any) {
 }
 
 func (p *place) bareSums(tx *sql.Tx) {
-	p.do(tx, `SET LOCAL work_mem = '256MB'`)
-	p.do(tx, `INSERT INTO bare.stats SELECT store_id, person_id, count(*), min(placed_at AT TIME ZONE 'Europe/Berlin')::date,
-			max(placed_at AT TIME ZONE 'Europe/Berlin')::date, sum(gross), sum(gross)
-		FROM orders WHERE store_id = $1 AND counted AND person_id IS NOT NULL AND placed_at < $2
-		GROUP BY store_id, person_id`, p.store.ID(), today)
+	p.do(tx, `SET LOCAL work_mem = '256MB'; SET LOCAL timezone = 'Europe/Berlin'`)
+	p.do(tx, `INSERT INTO bare.stats (store_id, person_id, orders, first_day, last_day, gross, net, days, log_gaps, bought)
+		SELECT $1, person_id, count(*), min(day), max(day), sum(gross), sum(gross), count(*) FILTER (WHERE before IS DISTINCT FROM day),
+			coalesce(sum(ln((day - before) / 7.0::float8)) FILTER (WHERE before < day), 0), sum(gross)
+		FROM (SELECT person_id, gross, placed_at::date AS day, lag(placed_at::date) OVER (PARTITION BY person_id ORDER BY placed_at) AS before
+			FROM orders WHERE store_id = $1 AND counted AND person_id IS NOT NULL AND placed_at < $2) AS o
+		GROUP BY person_id`, p.store.ID(), today)
 }
 
 func (p *place) bareRead(tx *sql.Tx) []analysis.Customer {
 	rows, err := tx.Query(`SELECT person_id, orders, first_day - DATE '1970-01-01', last_day - DATE '1970-01-01',
-		round(gross * 10000)::bigint, round(net * 10000)::bigint FROM bare.stats WHERE store_id = $1 ORDER BY person_id`, p.store.ID())
+		round(gross * 10000)::bigint, round(net * 10000)::bigint, days, log_gaps, round(bought * 10000)::bigint FROM bare.stats WHERE store_id = $1 ORDER BY person_id`, p.store.ID())
 	require.NoError(p.tb, err)
 	defer func() { _ = rows.Close() }()
 	var all []analysis.Customer
 	for rows.Next() {
 		var c analysis.Customer
-		if err := rows.Scan(&c.Person, &c.Orders, &c.FirstDay, &c.LastDay, &c.Gross, &c.Net); err != nil {
+		if err := rows.Scan(&c.Person, &c.Orders, &c.FirstDay, &c.LastDay, &c.Gross, &c.Net, &c.Days, &c.LogGaps, &c.Bought); err != nil {
 			require.NoError(p.tb, err)
 		}
 		all = append(all, c)
@@ -177,15 +181,22 @@ func (p *place) bareRead(tx *sql.Tx) []analysis.Customer {
 }
 
 func (p *place) bareWrite(tx *sql.Tx, customers []analysis.Customer) {
-	p.do(tx, `CREATE TEMP TABLE bare_scores (person_id bigint, r smallint, f smallint, m smallint, segment text) ON COMMIT DROP`)
+	p.do(tx, `CREATE TEMP TABLE bare_scores (person_id bigint, r smallint, f smallint, m smallint, segment text, stage text, tier text)
+		ON COMMIT DROP`)
 	rows := make([][]any, len(customers))
-	groups := segment.Definitions()
+	groups, stages, tiers := segment.Definitions(), segment.Stages(), segment.Tiers()
 	for i, c := range customers {
-		rows[i] = []any{c.Person, int64(1 + i%5), int64(1 + i/5%5), int64(1 + i/25%5), groups[i%len(groups)].ID}
+		rows[i] = []any{
+			c.Person, int64(1 + i%5), int64(1 + i/5%5), int64(1 + i/25%5), groups[i%len(groups)].ID, stages[i%len(stages)].ID, tiers[i%len(tiers)].ID,
+		}
 	}
-	copyIn(p.tb, tx, "bare_scores", []string{"person_id", "r", "f", "m", "segment"}, rows)
+	copyIn(p.tb, tx, "bare_scores", []string{"person_id", "r", "f", "m", "segment", "stage", "tier"}, rows)
 	p.do(tx, `INSERT INTO bare.rfm_scores SELECT $1, person_id, r, f, m, segment, DATE '2026-11-02' FROM bare_scores`, p.store.ID())
-	p.do(tx, `INSERT INTO bare.memberships SELECT $1, 'rfm', person_id, DATE '2026-11-02', NULL, 'abcdef', segment FROM bare_scores`, p.store.ID())
+	p.do(tx, `INSERT INTO bare.standings (store_id, person_id, stage, tier) SELECT $1, person_id, stage, tier FROM bare_scores`, p.store.ID())
+	for scheme, column := range map[string]string{"rfm": "segment", "lifecycle": "stage", "tier": "tier"} {
+		p.do(tx, `INSERT INTO bare.memberships SELECT $1, '`+scheme+`', person_id, DATE '2026-11-02', NULL, 'abcdef', `+column+`
+			FROM bare_scores`, p.store.ID())
+	}
 }
 
 // difference holds a plan that finds everybody delivered as desired against the bare join of the two sides.
