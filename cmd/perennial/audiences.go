@@ -22,10 +22,10 @@ type audienceSet struct {
 // audienceSets are all audiences that a shop has.
 type audienceSets struct {
 	sets      []audienceSet
-	preset    segment.Preset // of the RFM groups in use, with as many as are in use
-	whole     segment.Preset // the same, with all groups
-	possible  []string       // ids of RFM groups that may come into use
-	prospects string         // key of the group of people who never ordered, if any; it is no part of its set
+	preset    segment.Preset        // of the RFM groups in use, with as many as are in use
+	whole     segment.Preset        // the same, with all groups
+	possible  []connectors.Audience // RFM groups of the configured preset that may come into use
+	prospects string                // key of the group of people who never ordered, if any; it is no part of its set
 }
 
 // audienceSets are those of the last analysis; before the first one, those that are configured.
@@ -43,7 +43,7 @@ func newAudienceSets(cfg config.Store, rule string) (audienceSets, error) {
 	if err != nil {
 		return audienceSets{}, misconfigured(cfg, "rfm", err)
 	}
-	a := audienceSets{preset: configured, possible: configured.Keys()}
+	a := audienceSets{preset: configured, possible: everyGroup(configured)}
 	last := analysis.Rule{}
 	if rule != "" {
 		if last, err = analysis.ParseRule(rule); err != nil {
@@ -66,6 +66,19 @@ func newAudienceSets(cfg config.Store, rule string) (audienceSets, error) {
 	a.add(segment.SchemeChurn, segment.ChurnBands().Definitions())
 	a.add(segment.SchemeOwn, own)
 	return a, nil
+}
+
+// everyGroup are the audiences of a preset, and of the groups that small shops get in their place.
+func everyGroup(preset segment.Preset) []connectors.Audience {
+	var all []connectors.Audience
+	for _, groups := range []int{0, 4, 2, 1} { // 0: all of them
+		for _, d := range preset.With(groups).Groups {
+			if !slices.ContainsFunc(all, func(a connectors.Audience) bool { return a.Key == d.ID }) {
+				all = append(all, connectors.Audience{Key: d.ID, Name: d.Name})
+			}
+		}
+	}
+	return all
 }
 
 func (a *audienceSets) add(scheme string, groups []segment.Definition) {
@@ -112,9 +125,9 @@ func (a audienceSets) words() []string {
 			keys = append(keys, audience.Key)
 		}
 	}
-	for _, id := range a.possible {
-		if !slices.Contains(keys, id) {
-			keys = append(keys, id)
+	for _, audience := range a.possible {
+		if !slices.Contains(keys, audience.Key) {
+			keys = append(keys, audience.Key)
 		}
 	}
 	return append(words, keys...)
@@ -145,9 +158,9 @@ func (a audienceSets) direct(target *activation.Target, asked []string) error {
 	return nil
 }
 
-// knows says whether an audience has this key or name.
+// knows says whether an audience that is in use or may come into use has this key or name.
 func (a audienceSets) knows(name string) bool {
-	return slices.ContainsFunc(a.sets, func(set audienceSet) bool { return knows(set.audiences, name) })
+	return knows(a.possible, name) || slices.ContainsFunc(a.sets, func(set audienceSet) bool { return knows(set.audiences, name) })
 }
 
 func knows(audiences []connectors.Audience, name string) bool {

@@ -100,10 +100,8 @@ func ownRules(cfg config.Store) ([]segment.Definition, error) {
 // builtInNames are the names of all audiences that a shop with this preset can have beside the owner's, in small letters.
 func builtInNames(preset segment.Preset) map[string]bool {
 	names := map[string]bool{}
-	for _, groups := range []int{0, 4, 2, 1} { // all of them, and what small shops get
-		for _, d := range preset.With(groups).Groups {
-			names[strings.ToLower(d.Name)] = true
-		}
+	for _, audience := range everyGroup(preset) {
+		names[strings.ToLower(audience.Name)] = true
 	}
 	for scheme, groups := range map[string][]segment.Definition{
 		segment.SchemeLifecycle: segment.Stages(), segment.SchemeTier: segment.Tiers(), segment.SchemeChurn: segment.ChurnBands().Definitions(),

@@ -173,35 +173,73 @@ func (w *world) mayMail(p listmonktest.Person, ours map[int]string) bool {
 	return living && p.Status == "enabled"
 }
 
-// remote is I4: what stands remotely under our prefix is what the memberships say, and what we believe to have delivered.
-func (w *world) remote(f *findings) {
-	w.t.Helper()
-	byAccount, byEmail := map[string]map[string]string{}, map[string]map[string]string{}
+// desired is what shall stand remotely for somebody.
+type desired struct {
+	tags, lists []string // keys of audiences
+	attributes  map[string]string
+	ordered     bool
+}
+
+// desires are what memberships and standings say, by account and by address.
+func (w *world) desires() (byAccount, byEmail map[string]*desired) {
+	byAccount, byEmail = map[string]*desired{}, map[string]*desired{}
+	people := map[string]*desired{}
 	for _, row := range w.query(`
-		SELECT COALESCE(p.customer_id, ''), COALESCE(p.email, ''), r.segment, CAST(r.r AS text) || r.f || r.m, CAST(r.since AS date)::text
-		FROM rfm_scores r JOIN persons p ON p.store_id = r.store_id AND p.person_id = r.person_id`) {
+		SELECT p.person_id, COALESCE(p.customer_id, ''), COALESCE(p.email, ''), COALESCE(r.segment, ''), COALESCE(CAST(r.r AS text) || r.f || r.m, ''),
+			COALESCE(CAST(r.since AS text), ''), COALESCE(t.stage, ''), COALESCE(t.tier, ''), COALESCE(t.churn, ''),
+			COALESCE(CAST(round(t.value, 2) AS text), ''), COALESCE(CAST(t.next_week AS text), '')
+		FROM persons p LEFT JOIN rfm_scores r USING (store_id, person_id) LEFT JOIN standings t USING (store_id, person_id)`) {
 		fields := strings.Split(row, "|")
-		wanted := map[string]string{"segment": fields[2], "rfm": fields[3], "since": fields[4]}
-		byAccount[fields[0]], byEmail[fields[1]] = wanted, wanted
+		d := &desired{attributes: map[string]string{}, ordered: fields[3] != ""}
+		for i, key := range []string{"segment", "rfm", "since", "lifecycle", "value_tier", "churn_risk", "predicted_value", "next_order_week"} {
+			if fields[3+i] != "" {
+				d.attributes[key] = fields[3+i]
+			}
+		}
+		people[fields[0]], byAccount[fields[1]], byEmail[fields[2]] = d, d, d
+	}
+	for _, row := range w.query(`SELECT person_id, scheme, segment FROM memberships WHERE last_day IS NULL`) {
+		fields := strings.Split(row, "|")
+		d, scheme, key := people[fields[0]], fields[1], fields[2]
+		if d == nil {
+			continue
+		}
+		if scheme == "rfm" || strings.HasPrefix(scheme, "own:") {
+			d.tags = append(d.tags, key)
+		} else {
+			key = scheme + "_" + key
+		}
+		d.lists = append(d.lists, key)
 	}
 	delete(byAccount, "")
 	delete(byEmail, "")
+	return byAccount, byEmail
+}
+
+// remote is I4: what stands remotely under our prefix is what the memberships say, and what we believe to have delivered.
+func (w *world) remote(f *findings) {
+	w.t.Helper()
+	byAccount, byEmail := w.desires()
 	w.remoteTags(f, byAccount)
 	w.remoteLists(f, byEmail)
 }
 
-func (w *world) remoteTags(f *findings, wanted map[string]map[string]string) {
+func (w *world) remoteTags(f *findings, wanted map[string]*desired) {
 	believed := w.believed("shop")
 	for _, c := range w.shop.Customers() {
 		id := strconv.FormatInt(c.ID, 10)
 		meta := w.store.ours(c)
 		want := map[string]string{}
-		if target := wanted[id]; target != nil {
-			want = maps.Clone(target)
-			want["tags"] = target["segment"]
-			want["segment_name"] = meta["segment_name"]
-			if meta["segment_name"] == "" {
-				f.add("I4: account %s has no name of its segment", id)
+		if d := wanted[id]; d != nil && (d.ordered || len(d.tags) > 0) {
+			want = maps.Clone(d.attributes)
+			if len(d.tags) > 0 {
+				want["tags"] = keyList(d.tags)
+			}
+			if d.ordered {
+				want["segment_name"] = meta["segment_name"]
+				if meta["segment_name"] == "" {
+					f.add("I4: account %s has no name of its segment", id)
+				}
 			}
 		}
 		f.differ("I4: tags of account "+id+" (-wanted +there)", want, meta)
@@ -211,16 +249,16 @@ func (w *world) remoteTags(f *findings, wanted map[string]map[string]string) {
 	}
 }
 
-func (w *world) remoteLists(f *findings, byEmail map[string]map[string]string) {
+func (w *world) remoteLists(f *findings, byEmail map[string]*desired) {
 	believed := w.believed("listmonk")
 	ours, suppressed, unnoticed := w.ourLists(), w.suppressed(), w.unnoticed()
 	for _, p := range w.mail.People() {
 		if unnoticed[p.Email] {
 			continue // consent looks at them
 		}
-		var wanted map[string]string
-		if w.mayMail(p, ours) && !suppressed[p.Email] {
-			wanted = byEmail[p.Email]
+		wanted := &desired{attributes: map[string]string{}}
+		if d := byEmail[p.Email]; d != nil && len(d.lists) > 0 && w.mayMail(p, ours) && !suppressed[p.Email] {
+			wanted = d
 		}
 		var lists []string
 		for id, status := range p.Lists {
@@ -228,17 +266,20 @@ func (w *world) remoteLists(f *findings, byEmail map[string]map[string]string) {
 				lists = append(lists, key)
 			}
 		}
-		if got := strings.Join(lists, ","); got != wanted["segment"] || believed[p.Email] != got {
-			f.add("I4: %s should be in audience %q, is believed to be in %q and is in %q", p.Email, wanted["segment"], believed[p.Email], got)
+		if got, want := keyList(lists), keyList(wanted.lists); got != want || believed[p.Email] != got {
+			f.add("I4: %s should be in audiences %q, is believed to be in %q and is in %q", p.Email, want, believed[p.Email], got)
 		}
 		attributes, _ := p.Attribs["perennial"].(map[string]any)
-		for _, key := range []string{"segment", "rfm", "since"} {
-			if got := attributes[key]; wanted == nil && got != nil || wanted != nil && got != wanted[key] {
-				f.add("I4: attribute %s of %s should be %q and is %v", key, p.Email, wanted[key], got)
+		for _, key := range []string{"segment", "rfm", "since", "lifecycle", "value_tier", "churn_risk", "predicted_value", "next_order_week"} {
+			if got, _ := attributes[key].(string); got != wanted.attributes[key] {
+				f.add("I4: attribute %s of %s should be %q and is %q", key, p.Email, wanted.attributes[key], got)
 			}
 		}
 	}
 }
+
+// keyList writes keys as they are stored.
+func keyList(keys []string) string { return strings.Join(slices.Sorted(slices.Values(keys)), ",") }
 
 // unnoticed are people who unsubscribed from one of our lists after we last looked. Nobody is mailed through that list any
 // more; the weekly look takes away the rest.

@@ -138,9 +138,17 @@ tags = true
 [stores.settings]
 url = %q
 %s
+[[stores.segments]]
+id = "abroad"
+rule = 'country != "US" or orders == 0'
+[[stores.segments]]
+id = "promising_few"
+rule = "orders <= 2 and predicted_value > 1"
+
 [[stores.destinations]]
 name = "listmonk"
 kind = "listmonk"
+audiences = ["rfm", "lifecycle", "tier", "churn", "own"]
 [stores.destinations.settings]
 url = %q
 username = "perennial"
