@@ -86,19 +86,36 @@ func (c *Customer) History() History {
 // Standing is where one person stands beside the RFM groups, and what is shown of their worth. Everything in it stays as it
 // is until it has to change.
 type Standing struct {
-	Stage    string   // of the lifecycle
-	Tier     string   // of value; empty: none
-	Churn    string   // band of the risk to be gone; empty: not known
-	Own      []string // ids of the owner's segments, sorted; not to be changed
-	Valued   bool     // whether Value is known
-	Value    int64    // predicted over the horizon and rounded, in ten-thousandths of the currency
-	NextWeek int      // Monday of the week in which the next order is expected, in days since 1970-01-01; 0: none
+	*Place         // shared among all who stand there, not to be changed; nil: nowhere, see At
+	NextWeek int   // Monday of the week in which the next order is expected, in days since 1970-01-01; 0: none
+	Value    int64 // predicted over the horizon and rounded, in ten-thousandths of the currency
+	Valued   bool  // whether Value is known
+}
+
+// Place is where people stand, any number of them. There are few different ones, and each is in memory once.
+type Place struct {
+	Stage string   // of the lifecycle
+	Tier  string   // of value; empty: none
+	Churn string   // band of the risk to be gone; empty: not known
+	Own   []string // ids of the owner's segments, sorted
+}
+
+// At is the place, the zero one for nowhere.
+func (s Standing) At() Place {
+	if s.Place == nil {
+		return Place{}
+	}
+	return *s.Place
+}
+
+// Equal says whether two places are the same.
+func (p Place) Equal(q Place) bool {
+	return p.Stage == q.Stage && p.Tier == q.Tier && p.Churn == q.Churn && slices.Equal(p.Own, q.Own)
 }
 
 // Equal says whether two standings are the same.
 func (s Standing) Equal(t Standing) bool {
-	return s.Stage == t.Stage && s.Tier == t.Tier && s.Churn == t.Churn && slices.Equal(s.Own, t.Own) &&
-		s.Valued == t.Valued && s.Value == t.Value && s.NextWeek == t.NextWeek
+	return (s.Place == t.Place || s.At().Equal(t.At())) && s.Valued == t.Valued && s.Value == t.Value && s.NextWeek == t.NextWeek
 }
 
 // History is what one person bought before a moment, by local days: purchases on one day are one. Orders of which all money

@@ -134,17 +134,18 @@ func (q Question) options() (Options, error) {
 // explain fills in the grounds of one customer by the schemes that there are.
 func (p *placing) explain(ctx context.Context, facts Facts, rules map[string]string, one []Customer, g *Grounds) error {
 	c := &one[0]
+	at := c.Standing.At()
 	if rules[segment.SchemeLifecycle] != "" {
 		g.Stage = p.stageGround(c)
 	}
-	if c.Standing.Tier != "" && rules[segment.SchemeTier] != "" {
-		g.Tier = &BandGround{ID: c.Standing.Tier, Value: p.whole(one, 0) / unit, Margin: segment.TierMargin, Basis: p.tierRule.Basis}
+	if at.Tier != "" && rules[segment.SchemeTier] != "" {
+		g.Tier = &BandGround{ID: at.Tier, Value: p.whole(one, 0) / unit, Margin: segment.TierMargin, Basis: p.tierRule.Basis}
 		for _, cut := range p.tierRule.Cuts {
 			g.Tier.Cuts = append(g.Tier.Cuts, cut/unit)
 		}
 	}
-	if alive := p.outlooks[0].alive; rules[segment.SchemeChurn] != "" && c.Standing.Churn != "" && !math.IsNaN(alive) {
-		g.Churn = &BandGround{ID: c.Standing.Churn, Value: 1 - alive, Cuts: p.churn.Cuts(), Margin: segment.ChurnMargin}
+	if alive := p.outlooks[0].alive; rules[segment.SchemeChurn] != "" && at.Churn != "" && !math.IsNaN(alive) {
+		g.Churn = &BandGround{ID: at.Churn, Value: 1 - alive, Cuts: p.churn.Cuts(), Margin: segment.ChurnMargin}
 	}
 	if c.Standing.Valued {
 		value := float64(c.Standing.Value) / unit

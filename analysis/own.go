@@ -92,8 +92,8 @@ func (p *placing) complete(person *segment.Person, customers []Customer, i int, 
 	}
 	person.Orders, person.PurchaseDays, person.FirstDay, person.LastDay = c.Orders, c.Days, c.FirstDay, c.LastDay
 	person.R, person.F, person.M, person.Segment = member.Score.R, member.Score.F, member.Score.M, member.Segment
-	now := p.standing(customers, i)
-	person.Tier, person.Churn = now.Tier, now.Churn
+	at := p.standing(customers, i).At()
+	person.Tier, person.Churn = at.Tier, at.Churn
 	a := p.outlooks[i]
 	person.Predicted = p.foretold
 	person.PredictedValue, person.PredictedOrders, person.Alive, person.NextOrder = a.value, a.orders, a.alive, int(a.next)

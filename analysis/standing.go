@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -28,6 +29,7 @@ type placing struct {
 	foretold  bool
 	outlooks  []ahead // by customer
 	own       [][]string
+	places    map[string]*Place // by their texts
 	divisions []Division
 	groups    map[string]groups // by scheme
 }
@@ -229,16 +231,23 @@ func (p *placing) compare(customers []Customer, result *Result, first bool) {
 // standing is where a customer stands from now on, everything that stands so far held on to.
 func (p *placing) standing(customers []Customer, i int) Standing {
 	c := &customers[i]
-	now := Standing{Stage: p.stage(c).Stage}
+	stood := c.Standing.At()
+	at := Place{Stage: p.stage(c).Stage}
 	if p.own != nil {
-		now.Own = p.own[i]
+		at.Own = p.own[i]
+	}
+	a := p.outlooks[i]
+	if c.Orders > 0 {
+		at.Tier = p.tiers.Of(p.whole(customers, i), stood.Tier)
+		at.Churn = p.churn.Of(1-a.alive, stood.Churn)
+	}
+	now := Standing{Place: c.Standing.Place}
+	if now.Place == nil || !stood.Equal(at) {
+		now.Place = p.shared(at)
 	}
 	if c.Orders <= 0 {
 		return now
 	}
-	now.Tier = p.tiers.Of(p.whole(customers, i), c.Standing.Tier)
-	a := p.outlooks[i]
-	now.Churn = p.churn.Of(1-a.alive, c.Standing.Churn)
 	if !math.IsNaN(a.value) {
 		now.Valued, now.Value = true, clv.Round(int64(math.Round(a.value*unit)), c.Standing.Value, c.Standing.Valued)
 	}
@@ -246,6 +255,18 @@ func (p *placing) standing(customers []Customer, i int) Standing {
 		now.NextWeek = int(clv.NextWeek(a.next, int32(p.day), int32(c.Standing.NextWeek)))
 	}
 	return now
+}
+
+// shared returns the place that all who stand there share.
+func (p *placing) shared(at Place) *Place {
+	key := at.Stage + " " + at.Tier + " " + at.Churn + " " + strings.Join(at.Own, " ")
+	if p.places == nil {
+		p.places = map[string]*Place{}
+	}
+	if p.places[key] == nil {
+		p.places[key] = &at
+	}
+	return p.places[key]
 }
 
 // stage is where a customer is in the lifecycle. Whoever has no order that counts is a prospect.
@@ -257,14 +278,15 @@ func (p *placing) stage(c *Customer) segment.Standing {
 }
 
 func (p *placing) count(c *Customer, s Standing) {
-	p.groups[segment.SchemeLifecycle].add(s.Stage, c)
-	if s.Tier != "" {
-		p.groups[segment.SchemeTier].add(s.Tier, c)
+	at := s.At()
+	p.groups[segment.SchemeLifecycle].add(at.Stage, c)
+	if at.Tier != "" {
+		p.groups[segment.SchemeTier].add(at.Tier, c)
 	}
-	if s.Churn != "" {
-		p.groups[segment.SchemeChurn].add(s.Churn, c)
+	if at.Churn != "" {
+		p.groups[segment.SchemeChurn].add(at.Churn, c)
 	}
-	for _, id := range s.Own {
+	for _, id := range at.Own {
 		p.groups[OwnScheme(id)].add(id, c)
 	}
 }

@@ -85,7 +85,7 @@ func TestWithoutAnAppraisalTiersAreOfWhatWasSpentAndNothingIsForetold(t *testing
 	}
 	require.Contains(t, division(t, out.Result, segment.SchemeTier).Scheme.Rule, `"basis":"spent"`)
 	for _, s := range out.Result.Standings {
-		require.Equal(t, analysis.Standing{Stage: s.Stage, Tier: s.Tier}, s.Standing)
+		require.Equal(t, analysis.Standing{Place: &analysis.Place{Stage: s.Stage, Tier: s.Tier}}, s.Standing)
 		require.NotEmpty(t, s.Tier)
 	}
 }
@@ -95,7 +95,7 @@ func TestAProspectHasAStageAndNothingElse(t *testing.T) {
 	m.orders = append(m.orders, order{person: 31, at: time.Date(2026, 1, 2, 3, 0, 0, 0, berlin), gross: 50_000})
 	out := run(t, m, analysis.Options{Worth: averages(t, m), Own: []segment.Own{{ID: "quiet", Rule: "orders == 0"}, {ID: "once", Rule: "days_since > 0"}}})
 	placed := out.Result.Standings[30]
-	require.Equal(t, analysis.Placed{Person: 31, Standing: analysis.Standing{Stage: segment.Prospect, Own: []string{"quiet"}}}, placed)
+	require.Equal(t, analysis.Placed{Person: 31, Standing: analysis.Standing{Place: &analysis.Place{Stage: segment.Prospect, Own: []string{"quiet"}}}}, placed)
 	require.Equal(t, segment.Prospect, division(t, out.Result, segment.SchemeLifecycle).Groups[0].Segment)
 	require.Equal(t, 1, division(t, out.Result, segment.SchemeLifecycle).Groups[0].Customers)
 	require.Equal(t, 30, division(t, out.Result, "own:once").Groups[0].Customers)
@@ -103,8 +103,8 @@ func TestAProspectHasAStageAndNothingElse(t *testing.T) {
 
 func TestWhoIsGoneIsPlacedNowhere(t *testing.T) {
 	f := &fixed{memory: *invented(0), customers: []analysis.Customer{
-		{Person: 3, Gone: true, Segment: "lost", Standing: analysis.Standing{Stage: segment.Active, Tier: "top"}},
-		{Person: 4, Gone: true, Standing: analysis.Standing{Stage: segment.Prospect}},
+		{Person: 3, Gone: true, Segment: "lost", Standing: analysis.Standing{Place: &analysis.Place{Stage: segment.Active, Tier: "top"}}},
+		{Person: 4, Gone: true, Standing: analysis.Standing{Place: &analysis.Place{Stage: segment.Prospect}}},
 	}}
 	out, err := analysis.Run(t.Context(), f, analysis.Options{Now: clock(2026, 3, 21, 3), Own: []segment.Own{{ID: "all", Rule: "orders >= 0"}}})
 	require.NoError(t, err)

@@ -235,7 +235,7 @@ func TestAPresetShowsItsOwnGroups(t *testing.T) {
 
 func TestExplainSomebodyWhoNeverBought(t *testing.T) {
 	f := teaShop()
-	f.customers = append(f.customers, analysis.Customer{Person: 500, Standing: analysis.Standing{Stage: "prospect"}})
+	f.customers = append(f.customers, analysis.Customer{Person: 500, Standing: analysis.Standing{Place: &analysis.Place{Stage: "prospect"}}})
 	f.person = report.Person{ID: 500, Email: "bo@example.com", History: []report.Interval{{Scheme: "lifecycle", Segment: "prospect", First: day("2026-01-01")}}}
 	e, ok, err := report.CollectPerson(t.Context(), f, "bo@example.com")
 	require.NoError(t, err)

@@ -225,9 +225,7 @@ func drinkers() []analysis.Customer {
 	}
 	ana := &all[17]
 	ana.Orders, ana.Days, ana.FirstDay, ana.PreviousDay, ana.LastDay, ana.Net = 2, 2, today-293, today-293, today-20, 1_002_500
-	ana.Standing = analysis.Standing{
-		Stage: "won_back", Tier: "middle", Churn: "low", Own: []string{"tea_lovers"}, Valued: true, Value: 1_200_000, NextWeek: today + 9,
-	}
+	ana.Standing = analysis.Standing{Place: &analysis.Place{Stage: "won_back", Tier: "middle", Churn: "low", Own: []string{"tea_lovers"}}, Valued: true, Value: 1_200_000, NextWeek: today + 9}
 	return all
 }
 

@@ -223,17 +223,21 @@ func (r *customerReader) memberships(ctx context.Context) error {
 
 // standings adds those that stand. People who stand in the same places share their texts.
 func (r *customerReader) standings(ctx context.Context) error {
-	var s analysis.Standing
+	var at analysis.Place
 	var own pq.StringArray // a new one for each row
+	var place *analysis.Place
 	err := r.texts(ctx, `SELECT stage, tier, churn, own,
 			string_agg(concat_ws(' ', person_id, coalesce(next_week - DATE '1970-01-01', 0), coalesce(value::text, '-')), ' ')
-		FROM standings WHERE store_id = $1 GROUP BY stage, tier, churn, own`, []any{r.store}, []any{&s.Stage, &s.Tier, &s.Churn, &own},
+		FROM standings WHERE store_id = $1 GROUP BY stage, tier, churn, own`, []any{r.store}, []any{&at.Stage, &at.Tier, &at.Churn, &own},
 		func(n *numbers) error {
 			c := r.of(n.whole())
-			c.Standing = s
-			if len(own) > 0 {
-				c.Standing.Own = own
+			if at.Own = nil; len(own) > 0 {
+				at.Own = own
 			}
+			if place == nil || !place.Equal(at) { // another row
+				place = &analysis.Place{Stage: at.Stage, Tier: at.Tier, Churn: at.Churn, Own: at.Own}
+			}
+			c.Standing.Place = place
 			c.Standing.NextWeek = int(n.whole())
 			if c.Standing.Valued = !n.missing(); c.Standing.Valued {
 				c.Standing.Value = n.amount()

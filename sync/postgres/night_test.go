@@ -59,10 +59,11 @@ func (s *shop) checkPlaces(t *rapid.T) {
 	want := []string{}
 	for _, c := range customers {
 		require.False(t, c.Gone, "nothing is left of who is known no more")
-		require.NotEmpty(t, c.Standing.Stage)
+		require.NotEmpty(t, c.Standing.At().Stage)
 		require.Equal(t, c.Orders > 0, c.Segment != "")
-		places := map[string]string{"rfm": c.Segment, "lifecycle": c.Standing.Stage, "tier": c.Standing.Tier, "churn": c.Standing.Churn}
-		for _, id := range c.Standing.Own {
+		at := c.Standing.At()
+		places := map[string]string{"rfm": c.Segment, "lifecycle": at.Stage, "tier": at.Tier, "churn": at.Churn}
+		for _, id := range at.Own {
 			places[analysis.OwnScheme(id)] = id
 		}
 		for scheme, id := range places {

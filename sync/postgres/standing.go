@@ -80,10 +80,11 @@ func (w *resultWriter) stageStandings(ctx context.Context) error {
 
 func appendStanding(line []byte, p *analysis.Placed) []byte {
 	line = strconv.AppendInt(line, p.Person, 10)
-	for _, text := range []string{p.Stage, p.Tier, p.Churn} {
+	at := p.At()
+	for _, text := range []string{at.Stage, at.Tier, at.Churn} {
 		line = appendText(append(line, '\t'), text)
 	}
-	line = append(appendText(append(line, '\t', '{'), strings.Join(p.Own, ",")), '}') // ids need no quotes
+	line = append(appendText(append(line, '\t', '{'), strings.Join(at.Own, ",")), '}') // ids need no quotes
 	value, week := null, null
 	if p.Valued {
 		value = decimal.New(p.Value, -4).String()

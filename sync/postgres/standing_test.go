@@ -62,27 +62,27 @@ func TestStandingsAreIntervalsOfDaysInEveryScheme(t *testing.T) {
 	s := newShop(t)
 	all := schemes("lifecycle", "tier", "churn", "own:tea", "own:tea_lovers")
 	require.Equal(t, 2, s.place(1, all, map[string]analysis.Standing{
-		"ann": {Stage: "active", Tier: "top", Churn: "low", Own: []string{"tea", "tea_lovers"}, Valued: true, Value: 1_200_000, NextWeek: marchDay(2)},
-		"bob": {Stage: "prospect"},
+		"ann": {Place: &analysis.Place{Stage: "active", Tier: "top", Churn: "low", Own: []string{"tea", "tea_lovers"}}, Valued: true, Value: 1_200_000, NextWeek: marchDay(2)},
+		"bob": {Place: &analysis.Place{Stage: "prospect"}},
 	}))
 	require.Equal(t, 1, s.place(4, all, map[string]analysis.Standing{
-		"ann": {Stage: "active", Tier: "high", Own: []string{"tea_lovers"}, Valued: true, Value: 900_000},
+		"ann": {Place: &analysis.Place{Stage: "active", Tier: "high", Own: []string{"tea_lovers"}}, Valued: true, Value: 900_000},
 	}))
 	require.Equal(t, []string{
 		"churn 1-3 low", "lifecycle 1- active", "own:tea 1-3 tea", "own:tea_lovers 1- tea_lovers", "tier 1-3 top", "tier 4- high",
 	}, s.course("ann"))
 	require.Equal(t, []string{"lifecycle 1- prospect"}, s.course("bob"))
 	require.Equal(t, map[string]analysis.Standing{
-		"ann": {Stage: "active", Tier: "high", Own: []string{"tea_lovers"}, Valued: true, Value: 900_000},
-		"bob": {Stage: "prospect"},
+		"ann": {Place: &analysis.Place{Stage: "active", Tier: "high", Own: []string{"tea_lovers"}}, Valued: true, Value: 900_000},
+		"bob": {Place: &analysis.Place{Stage: "prospect"}},
 	}, s.standingsNow())
 
 	require.Equal(t, 1, s.place(5, all, map[string]analysis.Standing{"ann": {}}), "known no more")
 	require.Equal(t, []string{
 		"churn 1-3 low", "lifecycle 1-4 active", "own:tea 1-3 tea", "own:tea_lovers 1-4 tea_lovers", "tier 1-3 top", "tier 4-4 high",
 	}, s.course("ann"))
-	require.Equal(t, map[string]analysis.Standing{"bob": {Stage: "prospect"}}, s.standingsNow())
-	require.Zero(t, s.place(5, all, map[string]analysis.Standing{"ann": {}, "bob": {Stage: "prospect"}}), "nothing differs")
+	require.Equal(t, map[string]analysis.Standing{"bob": {Place: &analysis.Place{Stage: "prospect"}}}, s.standingsNow())
+	require.Zero(t, s.place(5, all, map[string]analysis.Standing{"ann": {}, "bob": {Place: &analysis.Place{Stage: "prospect"}}}), "nothing differs")
 }
 
 // standingsNow are the standings that Customers reads, by account.
@@ -92,7 +92,7 @@ func (s *shop) standingsNow() map[string]analysis.Standing {
 	require.NoError(s.t, err)
 	named := map[string]analysis.Standing{}
 	for _, c := range list {
-		if c.Standing.Stage != "" {
+		if c.Standing.At().Stage != "" {
 			named[one[string](s, `SELECT customer_id FROM persons WHERE store_id = $1 AND person_id = $2`, s.id, c.Person)] = c.Standing
 		}
 	}
@@ -102,12 +102,12 @@ func (s *shop) standingsNow() map[string]analysis.Standing {
 func TestSecondRunOfADayHasTheLastWordOnStandings(t *testing.T) {
 	s := newShop(t)
 	all := schemes("lifecycle", "own:tea")
-	s.place(1, all, map[string]analysis.Standing{"ann": {Stage: "active", Own: []string{"tea"}}})
-	s.place(4, all, map[string]analysis.Standing{"ann": {Stage: "slipping"}, "bob": {Stage: "prospect", Own: []string{"tea"}}})
-	s.place(4, all, map[string]analysis.Standing{"ann": {Stage: "lapsed"}, "bob": {Stage: "prospect"}})
+	s.place(1, all, map[string]analysis.Standing{"ann": {Place: &analysis.Place{Stage: "active", Own: []string{"tea"}}}})
+	s.place(4, all, map[string]analysis.Standing{"ann": {Place: &analysis.Place{Stage: "slipping"}}, "bob": {Place: &analysis.Place{Stage: "prospect", Own: []string{"tea"}}}})
+	s.place(4, all, map[string]analysis.Standing{"ann": {Place: &analysis.Place{Stage: "lapsed"}}, "bob": {Place: &analysis.Place{Stage: "prospect"}}})
 	require.Equal(t, []string{"lifecycle 1-3 active", "lifecycle 4- lapsed", "own:tea 1-3 tea"}, s.course("ann"))
 	require.Equal(t, []string{"lifecycle 4- prospect"}, s.course("bob"))
-	s.place(4, all, map[string]analysis.Standing{"ann": {Stage: "active", Own: []string{"tea"}}})
+	s.place(4, all, map[string]analysis.Standing{"ann": {Place: &analysis.Place{Stage: "active", Own: []string{"tea"}}}})
 	require.Equal(t, []string{"lifecycle 1- active", "own:tea 1- tea"}, s.course("ann"), "as if the day had brought nothing")
 	_, err := s.Save(context.Background(), s.night(3, all, nil))
 	require.ErrorIs(t, err, postgres.ErrDaySaved)
@@ -116,9 +116,9 @@ func TestSecondRunOfADayHasTheLastWordOnStandings(t *testing.T) {
 func TestOnlyTheSchemeWithAnotherVersionIsOpenedAnew(t *testing.T) {
 	s := newShop(t)
 	s.place(1, schemes("lifecycle", "tier"), map[string]analysis.Standing{
-		"ann": {Stage: "active", Tier: "top"}, "bob": {Stage: "lost", Tier: "low"}, "cid": {Stage: "lost"},
+		"ann": {Place: &analysis.Place{Stage: "active", Tier: "top"}}, "bob": {Place: &analysis.Place{Stage: "lost", Tier: "low"}}, "cid": {Place: &analysis.Place{Stage: "lost"}},
 	})
-	require.Equal(t, 1, s.place(4, map[string]string{"lifecycle": "v2", "tier": "v1"}, map[string]analysis.Standing{"bob": {Stage: "active", Tier: "low"}}))
+	require.Equal(t, 1, s.place(4, map[string]string{"lifecycle": "v2", "tier": "v1"}, map[string]analysis.Standing{"bob": {Place: &analysis.Place{Stage: "active", Tier: "low"}}}))
 	require.Equal(t, []string{"lifecycle 1-3 active", "lifecycle 4- active v2", "tier 1- top"}, s.course("ann"))
 	require.Equal(t, []string{"lifecycle 1-3 lost", "lifecycle 4- active v2", "tier 1- low"}, s.course("bob"))
 }
@@ -126,7 +126,7 @@ func TestOnlyTheSchemeWithAnotherVersionIsOpenedAnew(t *testing.T) {
 func TestOwnSegmentsThatAreNoMoreAreClosed(t *testing.T) {
 	s := newShop(t)
 	ctx := context.Background()
-	in, out := analysis.Standing{Stage: "active", Own: []string{"tea"}}, analysis.Standing{Stage: "active"}
+	in, out := analysis.Standing{Place: &analysis.Place{Stage: "active", Own: []string{"tea"}}}, analysis.Standing{Place: &analysis.Place{Stage: "active"}}
 	with, without := schemes("lifecycle", "own:tea"), schemes("lifecycle")
 	s.place(1, with, map[string]analysis.Standing{"ann": in})
 	s.place(3, with, nil)
@@ -153,7 +153,7 @@ func TestSavingStandingsAgainChangesNothing(t *testing.T) {
 	s := newShop(t)
 	with := schemes("lifecycle", "tier", "own:tea")
 	standings := map[string]analysis.Standing{
-		"ann": {Stage: "active", Tier: "top", Own: []string{"tea"}, Valued: true, Value: 12_345, NextWeek: marchDay(2)}, "bob": {Stage: "prospect"},
+		"ann": {Place: &analysis.Place{Stage: "active", Tier: "top", Own: []string{"tea"}}, Valued: true, Value: 12_345, NextWeek: marchDay(2)}, "bob": {Place: &analysis.Place{Stage: "prospect"}},
 	}
 	require.Equal(t, 2, s.place(1, with, standings))
 	before := s.everything()
@@ -172,7 +172,7 @@ func TestSavingStandingsAgainChangesNothing(t *testing.T) {
 
 func TestStandingsNeedASchemeThatIsKnown(t *testing.T) {
 	s := newShop(t)
-	_, err := s.Save(context.Background(), s.night(1, schemes("moods"), map[string]analysis.Standing{"ann": {Stage: "active"}}))
+	_, err := s.Save(context.Background(), s.night(1, schemes("moods"), map[string]analysis.Standing{"ann": {Place: &analysis.Place{Stage: "active"}}}))
 	require.ErrorContains(t, err, `"moods"`)
 	require.Empty(t, s.standingsNow())
 }
@@ -201,7 +201,7 @@ func TestStandingsTellEveryDay(t *testing.T) {
 			days[day] = maps.Clone(stands)
 			day += rapid.IntRange(0, 2).Draw(t, "days")
 		}
-		maps.DeleteFunc(stands, func(_ string, is analysis.Standing) bool { return is.Stage == "" })
+		maps.DeleteFunc(stands, func(_ string, is analysis.Standing) bool { return is.At().Stage == "" })
 		require.Empty(t, cmp.Diff(stands, s.standingsNow()))
 		told := map[string]analysis.Standing{}
 		for d := 1; d <= day; d++ {
@@ -217,7 +217,7 @@ func TestStandingsTellEveryDay(t *testing.T) {
 }
 
 func drawStanding(t *rapid.T, tea bool) analysis.Standing {
-	is := analysis.Standing{Stage: rapid.SampledFrom([]string{"", "active", "lost"}).Draw(t, "stage")}
+	is := analysis.Standing{Place: &analysis.Place{Stage: rapid.SampledFrom([]string{"", "active", "lost"}).Draw(t, "stage")}}
 	if is.Stage == "" {
 		return is
 	}
@@ -236,7 +236,8 @@ func drawStanding(t *rapid.T, tea bool) analysis.Standing {
 // placesOf are the segments of a standing, by scheme.
 func placesOf(is analysis.Standing) []string {
 	places := []string{}
-	for scheme, segment := range map[string]string{"lifecycle": is.Stage, "tier": is.Tier, "churn": is.Churn, "own:tea": strings.Join(is.Own, "")} {
+	at := is.At()
+	for scheme, segment := range map[string]string{"lifecycle": at.Stage, "tier": at.Tier, "churn": at.Churn, "own:tea": strings.Join(at.Own, "")} {
 		if segment != "" {
 			places = append(places, scheme+" "+segment)
 		}
@@ -265,7 +266,7 @@ func TestEverybodyKnownIsACustomer(t *testing.T) {
 	require.ElementsMatch(t, []string{"guest@example.com", "phone", "later@example.com", "buyer", "mute", "closed", "silent", "reader"}, s.knownNow())
 
 	s.place(2, schemes("lifecycle"), map[string]analysis.Standing{
-		"closed": {Stage: "prospect"}, "silent": {Stage: "prospect"}, "reader": {Stage: "prospect"},
+		"closed": {Place: &analysis.Place{Stage: "prospect"}}, "silent": {Place: &analysis.Place{Stage: "prospect"}}, "reader": {Place: &analysis.Place{Stage: "prospect"}},
 	})
 	_, err := s.Commit(context.Background(), sweepOf(commerce.Customers))
 	require.NoError(t, err)
