@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"github.com/perennial-cvo/perennial/analysis/clv"
 	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/connectors/shopify/shopifytest"
 	"github.com/perennial-cvo/perennial/connectors/simulator"
@@ -27,11 +29,11 @@ type counter struct {
 	url    string
 }
 
-func newCounter(t *testing.T) *counter {
+func newCounter(t *testing.T, customers int) *counter {
 	t.Helper()
 	elsewhere(t)
 	c := &counter{t: t, shop: simulator.New(simulator.Options{
-		Customers: 60, AsOf: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC), TimeZone: "Europe/Berlin", Currency: "EUR",
+		Customers: customers, AsOf: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC), TimeZone: "Europe/Berlin", Currency: "EUR",
 	})}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.server.Load().ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
@@ -87,7 +89,7 @@ func (c *counter) orders() int {
 }
 
 func TestInitOfAShopifyShop(t *testing.T) {
-	c := newCounter(t)
+	c := newCounter(t, 60)
 	t.Setenv("SHOPIFY_SECRET", shopifytest.DefaultClientSecret)
 	t.Setenv("PERENNIAL_DATABASE_URL", postgrestest.URL(t))
 	const line = "init --yes --force --kind shopify --health= --set shop=https://admin.shopify.com/store/Alder/orders "
@@ -133,7 +135,7 @@ func TestInitOfAShopifyShop(t *testing.T) {
 }
 
 func TestShopThatShowsItsLastOrdersOnly(t *testing.T) {
-	c := newCounter(t)
+	c := newCounter(t, 60)
 	t.Setenv("PERENNIAL_DATABASE_URL", postgrestest.URL(t))
 	c.grant("read_all_orders")
 	c.does("init --yes --kind shopify --health= --tags --set shop=alder --set access_token=" + shopifytest.DefaultAccessToken + " --set url=" + c.url)
@@ -171,4 +173,55 @@ func TestShopThatShowsItsLastOrdersOnly(t *testing.T) {
 	require.Contains(t, string(file), "# short_history = true")
 	require.NoError(t, os.WriteFile("perennial.toml", []byte(strings.Replace(string(file), "# short_history", "short_history", 1)), 0o600))
 	c.does("push --confirm champions,lost,at_risk,new_customers")
+}
+
+// TestANightTellsShopifyWhatCustomersAreWorth lives through a first night and what a quiet one does after it.
+func TestANightTellsShopifyWhatCustomersAreWorth(t *testing.T) {
+	c := newCounter(t, 250)
+	t.Setenv("PERENNIAL_DATABASE_URL", postgrestest.URL(t))
+	c.does("init --yes --kind shopify --health= --tags --set shop=alder --set access_token=" + shopifytest.DefaultAccessToken + " --set url=" + c.url)
+	c.does("run --once")
+	whole := 0
+	for _, customer := range c.shop.Customers() {
+		fields := c.server.Load().Metafields(customer.ID, "perennial")
+		if fields["segment"] == "" {
+			require.Empty(t, fields, "whoever never ordered gets nothing")
+			continue
+		}
+		require.Contains(t, []string{"top", "high", "middle", "low"}, fields["value_tier"])
+		require.NotEmpty(t, fields["lifecycle"])
+		if fields["predicted_value"] == "" || fields["next_order_week"] == "" {
+			continue
+		}
+		whole++
+		value, err := decimal.NewFromString(fields["predicted_value"])
+		require.NoError(t, err)
+		shown := value.Shift(4).IntPart()
+		require.Equal(t, shown, clv.Round(shown, 0, false), "%s is rounded", value)
+		week, err := time.Parse(time.DateOnly, fields["next_order_week"])
+		require.NoError(t, err)
+		require.Equal(t, time.Monday, week.Weekday())
+		require.False(t, week.AddDate(0, 0, 7).Before(c.shop.Now()))
+	}
+	require.Greater(t, whole, 20)
+	types := c.server.Load().Definitions("perennial")
+	for field, kind := range map[string]string{
+		"value_tier": "single_line_text_field", "predicted_value": "number_decimal", "next_order_week": "date",
+		"churn_risk": "single_line_text_field", "lifecycle": "single_line_text_field",
+	} {
+		require.Equal(t, kind, types[field], field)
+	}
+
+	writes := func() (all []string) {
+		for _, r := range c.server.Load().Requests() {
+			if r.Write {
+				all = append(all, r.Operation)
+			}
+		}
+		return all
+	}
+	c.server.Load().ForgetRequests()
+	c.does("analyze")
+	require.Contains(t, c.does("push"), "0 people delivered")
+	require.Empty(t, writes(), "a quiet night writes nothing")
 }

@@ -129,7 +129,8 @@ func TestMetafieldsHaveTypesAndCanBeFilteredBy(t *testing.T) {
 	d, p := c.open(bulkAbove), c.people(1)[0]
 	values := map[string]string{
 		"segment": "champions", "rfm": "545", "since": "2026-11-01", "r": "5", "f": "4", "m": "5", "value_tier": "top",
-		"predicted_value": "120", "next_order_week": "2026-11-23", "shoe_size": "42",
+		"predicted_value": "120", "next_order_week": "2026-11-23", "lifecycle": "slipping",
+		"churn_risk": "low", "shoe_size": "42",
 	}
 	c.taken(c.apply(d, connectors.Change{Person: p, Attributes: values}))
 	require.Equal(t, 1, c.Count("metafieldDefinitions"), "looked at once")
@@ -160,7 +161,8 @@ func TestMetafieldsHaveTypesAndCanBeFilteredBy(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"segment": textType, "rfm": textType, "since": dateType, "score_r": integerType, "score_f": integerType, "score_m": integerType,
-		"value_tier": textType, "predicted_value": decimalType, "next_order_week": dateType, "shoe_size": textType,
+		"value_tier": textType, "predicted_value": decimalType, "next_order_week": dateType, "lifecycle": textType,
+		"churn_risk": textType, "shoe_size": textType,
 	}, types)
 	c.ForgetRequests()
 	c.taken(c.apply(d, connectors.Change{Person: p, Attributes: map[string]string{"rfm": "444"}}))

@@ -258,6 +258,23 @@ func TestReadBackOfARollWalksOnce(t *testing.T) {
 	require.Equal(t, []string{"champions"}, p.ours("3"))
 }
 
+func TestReadBackTakesNumbersAsTheyAreWritten(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	target := list()
+	target.Attributes = []string{"predicted_value", "rfm"}
+	for address := range p.people {
+		person := s.person("", address)
+		s.place(person, "champions")
+		s.exec(`INSERT INTO standings (store_id, person_id, stage, value) VALUES ($1, $2, 'active', 120)`, person)
+	}
+	s.push(p, target)
+	p.people["ann@example.com"].attributes["predicted_value"] = "120.0"
+	p.people["bob@example.com"].attributes["predicted_value"] = "12"
+	drift, err := activation.ReadBack(context.Background(), s.options(p, target))
+	require.NoError(t, err)
+	require.Equal(t, activation.Drift{Read: 2, Changed: 1}, drift)
+}
+
 func TestErasureLeavesNothing(t *testing.T) {
 	s, p := newShop(t), newPlatform("ann@example.com", "new@example.com")
 	ann := s.person("", "ann@example.com")

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
@@ -199,7 +201,17 @@ func digest(texts ...string) uint64 {
 func digestOf(attributes map[string]string) uint64 {
 	var texts []string
 	for _, key := range slices.Sorted(maps.Keys(attributes)) {
-		texts = append(texts, key, attributes[key])
+		texts = append(texts, key, shortNumber(attributes[key]))
 	}
 	return digest(texts...)
+}
+
+var decimalNumber = regexp.MustCompile(`^-?[0-9]+\.[0-9]+$`)
+
+// shortNumber is a number without zeros that say nothing: platforms that know numbers give 120.00 back as 120 or 120.0.
+func shortNumber(text string) string {
+	if !decimalNumber.MatchString(text) {
+		return text
+	}
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
