@@ -166,12 +166,14 @@ func (r *customerReader) prospects(ctx context.Context) error {
 		FROM persons WHERE store_id = $1 AND (customer_id IS NOT NULL OR email IS NOT NULL) GROUP BY sure, person_id / %d`, bundle),
 		[]any{r.store}, []any{&sure}, func(n *numbers) error {
 			person := n.whole()
-			if _, ok := r.places.get(person); ok || n.err != nil {
-				return nil
-			}
-			if sure {
+			_, bought := r.places.get(person)
+			switch {
+			case n.err != nil:
+				return n.err
+			case bought:
+			case sure:
 				r.add(analysis.Customer{Person: person})
-			} else {
+			default:
 				doubtful = append(doubtful, person)
 			}
 			return nil
