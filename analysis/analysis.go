@@ -68,11 +68,11 @@ type Customer struct {
 	FirstBought int64 // of the first day
 	Cost        int64 // where Costed
 	Costed      bool
+	Gone        bool // known no more, merged or erased: what stands is all there is
 	// Score and Segment are the membership that stands in the RFM scheme, zero for a person without one.
 	Score    rfm.Score
 	Segment  string
 	Standing Standing // the one that stands, zero for a person without one
-	Gone     bool     // known no more, merged or erased: what stands is all there is
 }
 
 // History is what the customer bought.

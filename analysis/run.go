@@ -286,9 +286,21 @@ func (g grouping) value(c *Customer) int64 {
 	return c.Net
 }
 
+// newcomers counts who comes to a segment for the first time: on the first night everybody, and a list of a million that
+// has to grow takes twice its memory.
+func newcomers(customers []Customer) (count int) {
+	for i := range customers {
+		if customers[i].Orders > 0 && customers[i].Segment == "" {
+			count++
+		}
+	}
+	return count
+}
+
 // members sums up the segments and finds what differs from the membership that stands; of the past, it lists everybody.
 func (r run) members(customers []Customer, scored rfm.Result, cells segment.Map, out *Outcome) {
 	groups, movement, row := newGroups(out.Preset.Groups), segment.NewMatrix(out.Preset.IDs()), 0
+	out.Result.Members = make([]Member, 0, newcomers(customers))
 	for i := range customers {
 		c := &customers[i]
 		if c.Orders <= 0 {

@@ -62,7 +62,8 @@ func Measure(forecast string, predicted, actual []float64) (Metrics, error) {
 	if len(all) == 0 {
 		return m, nil
 	}
-	byActual := slices.Sorted(slices.Values(actual))
+	byActual := slices.Clone(actual)
+	slices.Sort(byActual)
 	slices.Reverse(byActual)
 	slices.SortFunc(all, func(a, b outcome) int {
 		return cmp.Or(cmp.Compare(b.predicted, a.predicted), cmp.Compare(b.actual, a.actual))

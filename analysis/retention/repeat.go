@@ -70,7 +70,8 @@ func Repeats(tallies []Tally) (Repeat, error) {
 // needs one amount per customer, in any order, and leaves them as they are. Where all revenue together is not positive,
 // ok is false.
 func TopShare(revenue []int64, part float64) (share float64, ok bool) {
-	sorted := slices.Sorted(slices.Values(revenue))
+	sorted := slices.Clone(revenue)
+	slices.Sort(sorted)
 	var all, best int64
 	for _, amount := range sorted {
 		all += amount
