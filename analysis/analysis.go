@@ -78,7 +78,7 @@ type Customer struct {
 // History is what the customer bought.
 func (c *Customer) History() History {
 	return History{
-		Person: c.Person, Days: c.Days, FirstDay: c.FirstDay, LastDay: c.LastDay, LogGaps: c.LogGaps,
+		Person: c.Person, Days: int32(c.Days), FirstDay: int32(c.FirstDay), LastDay: int32(c.LastDay), LogGaps: c.LogGaps,
 		Net: c.Bought, FirstNet: c.FirstBought, Cost: c.Cost, Costed: c.Costed,
 	}
 }
@@ -122,14 +122,14 @@ func (s Standing) Equal(t Standing) bool {
 // was given back are none. Amounts are in ten-thousandths of the store's currency, after refunds.
 type History struct {
 	Person   int64
-	Days     int     // with a purchase
-	FirstDay int     // in days since 1970-01-01
-	LastDay  int     // the same
+	Days     int32   // with a purchase
+	FirstDay int32   // in days since 1970-01-01
+	LastDay  int32   // the same
+	Costed   bool    // the unit cost of every line of every order is known
 	LogGaps  float64 // sum of ln(weeks) between neighbouring days
 	Net      int64
 	FirstNet int64 // of the first day
 	Cost     int64 // of what was bought and kept, where Costed
-	Costed   bool  // the unit cost of every line of every order is known
 }
 
 // Result is what a run found.

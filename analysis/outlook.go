@@ -91,7 +91,7 @@ func (f *Forecast) Outlook(h History, day int) (Outlook, error) {
 		return Outlook{}, fmt.Errorf("outlook: %w", err)
 	}
 	o := Outlook{
-		Day: day, Fitted: w.Day, Kind: w.Kind, Purchases: h.Days, First: h.FirstDay, Last: h.LastDay,
+		Day: day, Fitted: w.Day, Kind: w.Kind, Purchases: int(h.Days), First: int(h.FirstDay), Last: int(h.LastDay),
 		LastWeeks: float64(s.Last) / 7, AgeWeeks: float64(s.Age) / 7, Spent: float64(h.Net) / unit, Mean: h.RepeatMean(),
 		Costed: h.Costed, Horizon: w.Horizon, Terms: f.predictor.Predict(s, h.RepeatMean(), float64(w.Horizon)),
 		OrdersBy: f.ordersBy, ValueBy: f.valueBy,

@@ -13,7 +13,7 @@ import (
 // Stats are what a model needs of a history as of the start of a local day: the day before is the last one known.
 func (h History) Stats(day int) clv.Stats {
 	return clv.Stats{
-		Repeats: h.Days - 1, Last: int32(h.LastDay - h.FirstDay), Age: int32(day - 1 - h.FirstDay), LogGaps: h.LogGaps,
+		Repeats: int(h.Days - 1), Last: h.LastDay - h.FirstDay, Age: int32(day-1) - h.FirstDay, LogGaps: h.LogGaps,
 	}
 }
 
@@ -40,7 +40,7 @@ func readPast(ctx context.Context, facts Purchases, loc *time.Location, day int)
 	}
 	first := p.end
 	for _, h := range p.now {
-		first = min(first, h.FirstDay)
+		first = min(first, int(h.FirstDay))
 	}
 	// A shop of three days has no holdout; one of a day then says how little there is.
 	p.calibration = p.end - max(1, clv.HoldoutDays(p.end-first))
@@ -65,7 +65,7 @@ func (p past) holdout() clv.Holdout {
 	h := clv.Holdout{Days: p.end - p.calibration, Cases: make([]clv.Case, 0, len(p.now))}
 	p.each(func(then, now History) {
 		c := clv.Case{
-			Stats: clv.Stats{Age: -1}, Orders: min(max(0, now.Days-then.Days), h.Days), Value: float64(now.Net-then.Net) / unit,
+			Stats: clv.Stats{Age: -1}, Orders: min(max(0, int(now.Days-then.Days)), h.Days), Value: float64(now.Net-then.Net) / unit,
 		}
 		if then.Days > 0 {
 			c.Stats, c.Mean, c.Past = then.Stats(p.calibration+1), then.RepeatMean(), float64(then.Net)/unit
@@ -133,7 +133,7 @@ func (p past) spends() []clv.Spend {
 	var all []clv.Spend
 	for _, h := range p.now {
 		if h.Days > 1 {
-			all = append(all, clv.Spend{Repeats: h.Days - 1, Mean: h.RepeatMean(), N: 1})
+			all = append(all, clv.Spend{Repeats: int(h.Days - 1), Mean: h.RepeatMean(), N: 1})
 		}
 	}
 	return all
@@ -156,7 +156,7 @@ func (p past) churn() (yearly float64, finding string) {
 	days := p.end - p.calibration
 	before, left := 0, 0
 	p.each(func(then, now History) {
-		if then.Days == 0 || then.LastDay <= p.calibration-days {
+		if then.Days == 0 || int(then.LastDay) <= p.calibration-days {
 			return
 		}
 		before++

@@ -36,14 +36,14 @@ func (m *memory) Histories(_ context.Context, asOf time.Time) ([]analysis.Histor
 	}
 	var all []analysis.History
 	for person, bought := range days {
-		h := analysis.History{Person: person, Days: len(bought), FirstDay: math.MaxInt}
+		h := analysis.History{Person: person, Days: int32(len(bought)), FirstDay: math.MaxInt32}
 		for day, net := range bought {
-			h.FirstDay, h.LastDay, h.Net = min(h.FirstDay, day), max(h.LastDay, day), h.Net+net
+			h.FirstDay, h.LastDay, h.Net = min(h.FirstDay, int32(day)), max(h.LastDay, int32(day)), h.Net+net
 		}
-		h.FirstNet = bought[h.FirstDay]
+		h.FirstNet = bought[int(h.FirstDay)]
 		before := h.FirstDay
 		for day := h.FirstDay + 1; day <= h.LastDay; day++ {
-			if _, ok := bought[day]; ok {
+			if _, ok := bought[int(day)]; ok {
 				h.LogGaps += math.Log(float64(day-before) / 7)
 				before = day
 			}
@@ -300,7 +300,7 @@ func TestHoldoutIsWhatCameAfterTheCalibrationDay(t *testing.T) {
 		if h.Person%10 == 0 {
 			continue
 		}
-		first = min(first, h.FirstDay)
+		first = min(first, int(h.FirstDay))
 		if before, ok := known[h.Person]; ok {
 			actual += float64(h.Net) / 10_000
 			orders += float64(h.Days - before.Days)
@@ -327,7 +327,7 @@ func TestScalingMoneyScalesValue(t *testing.T) {
 	v := appraise(t, dear, analysis.WorthOptions{})
 	require.Equal(t, w.Fit, v.Fit)
 	require.InEpsilon(t, 8*w.Spend.Gamma, v.Spend.Gamma, 1e-6)
-	h := analysis.History{Person: 1, Days: 3, FirstDay: w.Day - 100, LastDay: w.Day - 10, Net: 900_000, FirstNet: 300_000}
+	h := analysis.History{Person: 1, Days: 3, FirstDay: int32(w.Day - 100), LastDay: int32(w.Day - 10), Net: 900_000, FirstNet: 300_000}
 	o, err := w.Outlook(h, w.Day)
 	require.NoError(t, err)
 	h.Net, h.FirstNet = 8*h.Net, 8*h.FirstNet
@@ -373,7 +373,7 @@ func TestAppraisalsThatCannotBe(t *testing.T) {
 	require.ErrorIs(t, err, m.fail)
 
 	w := appraise(t, living(10, 1), analysis.WorthOptions{})
-	_, err = w.Outlook(analysis.History{Days: 1, FirstDay: w.Day, LastDay: w.Day}, w.Day)
+	_, err = w.Outlook(analysis.History{Days: 1, FirstDay: int32(w.Day), LastDay: int32(w.Day)}, w.Day)
 	require.Error(t, err, "a purchase on the day itself is not known yet")
 	w.Kind = clv.BGNBD
 	_, err = w.Outlook(analysis.History{Days: 1}, w.Day)

@@ -17,7 +17,7 @@ func appraised(kind clv.Kind) *facts {
 	f := teaShop()
 	today := analysis.Day(midnight, time.FixedZone("", 3600))
 	f.history = analysis.History{
-		Person: 1, Days: 3, FirstDay: today - 211, LastDay: today - 20, LogGaps: 4, Net: 1_802_500, FirstNet: 600_000, Costed: true, Cost: 702_500,
+		Person: 1, Days: 3, FirstDay: int32(today - 211), LastDay: int32(today - 20), LogGaps: 4, Net: 1_802_500, FirstNet: 600_000, Costed: true, Cost: 702_500,
 	}
 	f.worth = analysis.Worth{
 		Day: today - 4, Customers: 2357, Kind: kind,

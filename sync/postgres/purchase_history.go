@@ -94,7 +94,7 @@ func (s *Store) summedUp(ctx context.Context, all []analysis.History, query stri
 
 func (n *numbers) history(lastDay int) analysis.History {
 	h := analysis.History{
-		Person: n.whole(), Days: int(n.whole()), FirstDay: int(n.whole()), LastDay: lastDay, LogGaps: n.float(),
+		Person: n.whole(), Days: int32(n.whole()), FirstDay: int32(n.whole()), LastDay: int32(lastDay), LogGaps: n.float(),
 		Net: n.amount(), FirstNet: n.amount(),
 	}
 	h.Costed, h.Cost = n.next() == "t", n.amount()

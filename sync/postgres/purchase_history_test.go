@@ -42,7 +42,7 @@ func TestHistoriesAreByDaysOfTheShop(t *testing.T) {
 	slices.SortFunc(all, func(a, b analysis.History) int { return cmp.Compare(a.FirstDay, b.FirstDay) })
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
-	first := analysis.Day(b.Orders[0].PlacedAt, berlin)
+	first := int32(analysis.Day(b.Orders[0].PlacedAt, berlin))
 	require.Len(t, all, 2)
 	require.Equal(t, analysis.History{
 		Person: s.personOf("1"), Days: 3, FirstDay: first, LastDay: first + 8, Net: 260_000, FirstNet: 100_000,
@@ -102,13 +102,13 @@ func TestHistoriesEqualThoseByHand(t *testing.T) {
 
 func byHand(nets map[int]int64) analysis.History {
 	var days []int
-	h := analysis.History{Days: len(nets)}
+	h := analysis.History{Days: int32(len(nets))}
 	for day, net := range nets {
 		days = append(days, day)
 		h.Net += net
 	}
 	slices.Sort(days)
-	h.FirstDay, h.LastDay, h.FirstNet = days[0], days[len(days)-1], nets[days[0]]
+	h.FirstDay, h.LastDay, h.FirstNet = int32(days[0]), int32(days[len(days)-1]), nets[days[0]]
 	for i := range days[1:] {
 		h.LogGaps += math.Log(float64(days[i+1]-days[i]) / 7)
 	}
