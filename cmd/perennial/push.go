@@ -220,6 +220,9 @@ func (s *shop) known(ctx context.Context, receivers []receiver, names []string) 
 // push brings one destination to the desired state and adds up what it did.
 func (s *shop) push(ctx context.Context, r receiver, counts map[string]int) error {
 	name := r.target.Destination
+	if err := s.lookFirst(ctx, r, counts); err != nil {
+		return err
+	}
 	bars := s.progress()
 	options := s.pushOptions(r, func(done, total int) { bars.step("push to "+name, done, total) })
 	options.Waiting = func() { bars.wait("push to "+name, platform(name)) }

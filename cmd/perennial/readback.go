@@ -8,10 +8,10 @@ import (
 )
 
 // readBackEvery is how often shops and platforms are asked what really stands there, so that what others changed of ours is
-// found and the next push mends it.
+// found and the next push mends it. Where being in an audience means being mailed, every push asks first.
 const readBackEvery = sweepEvery
 
-// readBackStep holds every destination against the record, once a week from the first push on.
+// readBackStep holds what stands in the shop against the record, once a week from the first push on.
 func (s *shop) readBackStep(ctx context.Context) error {
 	pushed, _, err := s.app.db.RunTimes(ctx, s.id, "push")
 	if err != nil {
@@ -35,20 +35,48 @@ func (s *shop) readBackStep(ctx context.Context) error {
 		counts := map[string]int{}
 		var failures []error
 		for _, r := range receivers {
-			drift, err := activation.ReadBack(ctx, s.pushOptions(r, nil))
-			name := r.target.Destination
-			counts[name+" read"], counts[name+" lost"] = drift.Read, drift.Lost
-			counts[name+" changed"], counts[name+" unsubscribed"] = drift.Changed, drift.Unsubscribed
-			if err != nil {
-				failures = append(failures, err)
+			if r.target.NeedsConsent {
 				continue
 			}
-			counts[name+" stray"] = drift.Stray
-			if found := drift.Lost + drift.Changed + drift.Unsubscribed + drift.Stray; found > 0 {
-				s.line("%s: %d tags or memberships lost and %d changed by others, %d people unsubscribed, %d carry tags of ours that were "+
-					"another customer's; the push mends what is ours", name, drift.Lost, drift.Changed, drift.Unsubscribed, drift.Stray)
+			if err := s.readBack(ctx, r, counts); err != nil {
+				failures = append(failures, err)
 			}
 		}
 		return counts, errors.Join(failures...)
 	})
+}
+
+// readBack holds one destination against the record, and adds up what it found.
+func (s *shop) readBack(ctx context.Context, r receiver, counts map[string]int) error {
+	name := r.target.Destination
+	drift, err := activation.ReadBack(ctx, s.pushOptions(r, nil))
+	for what, n := range map[string]int{
+		"read": drift.Read, "lost": drift.Lost, "changed": drift.Changed, "unsubscribed": drift.Unsubscribed, "stray": drift.Stray,
+	} {
+		counts[name+" "+what] = n
+	}
+	if err != nil {
+		return err
+	}
+	if found := drift.Lost + drift.Changed + drift.Unsubscribed + drift.Stray; found > 0 {
+		s.line("%s: %d tags or memberships lost and %d changed by others, %d people unsubscribed, %d carry tags of ours that were "+
+			"another customer's; the push mends what is ours", name, drift.Lost, drift.Changed, drift.Unsubscribed, drift.Stray)
+	}
+	return nil
+}
+
+// lookFirst asks a platform that mails people who unsubscribed there since the last push: whoever left one of our lists may
+// be on others of ours. Before anything was delivered there is nothing to ask.
+func (s *shop) lookFirst(ctx context.Context, r receiver, counts map[string]int) error {
+	if !r.target.NeedsConsent {
+		return nil
+	}
+	audiences, err := s.store().Audiences(ctx, r.target.Destination)
+	if err != nil {
+		return databaseFailure("audiences", err)
+	}
+	if len(audiences) == 0 {
+		return nil
+	}
+	return s.readBack(ctx, r, counts)
 }

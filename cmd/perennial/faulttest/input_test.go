@@ -307,7 +307,8 @@ func TestMalformedConfiguration(t *testing.T) {
 		{"no such kind", `kind = "woocommerce"`, `kind = "woocomerce"`, []string{"woocomerce", "known kinds"}},
 		{"no such variable", "FAULTTEST_KEY", "FAULTTEST_NOTHING", []string{"FAULTTEST_NOTHING"}},
 		{"not TOML", "[health]", "[health", []string{"not valid TOML"}},
-		{"no such audience", `kind = "listmonk"`, "kind = \"listmonk\"\naudiences = [\"champs\"]", []string{"champs", "champions"}},
+		{"no such audience", `["rfm",`, `["champs",`, []string{"champs", "champions"}},
+		{"no such field", "orders <= 2", "oders <= 2", []string{"promising_few", "line 1, column 1", "did you mean orders"}},
 		{"empty address", "url_env", "data_dir = \"here\"\nurl_env", []string{"data_dir"}},
 	}
 	for _, tt := range tests {

@@ -134,7 +134,7 @@ func TestFirstNightByCommands(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(w.must("report", "--json")), &reports))
 	require.Len(t, reports, 1)
 	require.Contains(t, w.must("status"), "alder")
-	require.Contains(t, w.must("segments"), "Champions")
+	require.Contains(t, w.must("segments"), "New Customers")
 	require.Contains(t, w.must("config", "show"), `name = "alder"`)
 	require.Equal(t, len(w.query(`SELECT person_id FROM person_stats`))+1, strings.Count(w.must("export"), "\n"))
 	w.checkAlways()

@@ -196,7 +196,9 @@ func (w *world) desires() (byAccount, byEmail map[string]*desired) {
 				d.attributes[key] = fields[3+i]
 			}
 		}
-		people[fields[0]], byAccount[fields[1]], byEmail[fields[2]] = d, d, d
+		if len(d.attributes) > 0 { // else a guest whose orders went over to an account
+			people[fields[0]], byAccount[fields[1]], byEmail[fields[2]] = d, d, d
+		}
 	}
 	for _, row := range w.query(`SELECT person_id, scheme, segment FROM memberships WHERE last_day IS NULL`) {
 		fields := strings.Split(row, "|")
