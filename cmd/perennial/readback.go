@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/perennial-cvo/perennial/sync/activation"
 )
@@ -31,13 +32,14 @@ func (s *shop) readBackStep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	receivers = slices.DeleteFunc(receivers, func(r receiver) bool { return r.target.NeedsConsent })
+	if len(receivers) == 0 {
+		return nil
+	}
 	return s.step(ctx, "readback", func(ctx context.Context) (map[string]int, error) {
 		counts := map[string]int{}
 		var failures []error
 		for _, r := range receivers {
-			if r.target.NeedsConsent {
-				continue
-			}
 			if err := s.readBack(ctx, r, counts); err != nil {
 				failures = append(failures, err)
 			}
