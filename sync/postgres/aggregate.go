@@ -33,10 +33,12 @@ func aggregates(due string) string {
 		FROM (SELECT order_id, sum(net) AS net, sum(cost) AS cost FROM given WHERE order_id <> '' GROUP BY order_id) k
 		JOIN orders o ON o.id = k.order_id WHERE ` + orders + `
 	), placed AS (
-		SELECT o.person_id, o.placed_at::date AS day, o.gross, o.cost,
-			lag(o.placed_at::date) OVER past AS before, first_value(o.placed_at::date) OVER past AS opening
-		FROM orders o WHERE ` + orders + ` AND o.id NOT IN (SELECT id FROM back WHERE void)
-		WINDOW past AS (PARTITION BY o.person_id ORDER BY o.placed_at)
+		SELECT person_id, day, gross, cost, lag(day) OVER past AS before, first_value(day) OVER past AS opening
+		FROM (
+			SELECT o.person_id, o.placed_at, o.placed_at::date AS day, o.gross, o.cost
+			FROM orders o WHERE ` + orders + ` AND o.id NOT IN (SELECT id FROM back WHERE void)
+			ORDER BY o.person_id, o.placed_at OFFSET 0 -- the day is worked out once
+		) AS o WINDOW past AS (PARTITION BY person_id ORDER BY placed_at)
 	), bought AS (
 		SELECT person_id, count(*)::int AS orders, min(day) AS first_day, max(day) AS last_day, sum(gross) AS gross,
 			1 + count(*) FILTER (WHERE before < day)::int AS days, max(before) FILTER (WHERE before < day) AS previous_day,

@@ -149,7 +149,7 @@ func (w *resultWriter) saveMembers(ctx context.Context) error {
 		`INSERT INTO changes SELECT n.*, s.segment, CASE WHEN s.segment = n.segment THEN s.since END
 			FROM news n LEFT JOIN rfm_scores s ON s.store_id = $1 AND s.person_id = n.person_id
 			WHERE (s.r, s.f, s.m, s.segment) IS DISTINCT FROM (n.r, n.f, n.m, n.segment)`,
-		`ANALYZE changes`,
+		`ANALYZE changes (person_id, since)`,
 	} {
 		if err := i.exec(ctx, step); err != nil {
 			return fmt.Errorf("members: %w", err)

@@ -30,7 +30,7 @@ func (w *resultWriter) saveStandings(ctx context.Context) error {
 			WHERE CASE WHEN p.stage = '' OR s.stage IS NULL THEN (p.stage = '') = (s.stage IS NOT NULL) ELSE
 				(p.stage, p.tier, p.churn, p.own, p.value, p.next_week) IS DISTINCT FROM
 				(s.stage, s.tier, s.churn, s.own, s.value, s.next_week) END`,
-		`ANALYZE shifts`,
+		`ANALYZE shifts (person_id)`,
 	} {
 		if err := all.exec(ctx, step); err != nil {
 			return fmt.Errorf("standings: %w", err)
@@ -102,11 +102,20 @@ func (w *resultWriter) shift(ctx context.Context, scheme analysis.Scheme) error 
 		return err
 	}
 	i := intervals{resultWriter: w, scheme: scheme}
+	if w.last[scheme.Name] == "" && !w.again { // nothing was ever open
+		err := i.exec(ctx, `INSERT INTO memberships (store_id, scheme, person_id, first_day, version, segment)
+			SELECT $1, $2, person_id, `+day+`, $4, segment
+			FROM (SELECT person_id, `+is+` AS segment FROM shifts) AS s WHERE segment IS NOT NULL`)
+		if err != nil {
+			return fmt.Errorf("memberships of %s: %w", scheme.Name, err)
+		}
+		return nil
+	}
 	for _, step := range []string{
 		`TRUNCATE changes`,
 		`INSERT INTO changes (person_id, segment, was) SELECT person_id, segment, was
 			FROM (SELECT person_id, ` + is + ` AS segment, ` + was + ` AS was FROM shifts) AS s WHERE segment IS DISTINCT FROM was`,
-		`ANALYZE changes`,
+		`ANALYZE changes (person_id, since)`,
 	} {
 		if err := i.exec(ctx, step); err != nil {
 			return fmt.Errorf("memberships of %s: %w", scheme.Name, err)
