@@ -27,10 +27,10 @@ func main() {
 	os.Exit(code)
 }
 
-// saveMemory collects garbage twice as often as usual: the daemon has all night, and shares its machine. GOGC overrides.
+// saveMemory collects garbage more than twice as often as usual: the daemon has all night, and shares its machine. GOGC overrides.
 func saveMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
+		debug.SetGCPercent(40)
 	}
 }
 
