@@ -105,7 +105,11 @@ func (m *betaGeometric) Discounted(s Stats, days, annualRate float64) float64 {
 	if force == 0 || !(end > 0) || b.alive == 0 {
 		return m.expect(&b, end)
 	}
-	total := force * integrate(b.scale/max(1, b.events), min(end, 45/force), func(u float64) float64 {
+	scale, upTo, rule := b.scale/max(1, b.events), min(end, 45/force), fine
+	if force*end < 0.5 { // e^(-δu) is nearly a line
+		rule = smooth(scale, upTo)
+	}
+	total := force * integrateBy(rule, scale, upTo, func(u float64) float64 {
 		return math.Exp(-force*u) * m.expect(&b, u)
 	})
 	if force*end < 45 {

@@ -56,13 +56,26 @@ func softplus(d float64) (value, slope float64) {
 }
 
 // integrate is the integral of f from 0 to end, f being smooth on the scale of ln(1+u/scale): Gauss and Legendre's rule on
-// panels of that variable (Abramowitz and Stegun 1964, 25.4.30). A short span takes fewer places: most customers have one.
+// panels of that variable (Abramowitz and Stegun 1964, 25.4.30). A short span takes fewer places.
 func integrate(scale, end float64, f func(u float64) float64) float64 {
-	span := math.Log1p(end / scale)
-	panels, rule := math.Ceil(span/2), fine
-	if span <= 1 {
-		rule = coarse
+	if math.Log1p(end/scale) <= 1 {
+		return integrateBy(coarse, scale, end, f)
 	}
+	return integrateBy(fine, scale, end, f)
+}
+
+// smooth is the rule for what has no singularity nearer than iπ in that variable, as orders to come: 8 places are right to 13
+// digits then, and 5 to 10 digits where the whole span is 1.
+func smooth(scale, end float64) []node {
+	if math.Log1p(end/scale) <= 1 {
+		return brief
+	}
+	return coarse
+}
+
+func integrateBy(rule []node, scale, end float64, f func(u float64) float64) float64 {
+	span := math.Log1p(end / scale)
+	panels := math.Ceil(span / 2)
 	var sum float64
 	for i := range int(panels) {
 		half := span / panels / 2
@@ -79,7 +92,7 @@ func integrate(scale, end float64, f func(u float64) float64) float64 {
 type node struct{ at, weight float64 }
 
 // The rules in use; they are tables.
-var coarse, fine = gaussLegendre(8), gaussLegendre(16)
+var brief, coarse, fine = gaussLegendre(5), gaussLegendre(8), gaussLegendre(16)
 
 func gaussLegendre(points int) []node {
 	at, weight := make([]float64, points), make([]float64, points)

@@ -50,3 +50,13 @@ func TestSoftplus(t *testing.T) {
 		require.InDelta(t, 1/(1+math.Exp(-d)), slope, 1e-15)
 	}
 }
+
+// Discounted orders of a year take fewer places than the general rule, and are the same.
+func TestShortIntegrals(t *testing.T) {
+	for _, scale := range []float64{0.4, 3, 20, 400} {
+		for _, end := range []float64{4, 52, 250} {
+			f := func(u float64) float64 { return math.Exp(-0.0018*u) * (1 - math.Pow(scale/(scale+u), 1.7)) }
+			require.InEpsilon(t, integrateBy(fine, scale, end, f), integrateBy(smooth(scale, end), scale, end, f), 1e-9, "%v %v", scale, end)
+		}
+	}
+}
