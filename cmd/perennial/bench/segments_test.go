@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -23,10 +24,12 @@ func measureSegments(tb testing.TB, scale float64) []figure {
 	turns := 3
 	p.load(people)
 	p.exec(`CREATE SCHEMA bare`)
+	tb.Logf("appraisal %v", p.appraise())
+	memory := p.nightMemory()
 
 	var full, bare, nights []cost
 	for range turns {
-		p.exec(`TRUNCATE person_stats, rfm_scores, standings, memberships, schemes, snapshots`)
+		p.clear()
 		full = append(full, p.meter.measure(func() { p.analyse(people, today, true) }))
 		bare = append(bare, p.bareParts(people))
 		tb.Logf("full run %v, bare parts %v", full[len(full)-1], bare[len(bare)-1])
@@ -40,11 +43,16 @@ func measureSegments(tb testing.TB, scale float64) []figure {
 	}
 	size := fmt.Sprintf("%d customers", people)
 	wall, cpu := func(c cost) float64 { return c.wall.Seconds() }, func(c cost) float64 { return c.cpu().Seconds() }
+	each := func(c cost) float64 { return c.cpu().Seconds() * 1e6 / float64(people) }
+	smaller, smallest := growth(tb, max(200, people/10)), growth(tb, max(200, people/100))
 	figures := []figure{
-		{name: "RFM and segments of " + size + ", time", unit: "s", ours: middle(full, wall), bare: middle(bare, wall), target: 1.5},
-		{name: "RFM and segments of " + size + ", CPU", unit: "s", ours: middle(full, cpu), bare: middle(bare, cpu), target: 1.5},
+		{name: "whole analysis of " + size + ", time", unit: "s", ours: middle(full, wall), bare: middle(bare, wall), target: 1.5},
+		{name: "whole analysis of " + size + ", CPU", unit: "s", ours: middle(full, cpu), bare: middle(bare, cpu), target: 1.5},
 		{name: "night with 1 % changed against the full run, time", unit: "s", ours: middle(nights, wall), bare: middle(full, wall), target: 0.2},
 		{name: "night with 1 % changed against the full run, CPU", unit: "s", ours: middle(nights, cpu), bare: middle(full, cpu), target: 0.2},
+		{name: "CPU of a customer against a shop of a tenth", unit: "µs", ours: middle(full, each), bare: smaller, target: 1.1},
+		{name: "the same, of a tenth against a hundredth", unit: "µs", ours: smaller, bare: smallest, target: 1.1},
+		{name: "memory of appraisal and analysis of " + size, unit: "MB", ours: memory, target: 1000, alone: true},
 	}
 	return append(figures, p.difference(people, turns)...)
 }
@@ -121,12 +129,6 @@ func (p *place) buy(people, night int) {
 		ON CONFLICT DO NOTHING`, p.store.ID(), first)
 }
 
-func (p *place) analyse(people int, at time.Time, full bool) {
-	out, err := analysis.Run(context.Background(), p.store, analysis.Options{Now: func() time.Time { return at }, Full: full})
-	require.NoError(p.tb, err)
-	require.Equal(p.tb, people, out.Customers)
-}
-
 // bareParts sums up the orders, reads the sums and writes as many scores and standings with their memberships, in tables of
 // the same shape.
 func (p *place) bareParts(people int) cost {
@@ -181,19 +183,21 @@ func (p *place) bareRead(tx *sql.Tx) []analysis.Customer {
 }
 
 func (p *place) bareWrite(tx *sql.Tx, customers []analysis.Customer) {
-	p.do(tx, `CREATE TEMP TABLE bare_scores (person_id bigint, r smallint, f smallint, m smallint, segment text, stage text, tier text)
-		ON COMMIT DROP`)
+	p.do(tx, `CREATE TEMP TABLE bare_scores (person_id bigint, r smallint, f smallint, m smallint, segment text, stage text, tier text, churn text,
+		value numeric, next_week date) ON COMMIT DROP`)
 	rows := make([][]any, len(customers))
-	groups, stages, tiers := segment.Definitions(), segment.Stages(), segment.Tiers()
+	groups, stages, tiers, churns := segment.Definitions(), segment.Stages(), segment.Tiers(), segment.ChurnBands().Definitions()
 	for i, c := range customers {
 		rows[i] = []any{
 			c.Person, int64(1 + i%5), int64(1 + i/5%5), int64(1 + i/25%5), groups[i%len(groups)].ID, stages[i%len(stages)].ID, tiers[i%len(tiers)].ID,
+			churns[i%len(churns)].ID, strconv.Itoa(10 * (i % 90)), today.AddDate(0, 0, 7*(i%20)).Format(time.DateOnly),
 		}
 	}
-	copyIn(p.tb, tx, "bare_scores", []string{"person_id", "r", "f", "m", "segment", "stage", "tier"}, rows)
+	copyIn(p.tb, tx, "bare_scores", []string{"person_id", "r", "f", "m", "segment", "stage", "tier", "churn", "value", "next_week"}, rows)
 	p.do(tx, `INSERT INTO bare.rfm_scores SELECT $1, person_id, r, f, m, segment, DATE '2026-11-02' FROM bare_scores`, p.store.ID())
-	p.do(tx, `INSERT INTO bare.standings (store_id, person_id, stage, tier) SELECT $1, person_id, stage, tier FROM bare_scores`, p.store.ID())
-	for scheme, column := range map[string]string{"rfm": "segment", "lifecycle": "stage", "tier": "tier"} {
+	p.do(tx, `INSERT INTO bare.standings (store_id, person_id, stage, tier, churn, value, next_week)
+		SELECT $1, person_id, stage, tier, churn, value, next_week FROM bare_scores`, p.store.ID())
+	for scheme, column := range map[string]string{"rfm": "segment", "lifecycle": "stage", "tier": "tier", "churn": "churn"} {
 		p.do(tx, `INSERT INTO bare.memberships SELECT $1, '`+scheme+`', person_id, DATE '2026-11-02', NULL, 'abcdef', `+column+`
 			FROM bare_scores`, p.store.ID())
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 	"github.com/perennial-cvo/perennial/sync/ingest"
@@ -30,6 +31,7 @@ type place struct {
 	raw   *sql.DB // one connection, for looking and for the bare work
 	store *postgres.Store
 	close func() // ends the connections of the product
+	worth *analysis.Worth
 	meter meter
 }
 
