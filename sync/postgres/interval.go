@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/perennial-cvo/perennial/analysis"
-	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
 // intervals writes the memberships of one scheme. Whose they are is in the temporary table changes.
@@ -101,14 +100,15 @@ func (i intervals) changeVersion(ctx context.Context) error {
 	return nil
 }
 
-// endSchemes closes what is left of the owner's segments that the result has no more.
+// endSchemes closes what is left of the schemes that the result has no more: segments of the owner's, and bands of risk where
+// nothing can be foretold.
 func (w *resultWriter) endSchemes(ctx context.Context) error {
 	present := map[string]bool{}
 	for _, scheme := range w.schemes() {
 		present[scheme.Name] = true
 	}
 	for _, name := range w.before {
-		if present[name] || !strings.HasPrefix(name, segment.SchemeOwn+":") {
+		if present[name] {
 			continue
 		}
 		i := intervals{resultWriter: w, scheme: analysis.Scheme{Name: name}}
