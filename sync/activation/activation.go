@@ -33,7 +33,8 @@ type Target struct {
 // Attributes are the keys of all attributes that there are.
 func Attributes() []string {
 	return []string{
-		"segment", "segment_name", "rfm", "since", "lifecycle", "value_tier", "predicted_value", "next_order_week", "churn_risk",
+		"segment", "segment_name", "rfm", "r", "f", "m", "since", "lifecycle", "value_tier", "predicted_value", "next_order_week",
+		"churn_risk",
 	}
 }
 
