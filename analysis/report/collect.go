@@ -37,13 +37,19 @@ type Report struct {
 	Sets        []Set              `json:"sets"`                // by something else than RFM
 	Movement    *Movement          `json:"movement,omitempty"`  // between RFM groups in the last month; nil before the first analysis
 	Next        []NextSegment      `json:"next_segment"`        // of the schemes that foretell it
-	Worth       *analysis.Worth    `json:"worth,omitempty"`     // nil before the first appraisal
+	Worth       *Appraisal         `json:"worth,omitempty"`     // nil before the first
 	Retention   *retention.Summary `json:"retention,omitempty"` // nil before the first
 	BridgeAsOf  time.Time          `json:"bridge_as_of"`
 	Bridge      []BridgeLine       `json:"bridge"`
 	Deliveries  []Delivery         `json:"deliveries"`
 	Quarantined []Quarantined      `json:"quarantined"`
 	Warnings    []string           `json:"warnings"` // in words
+}
+
+// Appraisal is what customers are worth, with its day written as others are.
+type Appraisal struct {
+	analysis.Worth
+	Day string `json:"day"`
 }
 
 // Segmentation is how the last analysis divided the customers, and by which rule.
@@ -90,8 +96,12 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if err := r.divide(ctx, facts); err != nil {
 		return Report{}, err
 	}
-	if r.Worth, err = appraised(ctx, facts); err != nil {
+	worth, err := appraised(ctx, facts)
+	if err != nil {
 		return Report{}, err
+	}
+	if worth != nil {
+		r.Worth = &Appraisal{Worth: *worth, Day: day(worth.Day)}
 	}
 	if r.Retention, err = retained(ctx, facts); err != nil {
 		return Report{}, err
@@ -108,14 +118,14 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if r.BridgeAsOf.Equal(r.Segments.AsOf) {
 		r.Bridge = toSegments(r.Bridge, r.Segments)
 	}
-	if r.Deliveries, err = facts.Deliveries(ctx); err != nil {
-		return Report{}, fmt.Errorf("deliveries: %w", err)
+	if r.Deliveries, err = delivered(ctx, facts); err != nil {
+		return Report{}, err
 	}
 	if r.Quarantined, err = facts.Quarantine(ctx, listed); err != nil {
 		return Report{}, fmt.Errorf("quarantine: %w", err)
 	}
 	r.Warnings = append(warnings(r.Overview, r.Segments), holds(r.Deliveries, r.Overview)...)
-	r.Overview.Resources, r.Bridge, r.Deliveries = list(r.Overview.Resources), list(r.Bridge), list(r.Deliveries)
+	r.Overview.Resources, r.Bridge = list(r.Overview.Resources), list(r.Bridge)
 	r.Quarantined, r.Warnings = list(r.Quarantined), list(r.Warnings)
 	return r, nil
 }
@@ -144,6 +154,18 @@ func appraised(ctx context.Context, facts Facts) (*analysis.Worth, error) {
 		return nil, nil
 	}
 	return &worth, nil
+}
+
+// delivered is what stands at each destination.
+func delivered(ctx context.Context, facts Facts) ([]Delivery, error) {
+	all, err := facts.Deliveries(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("deliveries: %w", err)
+	}
+	for i := range all {
+		all[i].Audiences, all[i].Held = list(all[i].Audiences), list(all[i].Held)
+	}
+	return list(all), nil
 }
 
 // toSegments leads the bridge on from the customers to the segments: an order refunded in full is no purchase any more, and

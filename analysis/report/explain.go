@@ -63,6 +63,9 @@ func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Expl
 		return Explanation{}, false, nil
 	}
 	person.Orders, person.History, person.Deliveries = list(person.Orders), list(person.History), list(person.Deliveries)
+	for i := range person.Deliveries {
+		person.Deliveries[i].Audiences = list(person.Deliveries[i].Audiences)
+	}
 	snapshot, err := facts.Groups(ctx, analysis.SchemeRFM)
 	if err != nil {
 		return Explanation{}, false, fmt.Errorf("segments: %w", err)

@@ -34,6 +34,7 @@ func FromOutcome(out analysis.Outcome) Segmentation {
 // Outcome writes what a run found: the segments, and who moved where most.
 func Outcome(w io.Writer, out analysis.Outcome, width int, colour bool) error {
 	p := newPage(w, width, colour)
+	p.full = true
 	s := FromOutcome(out)
 	p.line(p.paint(bold, cells.Truncate(clean(s.Store), p.width, "…")))
 	p.gap(s.Incomplete)

@@ -252,6 +252,9 @@ func TestReport(t *testing.T) {
 		golden(t, name, b.Bytes())
 	}
 	var b bytes.Buffer
+	require.NoError(t, report.Full(&b, r, 80, false))
+	golden(t, "report_full.txt", b.Bytes())
+	b.Reset()
 	require.NoError(t, report.Terminal(&b, r, 80, true))
 	golden(t, "report_colour.txt", b.Bytes())
 	b.Reset()
@@ -480,4 +483,21 @@ func TestNoTextFromAShopSteersTheTerminal(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEmptyListsAreNeverNull holds the promise to machines: [] where there is nothing.
+func TestEmptyListsAreNeverNull(t *testing.T) {
+	shop := teaShop()
+	shop.deliveries = []report.Delivery{{Destination: "shop"}}
+	status, err := report.CollectStatus(t.Context(), shop, now)
+	require.NoError(t, err)
+	sets, err := report.CollectSegments(t.Context(), shop, "tier")
+	require.NoError(t, err)
+	person, _, err := report.CollectPerson(t.Context(), shop, "ana@example.com")
+	require.NoError(t, err)
+	for _, what := range []any{collect(t, shop), status, sets, person} {
+		var b bytes.Buffer
+		require.NoError(t, report.JSON(&b, what))
+		require.NotContains(t, b.String(), "null")
+	}
 }

@@ -174,7 +174,12 @@ func (p *page) sets(all []Set, currency string) {
 			}})
 		}
 		p.table([]align{left, right, right, right, right}, rows)
-		p.say(dim, "  ", "%s%s", set.Rule, overlap(set))
+		switch {
+		case p.full:
+			p.say(dim, "  ", "%s%s", set.Rule, overlap(set))
+		case set.Overlaps:
+			p.say(dim, "  ", "Of everybody known; somebody may be in several.")
+		}
 	}
 }
 

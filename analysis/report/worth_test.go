@@ -48,6 +48,10 @@ func TestWorth(t *testing.T) {
 	require.NoError(t, report.Terminal(&b, r, 80, false))
 	golden(t, "report_worth.txt", b.Bytes())
 	b.Reset()
+	require.NoError(t, report.Full(&b, r, 80, false))
+	require.Contains(t, b.String(), "Orders, per person: MBG/NBD is better.")
+	require.Contains(t, b.String(), "MBG/NBD chosen: it foretells the orders of the last 90 days best.")
+	b.Reset()
 	require.NoError(t, report.JSON(&b, r))
 	for _, text := range []string{`"log_likelihood": -9582.135716`, `"converged": true`, `"name": "alpha"`, `"gradient": 3e-11`, `"predicted": 951.4`} {
 		require.Contains(t, b.String(), text)
