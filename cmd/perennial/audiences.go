@@ -23,7 +23,6 @@ type audienceSet struct {
 type audienceSets struct {
 	sets      []audienceSet
 	preset    segment.Preset        // of the RFM groups in use, with as many as are in use
-	whole     segment.Preset        // the same, with all groups
 	possible  []connectors.Audience // RFM groups of the configured preset that may come into use
 	prospects string                // key of the group of people who never ordered, if any; it is no part of its set
 }
@@ -53,7 +52,6 @@ func newAudienceSets(cfg config.Store, rule string) (audienceSets, error) {
 			return a, err
 		}
 	}
-	a.whole = a.preset
 	a.preset = a.preset.With(last.Groups)
 	own, err := ownRules(cfg)
 	if err != nil {
@@ -169,11 +167,6 @@ func (a audienceSets) direct(target *activation.Target, asked []string) {
 	target.Names = map[string]string{}
 	for _, d := range a.preset.Groups {
 		target.Names[d.ID] = d.Name
-	}
-	for _, id := range a.whole.Keys() {
-		if _, inUse := target.Names[id]; !inUse {
-			target.Retired = append(target.Retired, id)
-		}
 	}
 	for _, audience := range a.sets[len(a.sets)-1].audiences {
 		target.Own = append(target.Own, audience.Key)

@@ -103,7 +103,6 @@ func TestTarget(t *testing.T) {
 	require.Equal(t, activation.Attributes(), usual.Attributes)
 	require.True(t, usual.NeedsConsent)
 	require.Equal(t, activation.Guard{Shrink: 0.3, MinSize: 50}, usual.Guard)
-	require.Equal(t, []string{"recent", "inactive", "customers"}, usual.Retired, "what small shops get is not in use")
 
 	some, err := target(t, config.Store{}, config.Destination{
 		Audiences: []string{"lost"}, Attributes: []string{"rfm"}, Exclude: []string{" Office@Shop.example"},
@@ -154,8 +153,6 @@ func TestTargetsFollowTheLastAnalysis(t *testing.T) {
 	require.Equal(t, []connectors.Audience{{Key: "recent", Name: "Recent"}, {Key: "inactive", Name: "Inactive"}}, sets.wanted([]string{"rfm"}))
 	target := activation.Target{}
 	sets.direct(&target, []string{"rfm"})
-	require.Contains(t, target.Retired, "champions")
-	require.NotContains(t, target.Retired, "recent")
 	require.Empty(t, target.Prospects)
 }
 

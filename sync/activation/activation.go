@@ -18,7 +18,6 @@ type Target struct {
 	Names        map[string]string     // names for people of all RFM segments in use, by id, for the attribute segment_name
 	Prospects    string                // the RFM segment of people without scores; empty where there is none
 	Own          []string              // keys of the owner's own segments, which may have people in common
-	Retired      []string              // keys of RFM segments that are not in use because of the number of customers
 	Exclude      []string              // normalised e-mail addresses that are never sent there
 	NeedsConsent bool                  // being in an audience means being mailed
 	Consent      ConsentMode
@@ -131,11 +130,12 @@ type Plan struct {
 type Difference struct {
 	Audience connectors.Audience
 	Scheme   string // of audiences that have nobody in common, so that who leaves one enters another; else empty
-	Retired  bool   // the scheme has other groups now because of the number of customers
-	Before   int    // members delivered
-	After    int    // members after the push, if everybody who joins is taken
-	Join     int    // without those whom the platform did not take before and who are offered again
-	Leave    int
+	// Regrouped: the scheme has other groups than at the last push, because of the number of customers.
+	Regrouped bool
+	Before    int // members delivered
+	After     int // members after the push, if everybody who joins is taken
+	Join      int // without those whom the platform did not take before and who are offered again
+	Leave     int
 	// Unsubscribed counts those of Leave who unsubscribed themselves. The guard looks past them: consent comes first.
 	Unsubscribed int
 }

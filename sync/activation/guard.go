@@ -40,10 +40,7 @@ func (g Guard) Held(differences []Difference) []Hold {
 }
 
 // sum is what becomes of the members of several audiences.
-type sum struct {
-	before, after int
-	regrouped     bool // into other audiences, because the shop grew
-}
+type sum struct{ before, after int }
 
 func sumOf(sums map[string]*sum, scheme string) *sum {
 	if sums[scheme] == nil {
@@ -55,7 +52,6 @@ func sumOf(sums map[string]*sum, scheme string) *sum {
 func (s *sum) add(d Difference) {
 	s.before += d.Before - d.Unsubscribed
 	s.after += d.After
-	s.regrouped = s.regrouped || d.Scheme != "" && d.Retired && d.Before > 0
 }
 
 // holds decides about one audience, by what becomes of those of its scheme together.
@@ -66,7 +62,7 @@ func (g Guard) holds(d Difference, all *sum) bool {
 		return false
 	}
 	lost := g.shrinks(all.before, all.after)
-	if all.regrouped && d.Scheme != "" && !lost {
+	if d.Regrouped && !lost {
 		return false
 	}
 	before := d.Before - d.Unsubscribed
