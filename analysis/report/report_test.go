@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/clv"
 	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/analysis/segment"
 )
@@ -500,4 +502,44 @@ func TestEmptyListsAreNeverNull(t *testing.T) {
 		require.NoError(t, report.JSON(&b, what))
 		require.NotContains(t, b.String(), "null")
 	}
+}
+
+// TestDaysAndAmountsOfAnExplanationAreWrittenAsElsewhere: a machine cannot know what 20704 or 400000 is.
+func TestDaysAndAmountsOfAnExplanationAreWrittenAsElsewhere(t *testing.T) {
+	e, _, err := report.CollectPerson(t.Context(), appraised(clv.MBGNBD), "ana@example.com")
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.JSON(&b, e))
+	var got struct {
+		Thresholds struct {
+			Monetary []struct{ Min, Max string }
+		}
+		Standing struct {
+			NextWeek  string `json:"next_week"`
+			Lifecycle struct{ Until, Slipping, Lapsed, Lost string }
+		}
+		Outlook struct {
+			Day, Fitted string
+			FirstDay    string                            `json:"first_day"`
+			LastDay     string                            `json:"last_day"`
+			NextOrder   struct{ Day, Early, Late string } `json:"next_order"`
+		}
+		Person struct {
+			FirstDay string `json:"first_day"`
+			LastDay  string `json:"last_day"`
+			History  []struct{ First, Last string }
+		}
+	}
+	require.NoError(t, json.Unmarshal(b.Bytes(), &got), b.String())
+	require.Equal(t, "40", got.Thresholds.Monetary[0].Max)
+	require.Equal(t, "2026-09-07", got.Standing.Lifecycle.Until)
+	require.Equal(t, "2026-09-08", got.Standing.Lifecycle.Slipping)
+	require.Equal(t, "2026-03-30", got.Standing.NextWeek)
+	require.Equal(t, "2026-03-21", got.Outlook.Day)
+	require.Equal(t, "2026-03-17", got.Outlook.Fitted)
+	require.Equal(t, "2026-03-01", got.Outlook.LastDay)
+	require.NotEmpty(t, got.Outlook.NextOrder.Early)
+	require.Equal(t, "2025-06-01", got.Person.FirstDay)
+	require.Equal(t, "2026-03-02", got.Person.History[0].First)
+	require.Empty(t, got.Person.History[0].Last)
 }

@@ -110,7 +110,14 @@ func (p *page) segments(s Segmentation) {
 		"All", count(s.Customers), "", Money(s.Revenue, s.Currency), "", average(s.Orders, Money(total.AverageOrder, s.Currency)), "",
 	}})
 	p.bars(s, rows)
-	p.table([]align{left, right, right, right, right, right, left}, rows)
+	aligns := []align{left, right, right, right, right, right, left}
+	if p.taken(rows) > p.width+2 { // the last column is empty then
+		for i := range rows {
+			rows[i].cells = rows[i].cells[:5]
+		}
+		aligns = aligns[:5]
+	}
+	p.table(aligns, rows)
 	rule := ""
 	if p.full {
 		rule = s.Rule + " "
