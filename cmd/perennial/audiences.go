@@ -168,9 +168,6 @@ func (a audienceSets) direct(target *activation.Target, asked []string) {
 	for _, d := range a.preset.Groups {
 		target.Names[d.ID] = d.Name
 	}
-	for _, audience := range a.sets[len(a.sets)-1].audiences {
-		target.Own = append(target.Own, audience.Key)
-	}
 }
 
 // knows says whether an audience that is in use or may come into use has this key or name.

@@ -17,7 +17,6 @@ type Target struct {
 	Attributes   []string              // keys of those that are pushed; see Attributes
 	Names        map[string]string     // names for people of all RFM segments in use, by id, for the attribute segment_name
 	Prospects    string                // the RFM segment of people without scores; empty where there is none
-	Own          []string              // keys of the owner's own segments, which may have people in common
 	Exclude      []string              // normalised e-mail addresses that are never sent there
 	NeedsConsent bool                  // being in an audience means being mailed
 	Consent      ConsentMode

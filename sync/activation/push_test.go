@@ -475,6 +475,29 @@ func TestAudienceThatIsNotWantedAnyMoreIsEmptied(t *testing.T) {
 	require.Empty(t, p.ours("ann@example.com"))
 }
 
+// Whoever leaves a segment that the owner gave up is not lost to the RFM groups.
+func TestSegmentThatTheOwnerGaveUpIsHeldAlone(t *testing.T) {
+	s, p := newShop(t), newPlatform()
+	target := list()
+	target.Guard = activation.Guard{Shrink: 0.3, MinSize: 50}
+	target.Audiences = append(target.Audiences, connectors.Audience{Key: "vip", Name: "VIP"})
+	var people []int64
+	for i := range 60 {
+		address := fmt.Sprintf("p%02d@example.com", i)
+		people = append(people, s.person("", address))
+		s.stand(people[i], stand{segment: "champions", rfm: "555", since: "2026-02-01", known: true, stage: "active", own: []string{"vip"}})
+		p.people[address] = newPlatform("x").people["x"]
+	}
+	s.place(people[0], "lost")
+	s.push(p, target)
+	s.place(people[0], "champions")
+	target.Audiences = target.Audiences[:2]
+	var held *activation.HeldError
+	_, err := activation.Push(context.Background(), s.options(p, target))
+	require.ErrorAs(t, err, &held)
+	require.Equal(t, []activation.Hold{{Audience: connectors.Audience{Key: "vip", Name: "VIP", ID: "id-vip"}, Before: 60}}, held.Held)
+}
+
 func TestAudienceDeletedAtThePlatformIsFilledAnew(t *testing.T) {
 	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
 	s.place(s.person("", "ann@example.com"), "champions")

@@ -310,7 +310,7 @@ func (p *planner) sortOut(differences map[string]*activation.Difference, known m
 		if found := differences[a.Key]; found != nil {
 			d = *found
 		}
-		d.Audience, d.Scheme = a, p.scheme(a.Key)
+		d.Audience, d.Scheme = a, schemeOf(a.Key)
 		d.Regrouped = p.regrouped && d.Scheme == analysis.SchemeRFM
 		p.plan.Audiences = append(p.plan.Audiences, d)
 	}
@@ -344,17 +344,17 @@ func (p *planner) otherGroups(ctx context.Context, tx *sqlx.Tx) (bool, error) {
 	return presets[0] == presets[1] && groups[0] != groups[1], nil
 }
 
-// scheme is the scheme of an audience, empty for the owner's segments: they may have people in common.
-func (p *planner) scheme(key string) string {
-	if slices.Contains(p.target.Own, key) {
-		return ""
-	}
+// schemeOf is the scheme of an audience that there is or was, empty for the owner's segments: they may have people in common.
+func schemeOf(key string) string {
 	for _, scheme := range []string{segment.SchemeLifecycle, segment.SchemeTier, segment.SchemeChurn} {
 		if strings.HasPrefix(key, segment.Key(scheme, "")) {
 			return scheme
 		}
 	}
-	return analysis.SchemeRFM
+	if slices.ContainsFunc(segment.Presets(), func(p segment.Preset) bool { return slices.Contains(p.Keys(), key) }) {
+		return analysis.SchemeRFM
+	}
+	return ""
 }
 
 // saveOutcome stores what the guard holds, and who was left out why unless it held anything.
