@@ -160,6 +160,7 @@ type Delivery struct {
 	RemoteID   string
 	Audiences  []string
 	Attributes map[string]string
+	Waiting    bool // on the work list: part of it may never have been brought there
 }
 
 // ConsentOf returns what a change says about a person of whom the shop knows state. Whoever unsubscribed in the shop
