@@ -218,6 +218,15 @@ func TestPlanIsPrinted(t *testing.T) {
   left out: 1,500 not in the platform, 2 no e-mail address, 2 unsubscribed
   HELD: Lost would go from 1,200 to 103; if that is right: perennial push --confirm lost
 `, out.String())
+
+	out.Reset()
+	s.printPlan("letters", activation.Plan{Changes: 1, Audiences: []activation.Difference{
+		{Audience: connectors.Audience{Key: "tea", Name: "Regulars who drink 緑茶 and slip"}, Join: 1, After: 1},
+	}})
+	require.Equal(t, `garden -> letters: 1 person to write, 0 as they should be
+  audience                               now      join     leave      then
+  Regulars who drink 緑茶 and slip         0         1         0         1
+`, out.String())
 }
 
 func TestTally(t *testing.T) {
