@@ -11,6 +11,7 @@ import (
 // TestMovementIsToldFromTheRecord lives through five weeks: the days asked for have to be days of history, the matrix adds up
 // to what the snapshots say, and after four whole weeks it is counted where customers go next, once a week.
 func TestMovementIsToldFromTheRecord(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 60, 29)
 	w.night()
 	out := w.must("segments", "--moves")
