@@ -543,3 +543,16 @@ func TestDaysAndAmountsOfAnExplanationAreWrittenAsElsewhere(t *testing.T) {
 	require.Equal(t, "2026-03-02", got.Person.History[0].First)
 	require.Empty(t, got.Person.History[0].Last)
 }
+
+// TestScoresOfAMapOfThreesAreItsOwn: Klaviyo's map is drawn on scores from 1 to 3, and is so in the documentation.
+func TestScoresOfAMapOfThreesAreItsOwn(t *testing.T) {
+	shop := teaShop()
+	shop.person.R, shop.person.F, shop.person.M, shop.person.Segment = 3, 2, 3, "champions"
+	shop.snapshot.Rule = `{"convention":"rank_min","bins":3,"used":3,"basis":"net","preset":"klaviyo"}`
+	e, _, err := report.CollectPerson(t.Context(), shop, "ana@example.com")
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.Explain(&b, e, 80, false))
+	require.Contains(t, b.String(), "The map sends 323 here.")
+	require.NotContains(t, b.String(), "map of fives")
+}
