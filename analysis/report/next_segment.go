@@ -125,7 +125,7 @@ func (p *page) next(all []NextSegment) {
 		case !n.better:
 			look = yellow
 		case !p.full:
-			text = fmt.Sprintf("%s: foretold for a %s ahead, better than by supposing that everybody stays. `perennial explain EMAIL` tells "+
+			text = fmt.Sprintf("%s: the forecast for a %s ahead did better than \"everybody stays\" so far. `perennial explain EMAIL` tells "+
 				"the chances of one customer.", n.Title, n.Step)
 		}
 		if n.Step != "" && p.full {

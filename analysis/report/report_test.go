@@ -21,6 +21,7 @@ import (
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/clv"
 	"github.com/perennial-cvo/perennial/analysis/report"
+	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
@@ -555,4 +556,38 @@ func TestScoresOfAMapOfThreesAreItsOwn(t *testing.T) {
 	require.NoError(t, report.Explain(&b, e, 80, false))
 	require.Contains(t, b.String(), "The map sends 323 here.")
 	require.NotContains(t, b.String(), "map of fives")
+}
+
+// TestReportOfAShopWithoutCustomersIsShort: no tables of zeros.
+func TestReportOfAShopWithoutCustomersIsShort(t *testing.T) {
+	shop := appraised(clv.SimpleFormula)
+	shop.worth.Evaluation, shop.worth.Customers = nil, 0
+	for scheme, s := range shop.sets {
+		s.Groups = nil
+		shop.sets[scheme] = s
+	}
+	r, err := report.Collect(t.Context(), remembered{shop, retention.Summary{}}, report.Options{Now: now})
+	require.NoError(t, err)
+	r.Worth = &report.Appraisal{}
+	var b bytes.Buffer
+	require.NoError(t, report.Terminal(&b, r, 80, false))
+	for _, table := range []string{"Stages of the lifecycle\n", "Tiers of value\n", "Risk to be gone\n", "Worth as of"} {
+		require.NotContains(t, b.String(), table)
+	}
+	require.Contains(t, b.String(), "Nobody has bought yet.")
+}
+
+// TestMonthsInWhichNobodyBoughtAreNoTable: a shop whose last order is long ago.
+func TestMonthsInWhichNobodyBoughtAreNoTable(t *testing.T) {
+	day := int32(analysis.Day(midnight, berlin()))
+	q := retention.Question{Unit: retention.Month, Within: retention.Within, Window: retention.Window{AsOf: day}}
+	c := retention.Count([]retention.Order{{Person: 1, Day: day - 400, Revenue: 1_000_000}}, q)
+	summary, err := retention.Summarise(retention.Facts{Months: c.Cells, Visits: c.Visits, Sales: c.Sales, Tallies: c.Tallies, Waits: c.Waits}, q.Window, "net")
+	require.NoError(t, err)
+	r, err := report.Collect(t.Context(), remembered{teaShop(), summary}, report.Options{Now: now})
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.Terminal(&b, r, 80, false))
+	require.Contains(t, b.String(), "0 of 1 customer ordered again")
+	require.NotContains(t, b.String(), "later orders")
 }

@@ -150,9 +150,12 @@ func month(d retention.Date) string { return d.String()[:len("2006-01")] }
 
 // months writes the last months: who stayed and who came, and what newcomers and others brought.
 func (p *page) months(s retention.Summary, most int) {
+	shown := s.Months[max(0, len(s.Months)-most):]
+	if !slices.ContainsFunc(shown, func(m retention.MonthRow) bool { return m.New+m.Retained+m.Reactivated > 0 }) {
+		return // nobody has bought for so long
+	}
 	rows := []row{{dim, []string{"month", "new", "", "stayed", "back", "first orders", "later orders", "share"}}}
 	open := false
-	shown := s.Months[max(0, len(s.Months)-most):]
 	for _, m := range shown {
 		open = open || !m.Complete
 		stayed, later := "-", "-"

@@ -28,6 +28,9 @@ func (p *page) worth(r Report) {
 		return
 	}
 	w := *r.Worth
+	if w.Customers == 0 {
+		return // nobody has bought yet; that is said under who comes back
+	}
 	p.heading("Worth as of %s, in %s", w.Day, r.Overview.Currency)
 	p.say(plain, "  ", "Model: %s, of %s: %s.", w.Kind.Label(), of(w.Customers, "customer", "customers"), models[w.Kind])
 	if r.Incomplete != nil {
