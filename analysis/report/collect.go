@@ -361,12 +361,19 @@ func warnings(o Overview, s Segmentation) []string {
 func holds(deliveries []Delivery, o Overview) []string {
 	var all []string
 	for _, d := range deliveries {
+		var keys []string
 		for _, h := range d.Held {
-			if h.Name != activation.History {
-				all = append(all, fmt.Sprintf("The push to %s is held, because %s. If that is right: %s", d.Destination, shrinking(h), confirm(h)))
+			if h.Key != activation.History {
+				keys = append(keys, h.Key)
+				all = append(all, fmt.Sprintf("The push to %s is held, because %s.", d.Destination, shrinking(h)))
 			} else if !o.Since.IsZero() { // else all orders are known by now, and the next push is not held
 				all = append(all, fmt.Sprintf("The push to %s is held, because %s.", d.Destination, activation.Hold{Since: o.Since}.History()))
 			}
+		}
+		if command := "perennial push --confirm " + strings.Join(keys, ","); len(keys) == 1 {
+			all[len(all)-1] += " If that is right: " + command
+		} else if len(keys) > 1 { // by itself, each would be held with the others again
+			all = append(all, fmt.Sprintf("If all of that is right at %s: %s", d.Destination, command))
 		}
 	}
 	return all
@@ -384,11 +391,6 @@ func shrinking(h Held) string {
 		return fmt.Sprintf("the audience %q would be emptied of its %s", h.Name, of(h.Before, "member", "members"))
 	}
 	return fmt.Sprintf("the audience %q would shrink from %s to %s", h.Name, count(h.Before), count(h.After))
-}
-
-// confirm is the command that lets a held audience pass, quoted for a shell.
-func confirm(h Held) string {
-	return "perennial push --confirm '" + strings.ReplaceAll(h.Name, "'", `'\''`) + "'"
 }
 
 // list makes an empty list of none, so that JSON says [] and never null.

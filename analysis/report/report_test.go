@@ -173,7 +173,7 @@ func teaShop() *facts {
 				Destination: "newsletter", Delivered: 600, Waiting: 12, PushedAt: now,
 				Withheld: map[string]int{"not in the platform": 1200, "unsubscribed": 41}, Refused: map[string]int{"invalid e-mail": 2},
 				Audiences: []report.AudienceCount{{Key: "champions", Name: "perennial: Champions", Members: 70}},
-				Held:      []report.Held{{Name: "Champions", Before: 143, After: 20}, {Name: "Owner's list", Before: 1, After: 0}},
+				Held:      []report.Held{{Key: "champions", Name: "Champions", Before: 143, After: 20}, {Key: "owners_list", Name: "Owner's list", Before: 1, After: 0}},
 			},
 		},
 		runs: []report.Run{

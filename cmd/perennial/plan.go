@@ -108,8 +108,10 @@ func (s *shop) printPlan(destination string, plan activation.Plan) {
 			s.app.printf("  HELD: %s\n", h.History())
 			continue
 		}
-		s.app.printf("  HELD: %s would go from %s to %s; if that is right: perennial push --confirm %s\n",
-			h.Audience.Name, count(h.Before), count(h.After), h.Audience.Key)
+		s.app.printf("  HELD: %s would go from %s to %s\n", h.Audience.Name, count(h.Before), count(h.After))
+	}
+	if held := plan.Held; len(held) > 0 && held[0].Audience.Key != activation.History {
+		s.app.printf("  if that is right: %s\n", activation.Confirmation(held))
 	}
 }
 

@@ -91,6 +91,15 @@ type HeldError struct {
 	Withdrawn   int // people who unsubscribed
 }
 
+// Confirmation is the command that lets all that is held pass: what is confirmed by itself is held with the others again.
+func Confirmation(held []Hold) string {
+	keys := make([]string, len(held))
+	for i, h := range held {
+		keys[i] = h.Audience.Key
+	}
+	return "perennial push --confirm " + strings.Join(keys, ",")
+}
+
 // Error names the audiences, a line each, and the command that lets them pass.
 func (e *HeldError) Error() string {
 	lines := make([]string, len(e.Held))
@@ -99,8 +108,13 @@ func (e *HeldError) Error() string {
 			lines[i] = h.History()
 			continue
 		}
-		lines[i] = fmt.Sprintf("%s would go from %d to %d members (if that is right: perennial push --confirm %s)",
-			h.Audience.Name, h.Before, h.After, h.Audience.Key)
+		lines[i] = fmt.Sprintf("%s would go from %d to %d members", h.Audience.Name, h.Before, h.After)
+		if len(e.Held) == 1 {
+			lines[i] += fmt.Sprintf(" (if that is right: %s)", Confirmation(e.Held))
+		}
+	}
+	if len(lines) > 1 {
+		lines = append(lines, "if all of that is right: "+Confirmation(e.Held))
 	}
 	what := "held, nothing was sent"
 	if e.Withdrawn > 0 {

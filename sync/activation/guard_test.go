@@ -69,3 +69,14 @@ func TestGuard(t *testing.T) {
 		})
 	}
 }
+
+// What is held together is confirmed together: one by one, each would be held with the others again.
+func TestHeldErrorNamesOneCommand(t *testing.T) {
+	champions := activation.Hold{Audience: connectors.Audience{Key: "champions", Name: "Champions"}, Before: 60, After: 20}
+	vip := activation.Hold{Audience: connectors.Audience{Key: "vip", Name: "VIP"}, Before: 12}
+	require.EqualError(t, &activation.HeldError{Held: []activation.Hold{champions}}, "held, nothing was sent:\n"+
+		"  Champions would go from 60 to 20 members (if that is right: perennial push --confirm champions)")
+	require.EqualError(t, &activation.HeldError{Held: []activation.Hold{champions, vip}, Withdrawn: 3},
+		"held (3 who unsubscribed were let go, nothing else was sent):\n  Champions would go from 60 to 20 members\n"+
+			"  VIP would go from 12 to 0 members\n  if all of that is right: perennial push --confirm champions,vip")
+}
