@@ -42,7 +42,7 @@ func (p *page) worth(r Report) {
 	p.backtest(w.Worth, r.Overview.Currency)
 	p.verdicts(w.Verdicts)
 	for _, finding := range w.Findings {
-		if p.full || finding != w.Choice.Finding {
+		if p.full || finding != w.Choice.Finding || w.Kind == clv.SimpleFormula { // why there is no model is worth a line
 			p.say(dim, "  ", "%s.", capital(finding))
 		}
 	}

@@ -71,7 +71,8 @@ func TestMovementIsToldFromTheRecord(t *testing.T) {
 	courses := w.query(`SELECT count(*)::text FROM runs WHERE kind = 'course' AND state = 'succeeded'`)
 	w.must("analyze", "--quiet")
 	require.Equal(t, courses, w.query(`SELECT count(*)::text FROM runs WHERE kind = 'course' AND state = 'succeeded'`), "no other week is over")
-	require.Contains(t, w.must("report"), "log-loss")
+	require.Contains(t, w.must("report"), "the forecast for a week ahead")
+	require.Contains(t, w.must("report", "--full"), "log-loss")
 	require.Contains(t, w.must("report"), "Movement since ")
 
 	email := w.query(`SELECT p.email FROM rfm_scores r JOIN persons p USING (store_id, person_id) WHERE p.email IS NOT NULL LIMIT 1`)[0]
