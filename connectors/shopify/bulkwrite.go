@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// fileSize is how many bytes one file may have. Shopify takes 100 MB, but a file is in memory twice while it is sent.
-	fileSize = 24 << 20
+	// fileSize is how many bytes one file may have. Shopify takes 100 MB; the metafields of peopleAtOnce come to 68 MB, and each
+	// file more is two calls more. It is in memory twice while it is sent.
+	fileSize = 80 << 20
 	// firstPoll is the shortest time between two questions about an operation, and longestPoll the longest.
 	firstPoll   = time.Second
 	longestPoll = time.Minute
