@@ -66,6 +66,8 @@ type Segmentation struct {
 	Orders     int             `json:"orders"`
 	Revenue    decimal.Decimal `json:"revenue"` // on the basis
 	Rows       []SegmentRow    `json:"rows"`
+
+	prospects string // id of the preset's group of people without an order that counts, who are no customers; empty: none
 }
 
 // SegmentRow is one segment: what it is, who is in it, what they are worth.
@@ -224,8 +226,21 @@ func segmentSets(ctx context.Context, facts Facts, overview Overview) (SegmentSe
 	if s.all, err = snapshots(ctx, facts); err != nil {
 		return SegmentSets{}, err
 	}
+	s.countProspects()
 	s.Sets, err = sets(s.all, s.Segmentation, overview)
 	return s, err
+}
+
+// countProspects says how many people are in the preset's group of those without an order that counts: they have no score,
+// but a stage.
+func (s *SegmentSets) countProspects() {
+	for i := range s.Rows {
+		for _, g := range s.all[segment.SchemeLifecycle].Groups {
+			if s.Rows[i].ID == s.prospects && s.prospects != "" && g.Segment == segment.Prospect {
+				s.Rows[i].Customers = g.Customers
+			}
+		}
+	}
 }
 
 func segmentation(ctx context.Context, facts Facts, overview Overview) (Segmentation, error) {
@@ -246,6 +261,11 @@ func divide(snapshot Snapshot, overview Overview) (Segmentation, error) {
 			return Segmentation{}, err
 		}
 		s.Basis = rule.Basis
+		preset, err := segment.FindPreset(rule.Preset)
+		if err != nil {
+			return Segmentation{}, err
+		}
+		s.prospects = preset.Prospects
 	}
 	s.sum(snapshot.Groups)
 	definitions := segment.Definitions()

@@ -18,7 +18,7 @@ func FromOutcome(out analysis.Outcome) Segmentation {
 	s := Segmentation{
 		Store: out.Shop.Name, Currency: out.Shop.Currency, AsOf: out.Result.AsOf, Basis: out.Rule.Basis,
 		Incomplete: NewGap(out.Shop.Since, out.Shop.Location),
-		Day:        day(out.Result.Day), Rule: out.Sentence, Note: out.Note,
+		Day:        day(out.Result.Day), Rule: out.Sentence, Note: out.Note, prospects: out.Preset.Prospects,
 	}
 	var groups []Group
 	for _, g := range out.Result.Groups {

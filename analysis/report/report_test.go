@@ -591,3 +591,20 @@ func TestMonthsInWhichNobodyBoughtAreNoTable(t *testing.T) {
 	require.Contains(t, b.String(), "0 of 1 customer ordered again")
 	require.NotContains(t, b.String(), "later orders")
 }
+
+// TestProspectsOfAPresetAreCountedBesideTheCustomers: they have no score, and are no zero customers.
+func TestProspectsOfAPresetAreCountedBesideTheCustomers(t *testing.T) {
+	shop := teaShop()
+	shop.snapshot.Rule = `{"convention":"rank_min","bins":0,"used":5,"basis":"net","preset":"shopify"}`
+	s, err := report.CollectSegments(t.Context(), shop, "rfm")
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.Segments(&b, s, 80, false))
+	require.Contains(t, b.String(), "Prospects (prospects)\n  12 people beside the customers.\n")
+	require.Equal(t, 12, s.Rows[len(s.Rows)-1].Customers)
+
+	b.Reset()
+	require.NoError(t, report.Terminal(&b, collect(t, shop), 80, false))
+	require.NotContains(t, b.String(), "Prospects")
+	require.Contains(t, b.String(), "Prospect ")
+}

@@ -98,6 +98,7 @@ func (p *page) segments(s Segmentation) {
 		return
 	}
 	p.heading("Segments as of %s, %s revenue in %s", s.Day, s.Basis, s.Currency)
+	s.Rows = slices.DeleteFunc(slices.Clone(s.Rows), func(r SegmentRow) bool { return r.ID == s.prospects }) // they stand among the stages
 	rows := []row{{dim, []string{"", "customers", "", "revenue", "", "per order", ""}}}
 	for _, r := range s.Rows {
 		rows = append(rows, row{plain, []string{
