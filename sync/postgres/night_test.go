@@ -38,6 +38,7 @@ func TestNightsLeaveEverybodyInTheirPlace(t *testing.T) {
 			}
 			day += rapid.IntRange(0, 40).Draw(rt, "days")
 			o := analysis.Options{Now: func() time.Time { return at(day, 12) }}
+			o.Rule.Bins = rapid.SampledFrom([]int{0, 0, 3}).Draw(rt, "scores")
 			if rapid.Bool().Draw(rt, "own") {
 				o.Own = []segment.Own{{ID: "regulars", Name: "Regulars", Rule: `orders >= 2 or country == "AT"`}}
 			}
@@ -78,6 +79,10 @@ func (s *shop) checkPlaces(t failer) {
 	require.Empty(t, all[int64](s, `SELECT a.person_id FROM memberships a JOIN memberships b ON b.store_id = $1 AND b.scheme = a.scheme
 			AND b.person_id = a.person_id AND b.first_day > a.first_day
 		WHERE a.store_id = $1 AND coalesce(a.last_day, 'infinity') >= b.first_day`, s.id), "intervals overlap")
+	require.Empty(t, all[int64](s, `SELECT person_id FROM rfm_scores r WHERE store_id = $1 AND since <> (
+			SELECT max(first_day) FROM memberships m WHERE store_id = $1 AND scheme = 'rfm' AND person_id = r.person_id AND NOT EXISTS (
+				SELECT FROM memberships p WHERE p.store_id = $1 AND p.scheme = 'rfm' AND p.person_id = r.person_id
+					AND p.segment = m.segment AND p.last_day = m.first_day - 1))`, s.id), "since another day than the intervals say")
 }
 
 // TestShopThatGrowsAndShrinksAcrossTheWholePreset has 110 customers, which all groups of the preset take, and then 109 and 110
