@@ -141,8 +141,9 @@ type Result struct {
 	Left    []int64  // people who had a membership and have none now, in order of person
 	Groups  []Group  // everybody, by segment, in the scheme's order
 
-	Divisions []Division // by the other schemes: lifecycle, tiers, churn, then each of the owner's segments
-	Standings []Placed   // that differ from what stood, in order of person; whoever is gone has the zero standing
+	Divisions  []Division // by the other schemes: lifecycle, tiers, churn, then each of the owner's segments
+	Standings  []Placed   // that differ from what stood, in order of person; whoever is gone has the zero standing
+	Unforetold int        // customers of whom nothing is foretold, because their history contradicts itself
 }
 
 // Division is how one scheme other than RFM divides people.

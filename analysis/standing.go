@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,16 +23,17 @@ const TierTolerance = 0.1
 // placing finds where everybody stands beside the RFM groups.
 type placing struct {
 	run
-	lifecycle segment.Lifecycle
-	tierRule  TierRule
-	tiers     segment.Bands
-	churn     segment.Bands
-	foretold  bool
-	outlooks  []ahead // by customer
-	own       [][]string
-	places    map[string]*Place // by their texts
-	divisions []Division
-	groups    map[string]groups // by scheme
+	lifecycle  segment.Lifecycle
+	tierRule   TierRule
+	tiers      segment.Bands
+	churn      segment.Bands
+	foretold   bool
+	outlooks   []ahead // by customer
+	unforetold int     // customers whose history contradicts itself
+	own        [][]string
+	places     map[string]*Place // by their texts
+	divisions  []Division
+	groups     map[string]groups // by scheme
 }
 
 // ahead is what of one customer's outlook decides where they stand.
@@ -104,38 +106,25 @@ func (p *placing) foretell(customers []Customer) error {
 			return err
 		}
 	}
-	return inParts(len(customers), func(from, to int) error {
+	var unreadable atomic.Int64
+	err := inParts(len(customers), func(from, to int) error {
 		for i := from; i < to; i++ {
 			p.outlooks[i] = notAhead
 			c := &customers[i]
 			if forecast == nil || c.Days == 0 || c.Orders == 0 {
 				continue
 			}
-			if o, err := forecast.Outlook(c.History(), p.day); err == nil { // one odd history keeps nobody else from being foretold
-				p.outlooks[i] = o.ahead()
+			ahead, err := forecast.ahead(c.History(), p.day)
+			if err != nil { // one odd history keeps nobody else from being foretold
+				unreadable.Add(1)
+				continue
 			}
+			p.outlooks[i] = ahead
 		}
 		return nil
 	})
-}
-
-// ahead is what of an outlook decides where somebody stands. What grows without bound is not known.
-func (o Outlook) ahead() ahead {
-	a := ahead{value: finite(o.Value), orders: finite(o.Orders), alive: o.Alive}
-	if o.ByConstruction {
-		a.alive = math.NaN()
-	}
-	if o.Next != nil {
-		a.next = o.Next.Day
-	}
-	return a
-}
-
-func finite(v float64) float64 {
-	if math.IsInf(v, 0) || math.Abs(v) > math.MaxInt64/unit/2 {
-		return math.NaN()
-	}
-	return v
+	p.unforetold = int(unreadable.Load())
+	return err
 }
 
 // cutTiers settles the cuts between the tiers of value.
@@ -225,7 +214,7 @@ func (p *placing) compare(customers []Customer, result *Result, first bool) {
 		}
 	}
 	slices.SortFunc(result.Standings, func(a, b Placed) int { return cmp.Compare(a.Person, b.Person) })
-	result.Divisions = p.divisions
+	result.Divisions, result.Unforetold = p.divisions, p.unforetold
 }
 
 // standing is where a customer stands from now on, everything that stands so far held on to.

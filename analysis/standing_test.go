@@ -102,6 +102,19 @@ func TestAProspectHasAStageAndNothingElse(t *testing.T) {
 	require.Equal(t, 30, division(t, out.Result, "own:once").Groups[0].Customers)
 }
 
+func TestAHistoryThatContradictsItselfIsCounted(t *testing.T) {
+	m := invented(30)
+	f := &fixed{memory: *m, customers: []analysis.Customer{
+		{Person: 3, Orders: 2, Days: 2, FirstDay: 20_000, PreviousDay: 20_000, LastDay: 20_010, Net: 10_000},
+		{Person: 4, Orders: 1, Days: 1, FirstDay: 20_000, LastDay: 20_010, Net: 10_000}, // one day cannot be two
+	}}
+	out, err := analysis.Run(t.Context(), f, analysis.Options{Now: clock(2026, 3, 21, 3), Worth: averages(t, m)})
+	require.NoError(t, err)
+	require.Equal(t, 1, out.Result.Unforetold)
+	require.True(t, out.Result.Standings[0].Valued)
+	require.False(t, out.Result.Standings[1].Valued)
+}
+
 func TestWhoIsGoneIsPlacedNowhere(t *testing.T) {
 	f := &fixed{memory: *invented(0), customers: []analysis.Customer{
 		{Person: 3, Gone: true, Segment: "lost", Standing: analysis.Standing{Place: &analysis.Place{Stage: segment.Active, Tier: "top"}}},
