@@ -36,6 +36,9 @@ type Facts interface {
 	// origins, who they are. What was bought at or after asOf does not take part. The person is valid during the call only.
 	Traits(ctx context.Context, fields []string, asOf time.Time, each func(person int64, p *segment.Person)) error
 
+	// TraitsOf returns the same of one person.
+	TraitsOf(ctx context.Context, person int64, fields []string, asOf time.Time) (segment.Person, error)
+
 	// Save stores the result of a run as of today: scores, memberships and standings that differ from what stands,
 	// closing and opening intervals, and the snapshots of the day. Saving the same result again changes nothing.
 	Save(ctx context.Context, result Result) (Saved, error)

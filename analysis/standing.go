@@ -48,17 +48,10 @@ var notAhead = ahead{value: math.NaN(), orders: math.NaN(), alive: math.NaN()}
 // place fills in the standings that differ, and how every scheme divides people.
 func (r run) place(ctx context.Context, facts Facts, customers []Customer, result *Result) error {
 	p := placing{run: r, churn: segment.ChurnBands(), foretold: r.worth != nil && !r.past, groups: map[string]groups{}}
-	stood := map[string]string{}
-	if !r.past {
-		var err error
-		if stood, err = facts.Rules(ctx); err != nil {
-			return fmt.Errorf("standing rules: %w", err)
-		}
-	}
 	for _, step := range []func() error{
-		func() error { return p.measureInterval(customers, stood[segment.SchemeLifecycle]) },
+		func() error { return p.measureInterval(customers, r.stood[segment.SchemeLifecycle]) },
 		func() error { return p.foretell(customers) },
-		func() error { return p.cutTiers(customers, stood[segment.SchemeTier]) },
+		func() error { return p.cutTiers(customers, r.stood[segment.SchemeTier]) },
 		p.divide,
 		func() error { return p.matchOwn(ctx, facts, customers, result.Members) },
 	} {
@@ -66,7 +59,7 @@ func (r run) place(ctx context.Context, facts Facts, customers []Customer, resul
 			return err
 		}
 	}
-	p.compare(customers, result, len(stood) == 0)
+	p.compare(customers, result, len(r.stood) == 0)
 	return nil
 }
 

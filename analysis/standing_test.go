@@ -285,3 +285,34 @@ func TestNightThatCannotForetell(t *testing.T) {
 		require.Equal(t, stood[person].NextWeek, is.NextWeek)
 	}
 }
+
+// A shop around a limit keeps its groups and scores until it is a tenth below.
+func TestGroupsAndScoresAreHeldOnTo(t *testing.T) {
+	m := invented(112)
+	groups := func(customers int) (int, int) {
+		some := *m
+		some.orders = nil
+		for _, o := range m.orders {
+			if o.person <= int64(customers) {
+				some.orders = append(some.orders, o)
+			}
+		}
+		out := run(t, &some, analysis.Options{})
+		return len(out.Preset.Groups), out.Rule.Used
+	}
+	for _, c := range []struct{ customers, groups, scores int }{
+		{112, 11, 5},
+		{105, 11, 5}, // 110 are needed for all
+		{99, 11, 5},  // and 100 for five scores
+		{98, 4, 5},
+		{105, 4, 5},
+		{89, 4, 3},
+		{112, 11, 5},
+	} {
+		groups, scores := groups(c.customers)
+		require.Equal(t, []int{c.groups, c.scores}, []int{groups, scores}, "%d customers", c.customers)
+	}
+	out := run(t, invented(99), analysis.Options{})
+	require.Contains(t, out.Note, "3 scores instead of 5")
+	require.Contains(t, out.Note, "4 of the 11 groups")
+}
