@@ -1,0 +1,176 @@
+// Package klaviyo fills audiences in Klaviyo: one list for each, named with our prefix, and one custom property for each
+// attribute, likewise.
+//
+// What is special here: properties of many people go in one import that Klaviyo works through later, lists take only the
+// ids of profiles, and Klaviyo mails everybody on a list who is not suppressed, whether they ever subscribed or not. So
+// this package reads everybody's consent before it writes and again before it puts anybody on a list, never calls the
+// endpoints that subscribe (they lift suppressions), and calls nobody delivered whose profile does not show what was
+// written.
+package klaviyo
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/perennial-cvo/perennial/config/secret"
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/httpapi"
+)
+
+// Kind is the kind of this connector in the configuration.
+const Kind = "klaviyo"
+
+// revision is the version of the API that this package was written for; it goes with every request.
+const revision = "2026-07-15"
+
+const (
+	largestBatch     = 10_000 // profiles in one import
+	largestListBatch = 1_000  // profiles in one change of a list
+	connections      = 4
+	stallLimit       = 6 * time.Hour // after which an import is not waited for any more
+)
+
+// The modes.
+const (
+	modeBoth       = "both"       // properties and lists
+	modeAttributes = "attributes" // properties only, one of which names the audiences
+	modeLists      = "lists"      // lists only
+)
+
+type settings struct {
+	Key           secret.Text `mapstructure:"key"`
+	URL           string      `mapstructure:"url"`
+	Mode          string      `mapstructure:"mode"`
+	CreateMissing bool        `mapstructure:"create_missing"`
+	Batch         int         `mapstructure:"batch"`
+	ListBatch     int         `mapstructure:"list_batch"`
+}
+
+// New returns the factory of this connector.
+func New() connectors.Factory { return factory(timing{stall: stallLimit, poll: firstPoll}) }
+
+// timing is what tests shorten: the back-off, where 0 is the usual one, the time after which an import has stalled, and the
+// shortest between two questions about it.
+type timing struct{ backOff, stall, poll time.Duration }
+
+// factory makes the factory with times of its own.
+func factory(times timing) connectors.Factory {
+	f := connectors.Factory{
+		Kind: Kind, Title: "Klaviyo", NeedsConsent: true,
+		Fields: []connectors.Field{
+			{Name: "key", Title: "Private API key", Help: "made under Settings > API keys, with the scopes of the README", Secret: true, Required: true},
+			{Name: "mode", Title: "What is pushed", Help: "both, attributes (profile properties only) or lists", Default: modeBoth},
+			{Name: "create_missing", Title: "Create missing people", Help: "also create people whom Klaviyo does not know, where the shop or you say that they agreed", Default: "false"},
+			{Name: "batch", Title: "People per import", Help: "1 to 10000", Default: fmt.Sprint(largestBatch)},
+			{Name: "list_batch", Title: "People per list change", Help: "1 to 1000", Default: fmt.Sprint(largestListBatch)},
+			{Name: "url", Title: "Address of the API", Help: "only for tests", Default: "https://a.klaviyo.com"},
+		},
+	}
+	f.NewDestination = func(s connectors.Settings, deps connectors.Deps) (connectors.Destination, error) {
+		return newDestination(f, s, deps, times)
+	}
+	return f
+}
+
+// destination is one Klaviyo account. What it remembers is what Ensure found; it is found again by the next one.
+type destination struct {
+	api       *api
+	prefix    string
+	mode      string
+	create    bool
+	batch     int
+	listBatch int
+	times     timing
+	now       func() time.Time
+
+	mu    sync.Mutex
+	lists map[string]string // ids of lists by key of their audience
+	ours  map[string]bool   // ids of every list of ours, those of former audiences too
+}
+
+func newDestination(f connectors.Factory, raw connectors.Settings, deps connectors.Deps, times timing) (connectors.Destination, error) {
+	s := settings{URL: "https://a.klaviyo.com", Mode: modeBoth, Batch: largestBatch, ListBatch: largestListBatch}
+	if err := f.Decode(raw, &s); err != nil {
+		return nil, err
+	}
+	if err := s.check(); err != nil {
+		return nil, refuse(err)
+	}
+	client, err := newClient(s, deps, times.backOff)
+	if err != nil {
+		return nil, refuse(fmt.Errorf(`setting "url": %w`, err))
+	}
+	if deps.Prefix == "" {
+		deps.Prefix = "perennial"
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	d := &destination{
+		api: &api{client: client, quotas: newQuotas()}, prefix: deps.Prefix, mode: s.Mode, create: s.CreateMissing,
+		batch: s.Batch, listBatch: s.ListBatch, times: times, now: deps.Now,
+		lists: map[string]string{}, ours: map[string]bool{},
+	}
+	if s.Mode == modeAttributes {
+		return rolled{d}, nil
+	}
+	return d, nil
+}
+
+func (s settings) check() error {
+	switch {
+	case s.Mode != modeBoth && s.Mode != modeAttributes && s.Mode != modeLists:
+		return fmt.Errorf(`setting "mode" is %q: both, attributes and lists are possible`, s.Mode)
+	case s.Batch < 1 || s.Batch > largestBatch:
+		return fmt.Errorf(`setting "batch" is %d: 1 to %d are possible`, s.Batch, largestBatch)
+	case s.ListBatch < 1 || s.ListBatch > largestListBatch:
+		return fmt.Errorf(`setting "list_batch" is %d: 1 to %d are possible`, s.ListBatch, largestListBatch)
+	case strings.ContainsAny(s.Key.Reveal(), " \t\r\n"):
+		return fmt.Errorf(`setting "key" holds a space or a line break`)
+	}
+	return nil
+}
+
+func refuse(err error) error {
+	return &connectors.Error{Kind: connectors.KindPermanent, Op: Kind + " settings", Err: err, Remedy: "correct this setting"}
+}
+
+func newClient(s settings, deps connectors.Deps, backOff time.Duration) (client *httpapi.Client, err error) {
+	client, err = httpapi.New(httpapi.Options{
+		BaseURL: s.URL, Deps: deps, Secrets: []secret.Text{s.Key}, Concurrency: connections, BackOff: backOff,
+		Sign: func(r *http.Request) error {
+			r.Header.Set("Authorization", "Klaviyo-API-Key "+s.Key.Reveal())
+			r.Header.Set("Revision", revision)
+			return nil
+		},
+		Classify: func(r httpapi.Response) *connectors.Error { return classify(r, client.Harmless) },
+		Left:     left,
+	})
+	return client, err
+}
+
+// left reads what is left of the minute at the endpoint that answered.
+func left(r httpapi.Response) (int, time.Duration, bool) {
+	remaining, err := strconv.Atoi(r.Header.Get("RateLimit-Remaining"))
+	reset, wrong := strconv.Atoi(r.Header.Get("RateLimit-Reset"))
+	return remaining, time.Duration(reset) * time.Second, err == nil && wrong == nil
+}
+
+// BatchSize is how many people Apply wants at once: as many as one import holds.
+func (d *destination) BatchSize() int { return d.batch }
+
+// attributesOnly reports whether lists are left alone.
+func (d *destination) attributesOnly() bool { return d.mode == modeAttributes }
+
+// rolled is a destination without lists: everybody is read back in one walk.
+type rolled struct{ *destination }
+
+// Everybody reads one page of all profiles and returns those that carry a property of ours.
+func (d rolled) Everybody(ctx context.Context, cursor connectors.Cursor) (connectors.MemberPage, error) {
+	return d.marked(ctx, cursor, "")
+}
