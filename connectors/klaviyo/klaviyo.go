@@ -54,9 +54,12 @@ type settings struct {
 // New returns the factory of this connector.
 func New() connectors.Factory { return factory(timing{stall: stallLimit, poll: firstPoll}) }
 
-// timing is what tests shorten: the back-off, where 0 is the usual one, the time after which an import has stalled, and the
-// shortest between two questions about it.
-type timing struct{ backOff, stall, poll time.Duration }
+// timing is what tests change: the back-off, where 0 is the usual one, the time after which an import has stalled, the
+// shortest between two questions about it, and what carries requests, nil for the network.
+type timing struct {
+	backOff, stall, poll time.Duration
+	transport            http.RoundTripper
+}
 
 // factory makes the factory with times of its own.
 func factory(times timing) connectors.Factory {
@@ -101,7 +104,7 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 	if err := s.check(); err != nil {
 		return nil, refuse(err)
 	}
-	client, err := newClient(s, deps, times.backOff)
+	client, err := newClient(s, deps, times)
 	if err != nil {
 		return nil, refuse(fmt.Errorf(`setting "url": %w`, err))
 	}
@@ -140,9 +143,10 @@ func refuse(err error) error {
 	return &connectors.Error{Kind: connectors.KindPermanent, Op: Kind + " settings", Err: err, Remedy: "correct this setting"}
 }
 
-func newClient(s settings, deps connectors.Deps, backOff time.Duration) (client *httpapi.Client, err error) {
+func newClient(s settings, deps connectors.Deps, times timing) (client *httpapi.Client, err error) {
 	client, err = httpapi.New(httpapi.Options{
-		BaseURL: s.URL, Deps: deps, Secrets: []secret.Text{s.Key}, Concurrency: connections, BackOff: backOff,
+		BaseURL: s.URL, Deps: deps, Secrets: []secret.Text{s.Key}, Concurrency: connections,
+		BackOff: times.backOff, Transport: times.transport,
 		Sign: func(r *http.Request) error {
 			r.Header.Set("Authorization", "Klaviyo-API-Key "+s.Key.Reveal())
 			r.Header.Set("Revision", revision)

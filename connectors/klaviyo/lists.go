@@ -87,6 +87,7 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 		if err != nil {
 			return nil, err
 		}
+		known = append(known, l)
 		ready[i].ID, taken[l.ID] = l.ID, true
 		d.mu.Lock()
 		d.lists[a.Key], d.ours[l.ID] = l.ID, true

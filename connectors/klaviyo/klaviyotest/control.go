@@ -61,6 +61,13 @@ func (s *Server) AddList(name string) string {
 	return s.addList(name, "single_opt_in").ID
 }
 
+// HidePointers makes refusals of imports name nobody.
+func (s *Server) HidePointers() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noPointers = true
+}
+
 // AddPerson makes a subscribed person by hand.
 func (s *Server) AddPerson(email string) {
 	s.mu.Lock()

@@ -101,6 +101,9 @@ func (s *Server) startImport(c call) answer {
 			problems = append(problems, problem{"invalid", "Invalid email address.", at + "/attributes/email"})
 		}
 	}
+	if s.noPointers && len(problems) > 0 {
+		return fail(http.StatusBadRequest, "invalid", "Some profile is not valid.", "")
+	}
 	if len(problems) > 0 {
 		return failMany(http.StatusBadRequest, problems)
 	}

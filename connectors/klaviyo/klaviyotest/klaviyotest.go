@@ -63,7 +63,9 @@ type Server struct {
 	jobs    []*importJob
 	made    map[string]int // lists made by day
 	last    int
-	seeded  int
+	// noPointers makes refusals of imports name nobody.
+	noPointers bool
+	seeded     int
 }
 
 // New starts an account with a newsletter list and two people who are no customers. Where shop is not nil, everybody of the
