@@ -28,6 +28,7 @@ type Fault struct {
 	Times      int           `json:"times"`       // how many requests it befalls
 	RetryAfter time.Duration `json:"retry_after"` // for TooManyRequests, in nanoseconds; 0 sends no header
 	Writes     bool          `json:"writes"`      // befalls only requests that write
+	After      int           `json:"after"`       // how many of those pass before
 }
 
 // Fault makes the next requests go wrong. It replaces an earlier command.
@@ -61,6 +62,10 @@ func (s *Server) takeFault(write bool) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fault.Times <= 0 || (s.fault.Writes && !write) {
+		return Fault{}, false
+	}
+	if s.fault.After > 0 {
+		s.fault.After--
 		return Fault{}, false
 	}
 	s.fault.Times--
