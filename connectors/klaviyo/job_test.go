@@ -65,7 +65,9 @@ func TestCancelledImportDoesNotLoopForEver(t *testing.T) {
 	b := startBench(t)
 	d, people := b.open(t), b.people(simulator.Subscribed)[:2]
 	b.FailJob(klaviyotest.JobCancelled)
+	start := time.Now()
 	outcomes := follow(t, d, begin(t, b, d, people))
+	require.Less(t, time.Since(start), quick.stall, "nobody waits for what was called off")
 	for _, p := range people {
 		require.Equal(t, connectors.RetryLater, outcomes[p.ID].State)
 		require.Contains(t, outcomes[p.ID].Reason, "cancelled")
