@@ -29,6 +29,13 @@ func (t *task) conclude(state connectors.OutcomeState, reason string) {
 	t.write, t.join = false, nil
 }
 
+// putOff leaves a person to the next push, unless something else is decided already.
+func (t *task) putOff(reason string) {
+	if t.outcome.State == connectors.Delivered {
+		t.conclude(connectors.RetryLater, reason)
+	}
+}
+
 // Apply reads what Klaviyo has of the people. Whoever needs no other properties is put on lists and taken off them at
 // once. The properties of the rest go in imports, which are a job; Resume moves those people when the imports are over.
 func (d *destination) Apply(ctx context.Context, changes []connectors.Change) (connectors.Result, error) {

@@ -2,7 +2,7 @@ package klaviyo
 
 import (
 	"context"
-	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,9 +11,10 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
-// finish looks at every profile of a job whose imports are over. What Klaviyo says of an import is not relied on: only
-// who shows the properties that were written is moved and called delivered.
-func (d *destination) finish(ctx context.Context, j job, ended string) ([]connectors.Outcome, error) {
+// judge looks at every profile of a job whose imports are over. What Klaviyo says of an import is not relied on: only who
+// shows the properties that were written may be moved and called delivered. The others are refused where Klaviyo has
+// words for it, and left to the next push where it has none.
+func (d *destination) judge(ctx context.Context, j job) ([]*task, error) {
 	people, err := d.peopleOf(ctx, j)
 	if err != nil {
 		return nil, err
@@ -22,9 +23,34 @@ func (d *destination) finish(ctx context.Context, j job, ended string) ([]connec
 	for i, e := range j.People {
 		tasks[i] = d.taskOf(j, e, people[e.Address])
 	}
-	if err := d.explain(ctx, j, tasks, ended); err != nil {
+	if !slices.ContainsFunc(tasks, (*task).isLater) {
+		return tasks, nil
+	}
+	refusals, err := d.refusals(ctx, j.Over)
+	if err != nil {
 		return nil, err
 	}
+	why := j.Why
+	if why == "" {
+		why = "the import is over and did not write this person"
+	}
+	for i, e := range j.People {
+		if !tasks[i].isLater() {
+			continue
+		}
+		tasks[i].outcome.Reason = why
+		if words, refused := refusals[e.Address]; refused {
+			tasks[i].conclude(connectors.Refused, words)
+		}
+	}
+	return tasks, nil
+}
+
+// isLater reports whether a person is left to the next push.
+func (t *task) isLater() bool { return t.outcome.State == connectors.RetryLater }
+
+// finish moves people between lists and tells about everybody.
+func (d *destination) finish(ctx context.Context, tasks []*task) ([]connectors.Outcome, error) {
 	if err := d.move(ctx, tasks); err != nil {
 		return nil, err
 	}
@@ -33,29 +59,6 @@ func (d *destination) finish(ctx context.Context, j job, ended string) ([]connec
 		outcomes[i] = t.outcome
 	}
 	return outcomes, nil
-}
-
-// explain gives the reasons of those who were not written: Klaviyo's words where it has any, and then they are refused for
-// good.
-func (d *destination) explain(ctx context.Context, j job, tasks []*task, ended string) error {
-	later := func(t *task) bool { return t.outcome.State == connectors.RetryLater }
-	if !slices.ContainsFunc(tasks, later) {
-		return nil
-	}
-	refusals, err := d.refusals(ctx, j.Over)
-	if err != nil {
-		return err
-	}
-	for i, e := range j.People {
-		if !later(tasks[i]) {
-			continue
-		}
-		tasks[i].outcome.Reason = ended
-		if words, refused := refusals[e.Address]; refused {
-			tasks[i].conclude(connectors.Refused, words)
-		}
-	}
-	return nil
 }
 
 // taskOf says what is left to do for one person. Whoever unsubscribed while the import was at work joins nothing and
@@ -123,9 +126,9 @@ func (d *destination) peopleOf(ctx context.Context, j job) (map[string]*profile,
 // importError is what went wrong with one person of an import.
 type importError struct {
 	Attributes struct {
-		Detail  string          `json:"detail"`
-		Title   string          `json:"title"`
-		Payload json.RawMessage `json:"original_payload"`
+		Detail  string `json:"detail"`
+		Title   string `json:"title"`
+		Payload any    `json:"original_payload"`
 	} `json:"attributes"`
 }
 
@@ -148,21 +151,18 @@ func (d *destination) refusals(ctx context.Context, imports []string) (map[strin
 	return words, nil
 }
 
-// addressIn finds the address in what Klaviyo gives back of a person, which is the record itself or its attributes.
-func addressIn(payload json.RawMessage) string {
-	var in struct {
-		Email      string `json:"email"`
-		Attributes struct {
-			Email string `json:"email"`
-		} `json:"attributes"`
+// addressIn finds the address in what Klaviyo gives back of a person, however deep it stands there.
+func addressIn(payload any) string {
+	object, _ := payload.(map[string]any)
+	if email, is := object["email"].(string); is {
+		return email
 	}
-	if json.Unmarshal(payload, &in) != nil {
-		return ""
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if email := addressIn(object[key]); email != "" {
+			return email
+		}
 	}
-	if in.Email != "" {
-		return in.Email
-	}
-	return in.Attributes.Email
+	return ""
 }
 
 // walk reads all pages of something.

@@ -56,7 +56,7 @@ func (t *task) record() (json.RawMessage, error) {
 // job that stands for all of them. Where a later import cannot be handed over, its people are tried again next time, for
 // the earlier ones are at work already.
 func (d *destination) startImports(ctx context.Context, tasks []*task) (connectors.Job, time.Time, error) {
-	j := job{Version: jobVersion, Started: d.now().UTC()}
+	j := job{Version: jobVersion}
 	var batch []*task
 	var records []json.RawMessage
 	size := 0
@@ -92,6 +92,7 @@ func (d *destination) startImports(ctx context.Context, tasks []*task) (connecto
 	if err := flush(); err != nil || len(j.People) == 0 {
 		return "", time.Time{}, err
 	}
+	j.Started = d.now().UTC()
 	text, err := j.text()
 	return text, d.now().Add(d.times.poll), err
 }

@@ -33,6 +33,8 @@ type job struct {
 	Started time.Time `json:"t"`
 	Imports []string  `json:"i"` // ids at Klaviyo, those not over yet
 	Over    []string  `json:"o"` // ids of those that are
+	Ended   time.Time `json:"e"` // when the last of them was, zero before
+	Why     string    `json:"y"` // what went wrong with one of them, if anything
 	Lists   []string  `json:"l"` // ids of all lists that somebody joins or leaves
 	People  []entry   `json:"p"`
 }
@@ -107,31 +109,57 @@ func unknownJob(err error) error {
 }
 
 // Resume asks whether the imports of a job are over. When all are, or when they take too long, it looks at every profile,
-// moves those who are as they shall be between lists, and says of the others what went wrong.
+// moves those who are as they shall be between lists, and says of the others what went wrong. Profiles may show what was
+// written a little later than the import is over; for that it waits a while.
 func (d *destination) Resume(ctx context.Context, text connectors.Job) (connectors.Result, error) {
 	j, err := openJob(text)
 	if err != nil {
 		return connectors.Result{}, err
 	}
-	ended := "the import is over and did not write this person"
+	over, err := d.await(ctx, &j)
+	if err != nil {
+		return connectors.Result{}, err
+	}
+	if !over {
+		return d.askAgain(j, j.Started)
+	}
+	if j.Ended.IsZero() {
+		j.Ended = d.now().UTC()
+	}
+	tasks, err := d.judge(ctx, j)
+	if err != nil {
+		return connectors.Result{}, err
+	}
+	if j.Why == "" && d.now().Sub(j.Ended) < d.times.grace && slices.ContainsFunc(tasks, (*task).isLater) {
+		return d.askAgain(j, j.Ended)
+	}
+	outcomes, err := d.finish(ctx, tasks)
+	return connectors.Result{Outcomes: outcomes}, err
+}
+
+// askAgain returns the job with a time to ask again, the later the longer it takes since it began.
+func (d *destination) askAgain(j job, began time.Time) (connectors.Result, error) {
+	pause := min(max(d.now().Sub(began)/10, d.times.poll), longestPoll)
+	text, err := j.text()
+	return connectors.Result{Job: text, NotBefore: d.now().Add(pause)}, err
+}
+
+// await asks for imports in their order and reports whether all are over. What takes too long counts as over.
+func (d *destination) await(ctx context.Context, j *job) (bool, error) {
 	for len(j.Imports) > 0 {
 		state, err := d.importState(ctx, j.Imports[0])
 		if err != nil {
-			return connectors.Result{}, err
+			return false, err
 		}
-		waited := d.now().Sub(j.Started)
-		if state == running && waited < d.times.stall {
-			pause := min(max(waited/10, d.times.poll), longestPoll)
-			kept, err := j.text()
-			return connectors.Result{Job: kept, NotBefore: d.now().Add(pause)}, err
+		if state == running && d.now().Sub(j.Started) < d.times.stall {
+			return false, nil
 		}
 		if state != complete {
-			ended = "the import " + string(state)
+			j.Why = "the import " + string(state)
 		}
 		j.Over, j.Imports = append(j.Over, j.Imports[0]), j.Imports[1:]
 	}
-	outcomes, err := d.finish(ctx, j, ended)
-	return connectors.Result{Outcomes: outcomes}, err
+	return true, nil
 }
 
 // importState is how far an import is, in words that tell why somebody was not written.

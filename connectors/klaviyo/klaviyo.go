@@ -32,7 +32,8 @@ const (
 	largestBatch     = 10_000 // profiles in one import
 	largestListBatch = 1_000  // profiles in one change of a list
 	connections      = 4
-	stallLimit       = 6 * time.Hour // after which an import is not waited for any more
+	stallLimit       = 6 * time.Hour   // after which an import is not waited for any more
+	graceLimit       = 2 * time.Minute // for profiles to show what a finished import wrote
 )
 
 // The modes.
@@ -52,13 +53,16 @@ type settings struct {
 }
 
 // New returns the factory of this connector.
-func New() connectors.Factory { return factory(timing{stall: stallLimit, poll: firstPoll}) }
+func New() connectors.Factory {
+	return factory(timing{stall: stallLimit, poll: firstPoll, grace: graceLimit})
+}
 
 // timing is what tests change: the back-off, where 0 is the usual one, the time after which an import has stalled, the
-// shortest between two questions about it, and what carries requests, nil for the network.
+// shortest between two questions about it, how long profiles may take to show what it wrote, and what carries requests,
+// nil for the network.
 type timing struct {
-	backOff, stall, poll time.Duration
-	transport            http.RoundTripper
+	backOff, stall, poll, grace time.Duration
+	transport                   http.RoundTripper
 }
 
 // factory makes the factory with times of its own.

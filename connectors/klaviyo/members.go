@@ -48,7 +48,7 @@ func (d *destination) page(ctx context.Context, c call, cursor connectors.Cursor
 	page := connectors.MemberPage{Next: connectors.Cursor(answer.next())}
 	page.Done = page.Next == ""
 	for _, p := range answer.Data {
-		if wanted(p) {
+		if p.Attributes.Email != "" && wanted(p) { // some are known by their telephone only
 			page.Members = append(page.Members, connectors.Member{
 				RemoteID: p.ID, Email: commerce.Email(p.Attributes.Email), Attributes: d.attributes(p), Consent: d.consentOf(p),
 				Audiences: d.audiencesOf(p),

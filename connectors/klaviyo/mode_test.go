@@ -14,7 +14,7 @@ import (
 func TestAttributesOnly(t *testing.T) {
 	noLists := "in mode attributes an audience is a value of a property and goes with the last person who carries it"
 	connectortest.Destination(t, connectortest.DestinationHarness{
-		Factory: factory(quick),
+		Factory: factory(impatient),
 		Start: func(t *testing.T) connectortest.DestinationRig {
 			b := startBench(t)
 			rig := b.rig(t)

@@ -2,15 +2,12 @@ package klaviyo
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/perennial-cvo/perennial/connectors"
 )
 
 // move takes people off lists and puts them on lists, one request for each list and batch. Leaving comes first, so that
@@ -43,7 +40,8 @@ func (d *destination) move(ctx context.Context, tasks []*task) error {
 }
 
 // moveTogether sends one request for many people. Where Klaviyo stumbles over somebody who is gone, those it points at are
-// left out, and where it points at nobody the halves are sent by themselves until that one is found.
+// left out, and where it points at nobody the halves are sent by themselves until that one is found. A list that is gone is
+// made anew by the next push.
 func (d *destination) moveTogether(ctx context.Context, c call, list string, tasks []*task) error {
 	if len(tasks) == 0 {
 		return nil
@@ -60,17 +58,26 @@ func (d *destination) moveTogether(ctx context.Context, c call, list string, tas
 	case !saysStatus(err, http.StatusNotFound) && !saysStatus(err, http.StatusBadRequest):
 		return err
 	}
-	if gone, asked := d.isGone(ctx, list); asked != nil || gone {
-		return listGone(asked)
+	gone, asked := d.isGone(ctx, list)
+	if asked != nil {
+		return asked
+	}
+	if gone {
+		for _, t := range tasks {
+			if c.to == addMembers { // whoever was to leave it is out of it
+				t.putOff("the list was deleted in Klaviyo meanwhile")
+			}
+		}
+		return nil
 	}
 	if bad := pointed(refusal(err), "/data/", len(tasks)); len(bad) > 0 {
 		for place := range bad {
-			tasks[place].conclude(connectors.RetryLater, "deleted in Klaviyo meanwhile")
+			tasks[place].putOff("deleted in Klaviyo meanwhile")
 		}
 		return d.moveTogether(ctx, c, list, without(tasks, bad))
 	}
 	if len(tasks) == 1 {
-		tasks[0].conclude(connectors.RetryLater, refusal(err).Error())
+		tasks[0].putOff(refusal(err).Error())
 		return nil
 	}
 	half := len(tasks) / 2
@@ -87,16 +94,6 @@ func (d *destination) isGone(ctx context.Context, id string) (bool, error) {
 		return true, nil
 	}
 	return false, err
-}
-
-func listGone(asked error) error {
-	if asked != nil {
-		return asked
-	}
-	return &connectors.Error{
-		Kind: connectors.KindRetry, Op: "list membership", Err: errors.New("the list was deleted in Klaviyo meanwhile"),
-		Remedy: "nothing to do: the next push makes it anew",
-	}
 }
 
 // pointed returns the places among n that a refusal points at, behind the beginning of its pointers, with the words.

@@ -21,8 +21,11 @@ import (
 
 const canary = "pk_canary_4711"
 
-// quick are times fit for tests.
-var quick = timing{backOff: 10 * time.Millisecond, stall: 3 * time.Second, poll: time.Millisecond}
+// quick are times fit for tests, and impatient ones for the suite, in which an import stalls.
+var (
+	quick     = timing{backOff: 10 * time.Millisecond, stall: time.Minute, poll: time.Millisecond, grace: 100 * time.Millisecond}
+	impatient = timing{backOff: 10 * time.Millisecond, stall: 5 * time.Second, poll: time.Millisecond, grace: 100 * time.Millisecond}
+)
 
 // bench is a Klaviyo filled from an invented shop.
 type bench struct {
@@ -152,7 +155,7 @@ func (b *bench) rig(t *testing.T) connectortest.DestinationRig {
 
 func TestDestination(t *testing.T) {
 	connectortest.Destination(t, connectortest.DestinationHarness{
-		Factory: factory(quick),
+		Factory: factory(impatient),
 		Start:   func(t *testing.T) connectortest.DestinationRig { return startBench(t).rig(t) },
 	})
 }

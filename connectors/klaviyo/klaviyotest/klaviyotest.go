@@ -65,6 +65,8 @@ type Server struct {
 	last    int
 	// noPointers makes refusals of imports name nobody.
 	noPointers bool
+	lagging    *importJob // whose writes do not show yet
+	lag        int        // look-ups until they do
 	seeded     int
 }
 

@@ -103,6 +103,7 @@ var filterShape = regexp.MustCompile(`^(any|equals)\((id|email),(.+)\)$`)
 
 // getProfiles lists profiles, all of them or those that a filter names.
 func (s *Server) getProfiles(c call) answer {
+	s.catchUp()
 	people := s.people
 	if filter := c.URL.Query().Get("filter"); filter != "" {
 		parts := filterShape.FindStringSubmatch(filter)
