@@ -271,8 +271,10 @@ func TestUnsubscribingWhileAnImportIsAtWorkHolds(t *testing.T) {
 	require.Equal(t, []string{people[1].Email}, b.members(list))
 }
 
+// TestNothingEverSubscribesAnybody looks at everything that is sent through a full life, which the whole of Klaviyo's file
+// judges here.
 func TestNothingEverSubscribesAnybody(t *testing.T) {
-	b := startBench(t)
+	b := startBench(t, klaviyotest.Options{Judge: judge(t, "klaviyo.json.gz")})
 	d, people := b.open(t), b.people(simulator.Subscribed)
 	_, err := d.Check(t.Context())
 	require.NoError(t, err)
