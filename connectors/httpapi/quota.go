@@ -92,8 +92,10 @@ func (c *Client) admit(ctx context.Context, q *Quota) error {
 		}
 		if wait > c.opts.MaxWait {
 			until := c.opts.Deps.Now().Add(wait)
-			return &connectors.Error{Kind: connectors.KindWait, Until: until, Err: errSpent,
-				Remedy: "nothing to do: the run goes on at " + until.UTC().Format("2006-01-02 15:04 MST")}
+			return &connectors.Error{
+				Kind: connectors.KindWait, Until: until, Err: errSpent,
+				Remedy: "nothing to do: the run goes on at " + until.UTC().Format("2006-01-02 15:04 MST"),
+			}
 		}
 		if err := c.opts.Sleep(ctx, wait); err != nil {
 			return err

@@ -39,17 +39,32 @@ func probes() []probe {
 	}}}
 	nobody := map[string]any{"type": "profile", "id": nowhere, "attributes": map[string]any{}}
 	return []probe{
-		{"lists:read", connectors.Problem, "lists cannot be found again",
-			call{op: "lists", to: readLists, path: "/api/lists", query: one}, 0},
-		{"lists:write", connectors.Problem, "lists cannot be made, and nobody can be put on them",
-			call{op: "list permission", to: deleteList, method: http.MethodDelete, path: "/api/lists/" + nowhere}, http.StatusNotFound},
-		{"profiles:read", connectors.Problem, "people and their consent cannot be looked up",
-			call{op: "profiles", to: readProfiles, path: "/api/profiles", query: one}, 0},
-		{"profiles:write", connectors.Problem, "properties cannot be written",
-			call{op: "profile permission", to: updateProfile, method: http.MethodPatch, path: "/api/profiles/" + nowhere, body: nobody}, http.StatusNotFound},
+		{
+			"lists:read", connectors.Problem, "lists cannot be found again",
+			call{op: "lists", to: readLists, path: "/api/lists", query: one},
+			0,
+		},
+		{
+			"lists:write", connectors.Problem, "lists cannot be made, and nobody can be put on them",
+			call{op: "list permission", to: deleteList, method: http.MethodDelete, path: "/api/lists/" + nowhere},
+			http.StatusNotFound,
+		},
+		{
+			"profiles:read", connectors.Problem, "people and their consent cannot be looked up",
+			call{op: "profiles", to: readProfiles, path: "/api/profiles", query: one},
+			0,
+		},
+		{
+			"profiles:write", connectors.Problem, "properties cannot be written",
+			call{op: "profile permission", to: updateProfile, method: http.MethodPatch, path: "/api/profiles/" + nowhere, body: nobody},
+			http.StatusNotFound,
+		},
 		// Two identifiers at once are refused, whoever they are.
-		{"data-privacy:write", connectors.Notice, "forget cannot erase people",
-			call{op: "erasure permission", to: eraseProfile, method: http.MethodPost, path: "/api/data-privacy-deletion-jobs", body: both}, http.StatusBadRequest},
+		{
+			"data-privacy:write", connectors.Notice, "forget cannot erase people",
+			call{op: "erasure permission", to: eraseProfile, method: http.MethodPost, path: "/api/data-privacy-deletion-jobs", body: both},
+			http.StatusBadRequest,
+		},
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // begin starts a job for some people.
-func begin(t *testing.T, b *bench, d connectors.Destination, people []connectors.Person) connectors.Result {
+func begin(t *testing.T, d connectors.Destination, people []connectors.Person) connectors.Result {
 	t.Helper()
 	ensure(t, d, champions)
 	result, err := d.Apply(t.Context(), joinAll(people, champions))
@@ -28,7 +28,7 @@ func begin(t *testing.T, b *bench, d connectors.Destination, people []connectors
 func TestJobIsResumedByAnotherProcessAndNamesNobody(t *testing.T) {
 	b := startBench(t)
 	people := b.people(simulator.Subscribed)[:7] // three imports
-	result := begin(t, b, b.open(t), people)
+	result := begin(t, b.open(t), people)
 	fresh := b.open(t)
 	list := ensure(t, fresh, champions)[0]
 	outcomes := follow(t, fresh, result)
@@ -54,7 +54,7 @@ func TestWaitingForAnImportKeepsTheWords(t *testing.T) {
 	b := startBench(t)
 	d := b.open(t)
 	b.FailJob(klaviyotest.JobStalls)
-	first := begin(t, b, d, b.people(simulator.Subscribed)[:2])
+	first := begin(t, d, b.people(simulator.Subscribed)[:2])
 	second, err := d.Resume(t.Context(), first.Job)
 	require.NoError(t, err)
 	require.Equal(t, first.Job, second.Job)
@@ -66,7 +66,7 @@ func TestCancelledImportDoesNotLoopForEver(t *testing.T) {
 	d, people := b.open(t), b.people(simulator.Subscribed)[:2]
 	b.FailJob(klaviyotest.JobCancelled)
 	start := time.Now()
-	outcomes := follow(t, d, begin(t, b, d, people))
+	outcomes := follow(t, d, begin(t, d, people))
 	require.Less(t, time.Since(start), quick.stall, "nobody waits for what was called off")
 	for _, p := range people {
 		require.Equal(t, connectors.RetryLater, outcomes[p.ID].State)
@@ -82,7 +82,7 @@ func TestRowsThatFailAreToldWithKlaviyosWords(t *testing.T) {
 	d, people := b.open(t), b.people(simulator.Subscribed)[:3]
 	b.FailJob(klaviyotest.JobPartly)
 	list := ensure(t, d, champions)[0]
-	outcomes := follow(t, d, begin(t, b, d, people))
+	outcomes := follow(t, d, begin(t, d, people))
 	require.Len(t, outcomes, 3, "nobody is passed over in silence")
 	require.Equal(t, connectors.Refused, outcomes[people[1].ID].State)
 	require.Equal(t, "The profile could not be written.", outcomes[people[1].ID].Reason)
@@ -95,7 +95,7 @@ func TestImportThatDidNothingIsNoSuccess(t *testing.T) {
 	d, people := b.open(t), b.people(simulator.Subscribed)[:3]
 	b.FailJob(klaviyotest.JobDoesNone)
 	list := ensure(t, d, champions)[0]
-	for _, o := range follow(t, d, begin(t, b, d, people)) {
+	for _, o := range follow(t, d, begin(t, d, people)) {
 		require.Equal(t, connectors.RetryLater, o.State)
 		require.NotEmpty(t, o.Reason)
 	}
@@ -106,7 +106,7 @@ func TestImportThatDidNothingIsNoSuccess(t *testing.T) {
 func TestListDeletedWhileAnImportIsAtWorkEndsTheJob(t *testing.T) {
 	b := startBench(t)
 	d, people := b.open(t), b.people(simulator.Subscribed)[:2]
-	result := begin(t, b, d, people)
+	result := begin(t, d, people)
 	list := ensure(t, d, champions)[0]
 	b.DeleteList(list.ID)
 	for _, o := range follow(t, d, result) {
@@ -124,7 +124,7 @@ func TestProfilesMayShowWhatWasWrittenALittleLater(t *testing.T) {
 	b := startBench(t)
 	d, people := b.open(t), b.people(simulator.Subscribed)[:2]
 	b.FailJob(klaviyotest.JobLags)
-	outcomes := follow(t, d, begin(t, b, d, people))
+	outcomes := follow(t, d, begin(t, d, people))
 	for _, o := range outcomes {
 		require.Equal(t, connectors.Delivered, o.State, o.Reason)
 	}
@@ -134,7 +134,7 @@ func TestProfilesMayShowWhatWasWrittenALittleLater(t *testing.T) {
 func TestExpiredImportIsJudgedByTheProfiles(t *testing.T) {
 	b := startBench(t)
 	d, people := b.open(t), b.people(simulator.Subscribed)[:2]
-	result := begin(t, b, d, people)
+	result := begin(t, d, people)
 	require.NoError(t, b.SetProperty(people[0].Email, "perennial_rfm", "545")) // as if it had been written
 	b.ForgetJobs()
 	outcomes := follow(t, d, result)
@@ -145,7 +145,7 @@ func TestExpiredImportIsJudgedByTheProfiles(t *testing.T) {
 func TestKeyRevokedInTheMiddleKeepsTheJob(t *testing.T) {
 	b := startBench(t)
 	d := b.open(t)
-	result := begin(t, b, d, b.people(simulator.Subscribed)[:2])
+	result := begin(t, d, b.people(simulator.Subscribed)[:2])
 	b.Revoke()
 	_, err := d.Resume(t.Context(), result.Job)
 	require.Equal(t, connectors.KindCredentials, connectors.KindOf(err), "which does not give the job up: %v", err)

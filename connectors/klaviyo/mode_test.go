@@ -56,6 +56,19 @@ func TestAttributesOnlyReadsEverybodyInOneWalk(t *testing.T) {
 	require.False(t, ok, "with lists nobody's audiences can be told in one walk")
 }
 
+func TestPropertyOfAnotherModeGoes(t *testing.T) {
+	b := startBench(t)
+	p := b.people(simulator.Subscribed)[0]
+	before := b.open(t, connectors.Settings{"mode": modeAttributes})
+	ensure(t, before, champions)
+	apply(t, before, join(p, champions))
+	require.Contains(t, b.person(t, p.Email).Properties, "perennial_audiences")
+	after := b.open(t)
+	ensure(t, after, champions)
+	apply(t, after, join(p, champions))
+	require.NotContains(t, b.person(t, p.Email).Properties, "perennial_audiences")
+}
+
 func TestListsOnlyWritesNoProperty(t *testing.T) {
 	b := startBench(t)
 	d := b.open(t, connectors.Settings{"mode": modeLists})

@@ -110,11 +110,8 @@ func (d *destination) desired(p profile, c connectors.Change) map[string]any {
 			delete(want, key)
 		}
 	}
-	if !d.attributesOnly() {
-		return want
-	}
-	delete(want, audiencesKey)
-	if len(c.Audiences) > 0 {
+	delete(want, audiencesKey) // which stands from another mode where there are lists
+	if d.attributesOnly() && len(c.Audiences) > 0 {
 		var list []any
 		for _, key := range slices.Compact(slices.Sorted(slices.Values(c.Audiences))) {
 			list = append(list, key)
