@@ -219,7 +219,7 @@ func classify(r httpapi.Response, harmless func(string) string) *connectors.Erro
 	err := &connectors.Error{Kind: connectors.KindPermanent, Err: said}
 	switch r.Status {
 	case http.StatusUnauthorized:
-		err.Kind, err.Remedy = connectors.KindCredentials, "make a new private key under Settings > API keys and set it as key"
+		err.Kind, err.Remedy = connectors.KindCredentials, "make a new private key under Settings > API keys and set it as api_key"
 	case http.StatusForbidden:
 		err.Kind, err.Remedy = connectors.KindCredentials, "give the key the scopes that the README lists"
 		if scopes := scopeShape.FindAllString(said.Error(), -1); len(scopes) > 0 {

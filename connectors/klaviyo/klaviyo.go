@@ -36,20 +36,13 @@ const (
 	graceLimit       = 2 * time.Minute // for profiles to show what a finished import wrote
 )
 
-// The modes.
-const (
-	modeBoth       = "both"       // properties and lists
-	modeAttributes = "attributes" // properties only, one of which names the audiences
-	modeLists      = "lists"      // lists only
-)
-
 type settings struct {
-	Key           secret.Text `mapstructure:"key"`
-	URL           string      `mapstructure:"url"`
-	Mode          string      `mapstructure:"mode"`
-	CreateMissing bool        `mapstructure:"create_missing"`
-	Batch         int         `mapstructure:"batch"`
-	ListBatch     int         `mapstructure:"list_batch"`
+	Key           secret.Text       `mapstructure:"api_key"`
+	URL           string            `mapstructure:"url"`
+	Mode          connectors.Extent `mapstructure:"mode"`
+	CreateMissing bool              `mapstructure:"create_missing"`
+	Batch         int               `mapstructure:"batch"`
+	ListBatch     int               `mapstructure:"list_batch"`
 }
 
 // New returns the factory of this connector.
@@ -70,8 +63,8 @@ func factory(times timing) connectors.Factory {
 	f := connectors.Factory{
 		Kind: Kind, Title: "Klaviyo", NeedsConsent: true,
 		Fields: []connectors.Field{
-			{Name: "key", Title: "Private API key", Help: "made under Settings > API keys, with the scopes of the README", Secret: true, Required: true},
-			{Name: "mode", Title: "What is pushed", Help: "both, attributes (profile properties only) or lists", Default: modeBoth},
+			{Name: "api_key", Title: "Private API key", Help: "made under Settings > API keys, with the scopes of the README", Secret: true, Required: true},
+			{Name: "mode", Title: "What is written", Help: "both, attributes (profile properties only) or lists", Default: string(connectors.Both)},
 			{Name: "create_missing", Title: "Create missing people", Help: "also create people whom Klaviyo does not know, where the shop or you say that they agreed", Default: "false"},
 			{Name: "batch", Title: "People per import", Help: "1 to 10000", Default: fmt.Sprint(largestBatch)},
 			{Name: "list_batch", Title: "People per list change", Help: "1 to 1000", Default: fmt.Sprint(largestListBatch)},
@@ -88,7 +81,7 @@ func factory(times timing) connectors.Factory {
 type destination struct {
 	api       *api
 	prefix    string
-	mode      string
+	extent    connectors.Extent
 	create    bool
 	batch     int
 	listBatch int
@@ -101,7 +94,7 @@ type destination struct {
 }
 
 func newDestination(f connectors.Factory, raw connectors.Settings, deps connectors.Deps, times timing) (connectors.Destination, error) {
-	s := settings{URL: "https://a.klaviyo.com", Mode: modeBoth, Batch: largestBatch, ListBatch: largestListBatch}
+	s := settings{URL: "https://a.klaviyo.com", Mode: connectors.Both, Batch: largestBatch, ListBatch: largestListBatch}
 	if err := f.Decode(raw, &s); err != nil {
 		return nil, err
 	}
@@ -119,11 +112,11 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 		deps.Now = time.Now
 	}
 	d := &destination{
-		api: &api{client: client, quotas: newQuotas()}, prefix: deps.Prefix, mode: s.Mode, create: s.CreateMissing,
+		api: &api{client: client, quotas: newQuotas()}, prefix: deps.Prefix, extent: s.Mode, create: s.CreateMissing,
 		batch: s.Batch, listBatch: s.ListBatch, times: times, now: deps.Now,
 		lists: map[string]string{}, ours: map[string]bool{},
 	}
-	if s.Mode == modeAttributes {
+	if s.Mode == connectors.OnlyAttributes {
 		return rolled{d}, nil
 	}
 	return d, nil
@@ -131,14 +124,14 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 
 func (s settings) check() error {
 	switch {
-	case s.Mode != modeBoth && s.Mode != modeAttributes && s.Mode != modeLists:
+	case s.Mode != connectors.Both && s.Mode != connectors.OnlyAttributes && s.Mode != connectors.OnlyLists:
 		return fmt.Errorf(`setting "mode" is %q: both, attributes and lists are possible`, s.Mode)
 	case s.Batch < 1 || s.Batch > largestBatch:
 		return fmt.Errorf(`setting "batch" is %d: 1 to %d are possible`, s.Batch, largestBatch)
 	case s.ListBatch < 1 || s.ListBatch > largestListBatch:
 		return fmt.Errorf(`setting "list_batch" is %d: 1 to %d are possible`, s.ListBatch, largestListBatch)
 	case strings.ContainsAny(s.Key.Reveal(), " \t\r\n"):
-		return fmt.Errorf(`setting "key" holds a space or a line break`)
+		return fmt.Errorf(`setting "api_key" holds a space or a line break`)
 	}
 	return nil
 }
@@ -172,8 +165,11 @@ func left(r httpapi.Response) (int, time.Duration, bool) {
 // BatchSize is how many people Apply wants at once: as many as one import holds.
 func (d *destination) BatchSize() int { return d.batch }
 
+// Extent says what the settings let be written.
+func (d *destination) Extent() connectors.Extent { return d.extent }
+
 // attributesOnly reports whether lists are left alone.
-func (d *destination) attributesOnly() bool { return d.mode == modeAttributes }
+func (d *destination) attributesOnly() bool { return d.extent == connectors.OnlyAttributes }
 
 // rolled is a destination without lists: everybody is read back in one walk.
 type rolled struct{ *destination }

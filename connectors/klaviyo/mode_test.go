@@ -18,7 +18,7 @@ func TestAttributesOnly(t *testing.T) {
 		Start: func(t *testing.T) connectortest.DestinationRig {
 			b := startBench(t)
 			rig := b.rig(t)
-			rig.Settings["mode"] = modeAttributes
+			rig.Settings["mode"] = "attributes"
 			rig.Unsubscribe = func(p connectors.Person, _ connectors.Audience) { require.NoError(t, b.Unsubscribe(p.Email)) }
 			rig.Mailed = b.members // a segment of Klaviyo's on the property would be mailed, but for those suppressed
 			return rig
@@ -29,7 +29,7 @@ func TestAttributesOnly(t *testing.T) {
 
 func TestAttributesOnlyReadsEverybodyInOneWalk(t *testing.T) {
 	b := startBench(t)
-	d := b.open(t, connectors.Settings{"mode": modeAttributes})
+	d := b.open(t, connectors.Settings{"mode": "attributes"})
 	audiences := ensure(t, d, champions, atRisk)
 	people := b.people(simulator.Subscribed)[:3]
 	apply(t, d, join(people[0], champions), join(people[1], champions, atRisk), join(people[2], atRisk))
@@ -59,7 +59,7 @@ func TestAttributesOnlyReadsEverybodyInOneWalk(t *testing.T) {
 func TestPropertyOfAnotherModeGoes(t *testing.T) {
 	b := startBench(t)
 	p := b.people(simulator.Subscribed)[0]
-	before := b.open(t, connectors.Settings{"mode": modeAttributes})
+	before := b.open(t, connectors.Settings{"mode": "attributes"})
 	ensure(t, before, champions)
 	apply(t, before, join(p, champions))
 	require.Contains(t, b.person(t, p.Email).Properties, "perennial_audiences")
@@ -71,7 +71,7 @@ func TestPropertyOfAnotherModeGoes(t *testing.T) {
 
 func TestListsOnlyWritesNoProperty(t *testing.T) {
 	b := startBench(t)
-	d := b.open(t, connectors.Settings{"mode": modeLists})
+	d := b.open(t, connectors.Settings{"mode": "lists"})
 	list := ensure(t, d, champions)[0]
 	people := b.people(simulator.Subscribed)[:4]
 	result, err := d.Apply(t.Context(), joinAll(people, champions))
@@ -115,10 +115,10 @@ func TestSettings(t *testing.T) {
 		"mode":       {"mode": "everything"},
 		"batch":      {"batch": 10_001},
 		"list_batch": {"list_batch": 1_001},
-		"key":        {"key": "two words"},
+		"api_key":    {"api_key": "two words"},
 		"url":        {"url": "ftp://example.com"},
 	} {
-		settings := connectors.Settings{"key": canary}
+		settings := connectors.Settings{"api_key": canary}
 		for key, value := range bad {
 			settings[key] = value
 		}
@@ -127,9 +127,17 @@ func TestSettings(t *testing.T) {
 		require.Equal(t, connectors.KindPermanent, connectors.KindOf(err))
 		require.NotContains(t, err.Error(), "two words")
 	}
-	d, err := New().NewDestination(connectors.Settings{"key": canary}, connectors.Deps{})
+	d, err := New().NewDestination(connectors.Settings{"api_key": canary}, connectors.Deps{})
 	require.NoError(t, err)
 	require.Equal(t, 10_000, d.(connectors.Batcher).BatchSize())
+}
+
+func TestExtentIsWhatTheModeSays(t *testing.T) {
+	b := startBench(t)
+	require.Equal(t, connectors.Both, b.open(t).(connectors.Limited).Extent())
+	for _, mode := range []connectors.Extent{connectors.Both, connectors.OnlyAttributes, connectors.OnlyLists} {
+		require.Equal(t, mode, b.open(t, connectors.Settings{"mode": string(mode)}).(connectors.Limited).Extent())
+	}
 }
 
 func TestCheckNamesEveryMissingScope(t *testing.T) {

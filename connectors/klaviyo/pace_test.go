@@ -36,7 +36,7 @@ func TestLimitsAreMetWithoutASingleRefusal(t *testing.T) {
 		b := &bench{Server: klaviyotest.New(nil, klaviyotest.Options{Key: canary, Now: time.Now, Limits: true})}
 		times := timing{stall: time.Hour, poll: time.Second, transport: wire{b.Server}}
 		d, err := factory(times).NewDestination(
-			connectors.Settings{"key": canary, "mode": modeLists, "list_batch": 2}, connectors.Deps{Now: time.Now})
+			connectors.Settings{"api_key": canary, "mode": "lists", "list_batch": 2}, connectors.Deps{Now: time.Now})
 		require.NoError(t, err)
 		ensure(t, d, champions)
 		changes := joinAll(b.many(1200), champions)
@@ -59,7 +59,7 @@ func TestOtherProgramsShareTheAllowance(t *testing.T) {
 		open := func() connectors.Destination {
 			times := timing{stall: time.Hour, poll: time.Second, transport: wire{b.Server}}
 			d, err := factory(times).NewDestination(
-				connectors.Settings{"key": canary, "mode": modeLists, "list_batch": 1}, connectors.Deps{Now: time.Now})
+				connectors.Settings{"api_key": canary, "mode": "lists", "list_batch": 1}, connectors.Deps{Now: time.Now})
 			require.NoError(t, err)
 			return d
 		}

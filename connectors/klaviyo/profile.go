@@ -92,7 +92,7 @@ func (d *destination) audiencesOf(p profile) []string {
 // desired returns what of ours shall stand at a profile.
 func (d *destination) desired(p profile, c connectors.Change) map[string]any {
 	want := d.properties(p)
-	if d.mode == modeLists {
+	if d.extent == connectors.OnlyLists {
 		return want
 	}
 	if c.Attributes != nil {

@@ -73,7 +73,7 @@ func startBench(t *testing.T, options ...klaviyotest.Options) *bench {
 }
 
 func (b *bench) settings() connectors.Settings {
-	return connectors.Settings{"url": b.url, "key": canary, "create_missing": true, "batch": 3, "list_batch": 3}
+	return connectors.Settings{"url": b.url, "api_key": canary, "create_missing": true, "batch": 3, "list_batch": 3}
 }
 
 // people returns those of the shop whose newsletter state is the given one.
