@@ -91,6 +91,8 @@ type destination struct {
 	mu    sync.Mutex
 	lists map[string]string // ids of lists by key of their audience
 	ours  map[string]bool   // ids of every list of ours, those of former audiences too
+	// surveyed: the account's lists have been read, so ours is complete.
+	surveyed bool
 }
 
 func newDestination(f connectors.Factory, raw connectors.Settings, deps connectors.Deps, times timing) (connectors.Destination, error) {

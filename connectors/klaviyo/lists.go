@@ -100,6 +100,7 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 func (d *destination) remember(known []list) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.surveyed = true
 	for _, l := range known {
 		d.ours[l.ID] = d.ours[l.ID] || d.hasOurName(l)
 	}

@@ -67,7 +67,8 @@ type Server struct {
 	noPointers bool
 	lagging    *importJob // whose writes do not show yet
 	lag        int        // look-ups until they do
-	seeded     int
+	seeded     int    // how many of the shop's people have been looked at
+	generation uint64 // of the shop when they were
 }
 
 // New starts an account with a newsletter list and two people who are no customers. Where shop is not nil, everybody of the
@@ -104,6 +105,10 @@ func (s *Server) arrivals() {
 	if s.shop == nil {
 		return
 	}
+	if s.seeded > 0 && s.generation == s.shop.Generation() {
+		return
+	}
+	s.generation = s.shop.Generation()
 	people := s.shop.Subscribers()
 	for _, who := range people[min(s.seeded, len(people)):] {
 		if who.State == simulator.Unknown || s.byEmail[who.Email] != nil {
@@ -117,9 +122,10 @@ func (s *Server) arrivals() {
 		case simulator.Subscribed:
 			p.Consent = subscribed
 		case simulator.Unsubscribed:
-			s.unsubscribe(p)
+			p.Consent = unsubscribed
+			p.Suppressions = append(p.Suppressions, suppression{Reason: "UNSUBSCRIBE", At: who.Since})
 		case simulator.Blocklisted:
-			p.Suppressions = append(p.Suppressions, suppression{Reason: "SPAM_COMPLAINT", At: s.opts.Now()})
+			p.Suppressions = append(p.Suppressions, suppression{Reason: "SPAM_COMPLAINT", At: who.Since})
 		}
 	}
 	s.seeded = len(people)

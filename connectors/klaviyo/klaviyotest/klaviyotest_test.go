@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,29 @@ func TestLimitsOfWhichOnlyTheDescriptionsSpeak(t *testing.T) {
 	require.Equal(t, 400, ask(s, "POST", path, ids).Code, "1,000 profiles")
 	require.Equal(t, 400, ask(s, "GET", "/api/lists?page[size]=11", nil).Code)
 	require.Equal(t, 400, ask(s, "GET", "/api/profiles?page[size]=101", nil).Code)
+}
+
+// TestSuppressionsAreFilteredAsKlaviyoDoes shows that lists are asked for one at a time, and never with what holds for all.
+func TestSuppressionsAreFilteredAsKlaviyoDoes(t *testing.T) {
+	s := klaviyotest.New(nil, klaviyotest.Options{})
+	require.NoError(t, s.UnsubscribeFrom("press@example.com", s.Newsletter()))
+	const at = "greater-or-equal(subscriptions.email.marketing."
+	const list = ",equals(subscriptions.email.marketing.list_suppressions.list_id,"
+	for filter, want := range map[string]int{
+		at + "suppression.timestamp,2020-01-01T00:00:00Z)":                                                       200,
+		at + "list_suppressions.timestamp,2020-01-01T00:00:00Z)" + list + `"` + s.Newsletter() + `")`:            200,
+		at + "list_suppressions.timestamp,2020-01-01T00:00:00Z)":                                                 400,
+		at + "suppression.timestamp,2020-01-01T00:00:00Z)" + list + `"` + s.Newsletter() + `")`:                  400,
+		at + "suppression.timestamp,yesterday)":                                                                  400,
+		at + "list_suppressions.timestamp,2020-01-01T00:00:00Z)" + list + `"nowhere")`:                           404,
+		at + "suppression.timestamp,2020-01-01T00:00:00Z)," + at + "suppression.timestamp,2020-01-01T00:00:00Z)": 400,
+	} {
+		answer := ask(s, "GET", "/api/profiles?"+url.Values{"filter": {filter}}.Encode(), nil)
+		require.Equal(t, want, answer.Code, filter)
+		if want == 200 {
+			require.Equal(t, strings.Contains(filter, "list_id"), strings.Contains(answer.Body.String(), "press@example.com"), filter)
+		}
+	}
 }
 
 func TestWindowsAreCounted(t *testing.T) {

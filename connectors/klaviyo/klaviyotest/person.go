@@ -99,23 +99,57 @@ func (p *person) marketing() map[string]any {
 	return m
 }
 
-var filterShape = regexp.MustCompile(`^(any|equals)\((id|email),(.+)\)$`)
+// The filters of profiles: by who they are, and by when they were suppressed or left a list. Those who left are asked for
+// one list at a time, and never together with those who were suppressed.
+var (
+	filterShape  = regexp.MustCompile(`^(any|equals)\((id|email),(.+)\)$`)
+	leaversShape = regexp.MustCompile(`^greater-or-equal\(subscriptions\.email\.marketing\.(suppression|list_suppressions)\.timestamp,([^,()]+)\)` +
+		`(?:,equals\(subscriptions\.email\.marketing\.list_suppressions\.list_id,"([^"]*)"\))?$`)
+)
 
 // getProfiles lists profiles, all of them or those that a filter names.
 func (s *Server) getProfiles(c call) answer {
 	s.catchUp()
 	people := s.people
 	if filter := c.URL.Query().Get("filter"); filter != "" {
-		parts := filterShape.FindStringSubmatch(filter)
-		var values []string
-		if parts == nil || json.Unmarshal([]byte("["+strings.Trim(parts[3], "[]")+"]"), &values) != nil {
+		passes := passing(filter)
+		if passes == nil {
 			return fail(http.StatusBadRequest, "invalid", "Invalid filter provided.", "")
 		}
-		people = slices.DeleteFunc(slices.Clone(s.people), func(p *person) bool {
-			return !slices.Contains(values, map[string]string{"id": p.ID, "email": p.Email}[parts[2]])
-		})
+		if parts := leaversShape.FindStringSubmatch(filter); parts != nil && parts[3] != "" && s.list(parts[3]) == nil {
+			return missing("list", parts[3])
+		}
+		people = slices.DeleteFunc(slices.Clone(s.people), func(p *person) bool { return !passes(p) })
 	}
 	return s.render(c, people)
+}
+
+// passing returns what a filter lets through, or nil where it is none.
+func passing(filter string) func(*person) bool {
+	if parts := filterShape.FindStringSubmatch(filter); parts != nil {
+		var values []string
+		if json.Unmarshal([]byte("["+strings.Trim(parts[3], "[]")+"]"), &values) != nil {
+			return nil
+		}
+		return func(p *person) bool {
+			return slices.Contains(values, map[string]string{"id": p.ID, "email": p.Email}[parts[2]])
+		}
+	}
+	parts := leaversShape.FindStringSubmatch(filter)
+	if parts == nil || (parts[1] == "suppression") != (parts[3] == "") {
+		return nil
+	}
+	since, err := time.Parse(time.RFC3339, parts[2])
+	if err != nil {
+		return nil
+	}
+	return func(p *person) bool {
+		all := p.Left
+		if parts[1] == "suppression" {
+			all = p.Suppressions
+		}
+		return slices.ContainsFunc(all, func(x suppression) bool { return x.ListID == parts[3] && !x.At.Truncate(time.Second).Before(since) })
+	}
 }
 
 // render answers with one page of people, who may have more attributes there.
