@@ -43,6 +43,7 @@ func (d *destination) Apply(ctx context.Context, changes []connectors.Change) (c
 	if len(changes) == 0 {
 		return result, nil
 	}
+	read := d.now().UTC()
 	tasks, err := d.prepare(ctx, changes)
 	if err == nil {
 		err = d.move(ctx, slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return t.write }))
@@ -51,7 +52,7 @@ func (d *destination) Apply(ctx context.Context, changes []connectors.Change) (c
 		for _, t := range tasks {
 			t.final = t.final || !t.write
 		}
-		result.Job, result.NotBefore, err = d.startImports(ctx, tasks)
+		result.Job, result.NotBefore, err = d.startImports(ctx, read, tasks)
 	}
 	for _, t := range tasks {
 		if t.final {

@@ -6,29 +6,37 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
-// judge looks at every profile of a job whose imports are over. What Klaviyo says of an import is not relied on: only who
-// shows the properties that were written may be moved and called delivered. The others are refused where Klaviyo has
-// words for it, and left to the next push where it has none.
-func (d *destination) judge(ctx context.Context, j job) ([]*task, error) {
-	people, err := d.peopleOf(ctx, j)
+// consentAge is how old what Klaviyo said of a person's consent may be when the person is put on a list.
+const consentAge = 5 * time.Minute
+
+// skew is by how much Klaviyo's clock may be behind ours.
+const skew = 5 * time.Minute
+
+// judge looks at the profiles of a job whose imports are over, and reports where it is too early to say. Only who shows
+// the properties that were written may be moved and called delivered; see trusted for who is not looked at. The others are
+// refused where Klaviyo has words for it, and left to the next push where it has none.
+func (d *destination) judge(ctx context.Context, j job) (tasks []*task, early bool, err error) {
+	early = j.Why == "" && d.now().Sub(j.Ended) < d.times.grace
+	people, trusted, err := d.look(ctx, j)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	tasks := make([]*task, len(j.People))
-	for i, e := range j.People {
-		tasks[i] = d.taskOf(j, e, people[e.Address])
-	}
+	tasks = d.tasksOf(j, j.People, people, trusted)
 	if !slices.ContainsFunc(tasks, (*task).isLater) {
-		return tasks, nil
+		return tasks, false, nil
+	}
+	if early {
+		return nil, true, nil
 	}
 	refusals, err := d.refusals(ctx, j.Over)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	why := j.Why
 	if why == "" {
@@ -43,7 +51,73 @@ func (d *destination) judge(ctx context.Context, j job) ([]*task, error) {
 			tasks[i].conclude(connectors.Refused, words)
 		}
 	}
-	return tasks, nil
+	return tasks, false, nil
+}
+
+// look reads profiles of a job: at first a sample as large as one look-up holds. Where that shows what was written,
+// Klaviyo's own count says that everybody was, and everybody's consent was read just now, the rest is trusted, but for
+// those who were suppressed since: they are asked for. Otherwise everybody is looked at.
+func (d *destination) look(ctx context.Context, j job) (people map[string]*profile, trusted bool, err error) {
+	sample := j.sample(lookUpBatch)
+	people, err = d.peopleOf(ctx, j, sample)
+	if err != nil || len(sample) == len(j.People) {
+		return people, false, err
+	}
+	shows := !slices.ContainsFunc(d.tasksOf(j, sample, people, false), (*task).isLater)
+	if shows && j.Why == "" && j.Written == len(j.People) && d.now().Sub(j.Read) < consentAge {
+		return people, true, d.addSuppressed(ctx, j.Read.Add(-skew), people)
+	}
+	if !shows && j.Why == "" && d.now().Sub(j.Ended) < d.times.grace {
+		return people, false, nil // those who are missing make it too early, as those do who do not show it
+	}
+	people, err = d.peopleOf(ctx, j, j.People)
+	return people, false, err
+}
+
+// sample returns n people of a job who were there before, spread over all of it, and those whom the imports made: they
+// have to be found in any case.
+func (j job) sample(n int) []entry {
+	known := 0
+	for _, e := range j.People {
+		if e.Profile != "" {
+			known++
+		}
+	}
+	if known <= n {
+		return j.People
+	}
+	var some []entry
+	at := 0
+	for _, e := range j.People {
+		switch {
+		case e.Profile == "":
+			some = append(some, e)
+		case at*n/known != (at+1)*n/known:
+			some = append(some, e)
+			at++
+		default:
+			at++
+		}
+	}
+	return some
+}
+
+// addSuppressed reads the profiles of everybody who was suppressed since a moment, which whoever unsubscribes is too.
+func (d *destination) addSuppressed(ctx context.Context, since time.Time, people map[string]*profile) error {
+	cursor := ""
+	for {
+		answer, err := d.leftPage(ctx, since, "", cursor)
+		if err != nil {
+			return err
+		}
+		for _, p := range answer.Data {
+			people[short(commerce.Email(p.Attributes.Email))] = &p
+		}
+		if next := answer.next(); next == "" || next == cursor {
+			return nil
+		}
+		cursor = answer.next()
+	}
 }
 
 // isLater reports whether a person is left to the next push.
@@ -61,9 +135,21 @@ func (d *destination) finish(ctx context.Context, tasks []*task) ([]connectors.O
 	return outcomes, nil
 }
 
-// taskOf says what is left to do for one person. Whoever unsubscribed while the import was at work joins nothing and
-// leaves what they were on.
-func (d *destination) taskOf(j job, e entry, p *profile) *task {
+// tasksOf says what is left to do for people of a job. Who is trusted and was not looked at is as they shall be.
+func (d *destination) tasksOf(j job, entries []entry, people map[string]*profile, trusted bool) []*task {
+	tasks := make([]*task, len(entries))
+	for i, e := range entries {
+		p, read := people[e.Address]
+		tasks[i] = j.taskOf(e)
+		if read || !trusted {
+			d.compare(tasks[i], e, p)
+		}
+	}
+	return tasks
+}
+
+// taskOf is what is left to do for one person if everything was written.
+func (j job) taskOf(e entry) *task {
 	t := &task{id: e.Profile, outcome: connectors.Outcome{PersonID: e.Person, State: connectors.Delivered, RemoteID: e.Profile}}
 	for _, place := range e.Leave {
 		t.leave = append(t.leave, j.Lists[place])
@@ -71,13 +157,19 @@ func (d *destination) taskOf(j job, e entry, p *profile) *task {
 	for _, place := range e.Join {
 		t.join = append(t.join, j.Lists[place])
 	}
+	return t
+}
+
+// compare holds a person against their profile. Whoever unsubscribed while the import was at work joins nothing and leaves
+// what they were on.
+func (d *destination) compare(t *task, e entry, p *profile) {
 	if p != nil {
 		t.id, t.outcome.RemoteID = p.ID, p.ID
 	}
 	if p == nil || digest(d.properties(*p)) != e.Want {
 		t.leave = nil
 		t.conclude(connectors.RetryLater, "")
-		return t
+		return
 	}
 	if len(t.join) > 0 || d.attributesOnly() && len(d.audiencesOf(*p)) > 0 {
 		if reason := d.gate(p, e.Said); reason != "" {
@@ -85,32 +177,28 @@ func (d *destination) taskOf(j job, e entry, p *profile) *task {
 			t.conclude(connectors.Withheld, reason)
 		}
 	}
-	return t
 }
 
-// peopleOf reads the profiles of a job, by the digests of their addresses. Those who were there before are asked for by
-// id; those whom the imports made are met by walking through what was imported.
-func (d *destination) peopleOf(ctx context.Context, j job) (map[string]*profile, error) {
+// peopleOf reads profiles of a job, by the digests of their addresses. Those who were there before are asked for by id;
+// those whom the imports made are met by walking through what was imported.
+func (d *destination) peopleOf(ctx context.Context, j job, entries []entry) (map[string]*profile, error) {
 	people := map[string]*profile{}
 	var ids []string
-	made := 0
-	for _, e := range j.People {
+	for _, e := range entries {
 		if e.Profile != "" {
 			ids = append(ids, e.Profile)
-		} else {
-			made++
 		}
 	}
 	there, err := d.lookUp(ctx, "id", ids)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range j.People {
+	for _, e := range entries {
 		if p, ok := there.people[e.Profile]; ok {
 			people[e.Address] = &p
 		}
 	}
-	if made == 0 {
+	if len(ids) == len(entries) {
 		return people, nil
 	}
 	for _, id := range j.Over {

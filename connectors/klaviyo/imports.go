@@ -53,10 +53,10 @@ func (t *task) record() (json.RawMessage, error) {
 }
 
 // startImports hands over whoever has something to write, in as many imports as number and size demand, and returns the
-// job that stands for all of them. Where a later import cannot be handed over, its people are tried again next time, for
+// job that stands for all of them; read is before their consent was. Where a later import cannot be handed over, its people are tried again next time, for
 // the earlier ones are at work already.
-func (d *destination) startImports(ctx context.Context, tasks []*task) (connectors.Job, time.Time, error) {
-	j := job{Version: jobVersion}
+func (d *destination) startImports(ctx context.Context, read time.Time, tasks []*task) (connectors.Job, time.Time, error) {
+	j := job{Version: jobVersion, Read: read}
 	var batch []*task
 	var records []json.RawMessage
 	size := 0

@@ -30,11 +30,13 @@ const (
 // that another process needs to go on, and no addresses.
 type job struct {
 	Version int       `json:"v"`
+	Read    time.Time `json:"b"` // before consent was read
 	Started time.Time `json:"t"`
 	Imports []string  `json:"i"` // ids at Klaviyo, those not over yet
 	Over    []string  `json:"o"` // ids of those that are
 	Ended   time.Time `json:"e"` // when the last of them was, zero before
 	Why     string    `json:"y"` // what went wrong with one of them, if anything
+	Written int       `json:"k"` // how many people Klaviyo says that it wrote, in imports without any failure
 	Lists   []string  `json:"l"` // ids of all lists that somebody joins or leaves
 	People  []entry   `json:"p"`
 }
@@ -108,7 +110,7 @@ func unknownJob(err error) error {
 	}
 }
 
-// Resume asks whether the imports of a job are over. When all are, or when they take too long, it looks at every profile,
+// Resume asks whether the imports of a job are over. When all are, or when they take too long, it looks at the profiles,
 // moves those who are as they shall be between lists, and says of the others what went wrong. Profiles may show what was
 // written a little later than the import is over; for that it waits a while.
 func (d *destination) Resume(ctx context.Context, text connectors.Job) (connectors.Result, error) {
@@ -126,11 +128,11 @@ func (d *destination) Resume(ctx context.Context, text connectors.Job) (connecto
 	if j.Ended.IsZero() {
 		j.Ended = d.now().UTC()
 	}
-	tasks, err := d.judge(ctx, j)
+	tasks, early, err := d.judge(ctx, j)
 	if err != nil {
 		return connectors.Result{}, err
 	}
-	if j.Why == "" && d.now().Sub(j.Ended) < d.times.grace && slices.ContainsFunc(tasks, (*task).isLater) {
+	if early {
 		return d.askAgain(j, j.Ended)
 	}
 	outcomes, err := d.finish(ctx, tasks)
@@ -139,7 +141,7 @@ func (d *destination) Resume(ctx context.Context, text connectors.Job) (connecto
 
 // askAgain returns the job with a time to ask again, the later the longer it takes since it began.
 func (d *destination) askAgain(j job, began time.Time) (connectors.Result, error) {
-	pause := min(max(d.now().Sub(began)/10, d.times.poll), longestPoll)
+	pause := min(max(d.now().Sub(began)/2, d.times.poll), longestPoll)
 	text, err := j.text()
 	return connectors.Result{Job: text, NotBefore: d.now().Add(pause)}, err
 }
@@ -147,7 +149,7 @@ func (d *destination) askAgain(j job, began time.Time) (connectors.Result, error
 // await asks for imports in their order and reports whether all are over. What takes too long counts as over.
 func (d *destination) await(ctx context.Context, j *job) (bool, error) {
 	for len(j.Imports) > 0 {
-		state, err := d.importState(ctx, j.Imports[0])
+		state, written, err := d.importState(ctx, j.Imports[0])
 		if err != nil {
 			return false, err
 		}
@@ -157,6 +159,7 @@ func (d *destination) await(ctx context.Context, j *job) (bool, error) {
 		if state != complete {
 			j.Why = "the import " + string(state)
 		}
+		j.Written += written
 		j.Over, j.Imports = append(j.Over, j.Imports[0]), j.Imports[1:]
 	}
 	return true, nil
@@ -173,20 +176,24 @@ const (
 	forgotten importState = "is not known at Klaviyo any more"
 )
 
-func (d *destination) importState(ctx context.Context, id string) (importState, error) {
+// importState asks how far an import is, and how many people it wrote where it is over and failed for nobody.
+func (d *destination) importState(ctx context.Context, id string) (state importState, written int, err error) {
 	answer, err := ask[imported](ctx, d.api, call{op: "profile import", to: readImport, path: "/api/profile-bulk-import-jobs/" + id})
 	switch {
 	case saysStatus(err, http.StatusNotFound):
-		return forgotten, nil
+		return forgotten, 0, nil
 	case err != nil:
-		return "", err
+		return "", 0, err
 	}
-	switch answer.Data.Attributes.Status {
+	switch counts := answer.Data.Attributes; counts.Status {
 	case "complete":
-		return complete, nil
+		if counts.Failed > 0 {
+			return complete, 0, nil
+		}
+		return complete, counts.Completed, nil
 	case "cancelled":
-		return cancelled, nil
+		return cancelled, 0, nil
 	default: // queued, processing, and whatever they think of next
-		return running, nil
+		return running, 0, nil
 	}
 }

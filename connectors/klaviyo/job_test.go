@@ -102,6 +102,77 @@ func TestImportThatDidNothingIsNoSuccess(t *testing.T) {
 	require.Empty(t, b.members(list))
 }
 
+// TestImportThatCountsPeopleItDidNotWriteIsFoundOut has more people than are looked at where the count is right.
+func TestImportThatCountsPeopleItDidNotWriteIsFoundOut(t *testing.T) {
+	for _, fault := range []klaviyotest.JobFault{klaviyotest.JobLies, klaviyotest.JobDoesNone, klaviyotest.JobPartly, klaviyotest.JobFailsOne, klaviyotest.JobLags} {
+		t.Run(string(fault), func(t *testing.T) {
+			b := startBench(t)
+			d, people := b.open(t, large()), b.many(250)
+			list := ensure(t, d, champions)[0]
+			b.FailJob(fault)
+			states := map[connectors.OutcomeState]int{}
+			for _, o := range follow(t, d, begin(t, d, people)) {
+				states[o.State]++
+			}
+			require.Equal(t, map[klaviyotest.JobFault]map[connectors.OutcomeState]int{
+				klaviyotest.JobLies:     {connectors.RetryLater: 250},
+				klaviyotest.JobDoesNone: {connectors.RetryLater: 250},
+				klaviyotest.JobPartly:   {connectors.Delivered: 125, connectors.Refused: 125},
+				klaviyotest.JobFailsOne: {connectors.Delivered: 249, connectors.Refused: 1},
+				klaviyotest.JobLags:     {connectors.Delivered: 250},
+			}[fault], states)
+			require.Len(t, b.members(list), states[connectors.Delivered])
+			if fault == klaviyotest.JobLags {
+				require.Equal(t, 3+1+1+1, b.asked("GET", "/api/profiles?"), "a sample shows that it lags, and another one that it does not")
+			}
+		})
+	}
+}
+
+// TestWhoUnsubscribesWhileAnImportOfManyIsAtWorkIsNotJoined has people who are not among those looked at afterwards.
+func TestWhoUnsubscribesWhileAnImportOfManyIsAtWorkIsNotJoined(t *testing.T) {
+	for _, late := range []bool{false, true} { // so that consent has to be read again
+		b := startBench(t)
+		ahead := time.Duration(0)
+		settings := b.settings()
+		settings["batch"], settings["list_batch"] = largestBatch, largestListBatch
+		patient := quick
+		patient.stall = time.Hour
+		d, err := factory(patient).NewDestination(settings, connectors.Deps{Now: func() time.Time { return time.Now().Add(ahead) }})
+		require.NoError(t, err)
+		people := b.many(250)
+		list := ensure(t, d, champions)[0]
+		result := begin(t, d, people)
+		leaving := people[101:120]
+		for _, p := range leaving {
+			require.NoError(t, b.Unsubscribe(p.Email))
+		}
+		if late {
+			require.NoError(t, b.UnsubscribeFrom(people[0].Email, list.ID))
+			ahead = consentAge
+		}
+		before := b.asked("GET", "/api/profiles?")
+		outcomes := map[int64]connectors.Outcome{}
+		for result.Job != "" {
+			result, err = d.Resume(t.Context(), result.Job)
+			require.NoError(t, err)
+		}
+		for _, o := range result.Outcomes {
+			outcomes[o.PersonID] = o
+		}
+		for _, p := range leaving {
+			require.Equal(t, connectors.ReasonUnsubscribed, outcomes[p.ID].Reason)
+		}
+		if late {
+			require.Equal(t, connectors.ReasonUnsubscribed, outcomes[people[0].ID].Reason)
+			require.Len(t, b.members(list), 250-19-1)
+			continue
+		}
+		require.Len(t, b.members(list), 250-19)
+		require.Equal(t, 2, b.asked("GET", "/api/profiles?")-before, "a sample, and those who were suppressed")
+	}
+}
+
 // TestListDeletedWhileAnImportIsAtWorkEndsTheJob shows that a job whose list is gone does not fail every push from then on.
 func TestListDeletedWhileAnImportIsAtWorkEndsTheJob(t *testing.T) {
 	b := startBench(t)

@@ -60,6 +60,8 @@ func TestLeaversAreThoseWhoUnsubscribedLeftOrWereSuppressed(t *testing.T) {
 	require.NoError(t, b.UnsubscribeFrom(people[5].Email, former))
 	require.NoError(t, b.UnsubscribeFrom(people[6].Email, b.Newsletter()))
 	require.NoError(t, b.UnsubscribeFrom(people[1].Email, b.Newsletter()))
+	*now = now.Add(time.Hour)
+	require.NoError(t, b.UnsubscribeFrom(people[4].Email, b.Newsletter()))
 
 	found := leavers(t, d, since)
 	var emails []string
@@ -68,6 +70,7 @@ func TestLeaversAreThoseWhoUnsubscribedLeftOrWereSuppressed(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{people[2].Email, people[3].Email, people[4].Email, people[5].Email}, emails)
 	require.Equal(t, since, found[people[2].Email].Consent.At)
+	require.Equal(t, since.Add(time.Hour), found[people[4].Email].Consent.At)
 	require.Equal(t, b.person(t, people[4].Email).ID, found[people[4].Email].RemoteID)
 	require.Equal(t, found, leavers(t, b.open(t), since), "also before Ensure was called")
 }

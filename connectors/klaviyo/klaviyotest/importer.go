@@ -23,9 +23,11 @@ type JobFault string
 const (
 	JobStalls    JobFault = "job stalls"
 	JobPartly    JobFault = "job fails partly"
+	JobFailsOne  JobFault = "job fails for the second person"
 	JobDoesNone  JobFault = "job ends with nothing done"
 	JobCancelled JobFault = "job is cancelled"
 	JobLags      JobFault = "job is over before its writes show" // which they do after two more look-ups
+	JobLies      JobFault = "job counts everybody and writes nobody"
 )
 
 // FailJob makes the next import go wrong.
@@ -67,6 +69,7 @@ type importJob struct {
 	looks   int
 	status  string
 	done    []*person
+	counted int   // people it says it wrote beyond those it did
 	failed  []int // places of records
 }
 
@@ -132,7 +135,7 @@ func (s *Server) ForgetJobs() {
 func (j *importJob) render(c call) map[string]any {
 	attributes := map[string]any{
 		"status": j.status, "created_at": j.made.UTC().Format(time.RFC3339), "total_count": len(j.records),
-		"completed_count": len(j.done), "failed_count": len(j.failed), "expires_at": j.made.UTC().Add(7 * 24 * time.Hour).Format(time.RFC3339),
+		"completed_count": len(j.done) + j.counted, "failed_count": len(j.failed), "expires_at": j.made.UTC().Add(7 * 24 * time.Hour).Format(time.RFC3339),
 	}
 	return map[string]any{"type": "profile-bulk-import-job", "id": j.id, "attributes": attributes, "links": self(c, "/api/profile-bulk-import-jobs/"+j.id)}
 }
@@ -154,10 +157,13 @@ func (s *Server) getImport(c call) answer {
 
 // carryOut writes everybody whom the fault does not spare.
 func (s *Server) carryOut(j *importJob) {
-	j.status = "complete"
+	j.status, j.counted = "complete", 0
 	switch j.fault {
 	case JobLags:
-		j.fault, s.lagging, s.lag = "", j, 2
+		j.fault, j.counted, s.lagging, s.lag = "", len(j.records), j, 2
+		return
+	case JobLies:
+		j.counted = len(j.records)
 		return
 	case JobDoesNone:
 		return
@@ -166,8 +172,11 @@ func (s *Server) carryOut(j *importJob) {
 		return
 	}
 	for i, r := range j.records {
-		if j.fault == JobPartly && i%2 == 1 {
+		if j.fault == JobPartly && i%2 == 1 || j.fault == JobFailsOne && i == 1 {
 			j.failed = append(j.failed, i)
+			if j.fault == JobFailsOne {
+				j.counted++ // it was worked off, if not written
+			}
 			continue
 		}
 		email := strings.ToLower(r.Attributes.Email)

@@ -67,8 +67,8 @@ type Server struct {
 	noPointers bool
 	lagging    *importJob // whose writes do not show yet
 	lag        int        // look-ups until they do
-	seeded     int    // how many of the shop's people have been looked at
-	generation uint64 // of the shop when they were
+	seeded     int        // how many of the shop's people have been looked at
+	generation uint64     // of the shop when they were
 }
 
 // New starts an account with a newsletter list and two people who are no customers. Where shop is not nil, everybody of the
