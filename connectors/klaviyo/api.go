@@ -38,6 +38,7 @@ const (
 	readImported
 	readErrors
 	eraseProfile
+	createEvents
 )
 
 // endpoints says of each how many requests a second and a minute it takes, and which scopes a key needs.
@@ -60,6 +61,7 @@ var endpoints = map[endpoint]struct {
 	readImported:  {10, 150, "profiles:read"},
 	readErrors:    {10, 150, "profiles:read"},
 	eraseProfile:  {3, 60, "data-privacy:write"},
+	createEvents:  {10, 150, "events:write"},
 }
 
 func newQuotas() map[endpoint]*httpapi.Quota {

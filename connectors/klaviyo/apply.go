@@ -21,7 +21,8 @@ type task struct {
 	join    []string       // ids of lists
 	leave   []string       // ids of lists
 	outcome connectors.Outcome
-	final   bool // the outcome stands, whatever becomes of the others
+	news    *news // what is told of the person when they are confirmed, if anything
+	final   bool  // the outcome stands, whatever becomes of the others
 }
 
 func (t *task) conclude(state connectors.OutcomeState, reason string) {
@@ -45,8 +46,12 @@ func (d *destination) Apply(ctx context.Context, changes []connectors.Change) (c
 	}
 	read := d.now().UTC()
 	tasks, err := d.prepare(ctx, changes)
+	now := slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return t.write })
 	if err == nil {
-		err = d.move(ctx, slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return t.write }))
+		err = d.move(ctx, now)
+	}
+	if err == nil {
+		err = d.tell(ctx, now)
 	}
 	if err == nil {
 		for _, t := range tasks {
@@ -116,6 +121,7 @@ func (d *destination) plan(t *task, p *profile) error {
 	if err := d.planLists(t); err != nil {
 		return err
 	}
+	t.news = d.newsOf(c, p)
 	var now profile
 	if p != nil {
 		now = *p
@@ -126,6 +132,7 @@ func (d *destination) plan(t *task, p *profile) error {
 	t.write = creates || p != nil && len(t.set)+len(t.unset) > 0
 	if !t.write && len(t.join)+len(t.leave) == 0 {
 		t.conclude(connectors.Unchanged, "")
+		t.final = t.news == nil
 	}
 	return nil
 }

@@ -32,13 +32,13 @@ type probe struct {
 	refused int // the status that shows that the scope is there; 0 where that is success
 }
 
-func probes() []probe {
+func (d *destination) probes() []probe {
 	one := url.Values{"page[size]": {"1"}}
 	both := map[string]any{"type": "data-privacy-deletion-job", "attributes": map[string]any{"profile": map[string]any{
 		"data": map[string]any{"type": "profile", "id": nowhere, "attributes": map[string]any{"email": nowhere + "@example.invalid"}},
 	}}}
 	nobody := map[string]any{"type": "profile", "id": nowhere, "attributes": map[string]any{}}
-	return []probe{
+	all := []probe{
 		{
 			"lists:read", connectors.Problem, "lists cannot be found again",
 			call{op: "lists", to: readLists, path: "/api/lists", query: one},
@@ -66,6 +66,15 @@ func probes() []probe {
 			http.StatusBadRequest,
 		},
 	}
+	if d.events {
+		none := map[string]any{"type": "event-bulk-create-job", "attributes": map[string]any{"events-bulk-create": map[string]any{"data": []any{}}}}
+		all = append(all, probe{
+			"events:write", connectors.Problem, "no events can be sent, and nobody is delivered for whom there are some",
+			call{op: "event permission", to: createEvents, method: http.MethodPost, path: "/api/event-bulk-create-jobs", body: none},
+			http.StatusBadRequest,
+		})
+	}
+	return all
 }
 
 // Check asks Klaviyo which account the key belongs to and what it may do. It finds scopes by asking for what cannot be
@@ -81,7 +90,7 @@ func (d *destination) Check(ctx context.Context) (connectors.Report, error) {
 	case len(answer.Data) > 0:
 		report.Findings = append(report.Findings, describe(answer.Data[0], d.api.client.Harmless))
 	}
-	for _, p := range probes() {
+	for _, p := range d.probes() {
 		err := d.api.send(ctx, p.ask)
 		switch {
 		case isDenied(err):

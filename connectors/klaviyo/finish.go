@@ -123,9 +123,12 @@ func (d *destination) addSuppressed(ctx context.Context, since time.Time, people
 // isLater reports whether a person is left to the next push.
 func (t *task) isLater() bool { return t.outcome.State == connectors.RetryLater }
 
-// finish moves people between lists and tells about everybody.
+// finish moves people between lists, sends events, and answers for everybody.
 func (d *destination) finish(ctx context.Context, tasks []*task) ([]connectors.Outcome, error) {
 	if err := d.move(ctx, tasks); err != nil {
+		return nil, err
+	}
+	if err := d.tell(ctx, tasks); err != nil {
 		return nil, err
 	}
 	outcomes := make([]connectors.Outcome, len(tasks))
@@ -150,7 +153,7 @@ func (d *destination) tasksOf(j job, entries []entry, people map[string]*profile
 
 // taskOf is what is left to do for one person if everything was written.
 func (j job) taskOf(e entry) *task {
-	t := &task{id: e.Profile, outcome: connectors.Outcome{PersonID: e.Person, State: connectors.Delivered, RemoteID: e.Profile}}
+	t := &task{id: e.Profile, news: e.News, outcome: connectors.Outcome{PersonID: e.Person, State: connectors.Delivered, RemoteID: e.Profile}}
 	for _, place := range e.Leave {
 		t.leave = append(t.leave, j.Lists[place])
 	}
@@ -171,11 +174,13 @@ func (d *destination) compare(t *task, e entry, p *profile) {
 		t.conclude(connectors.RetryLater, "")
 		return
 	}
-	if len(t.join) > 0 || d.attributesOnly() && len(d.audiencesOf(*p)) > 0 {
-		if reason := d.gate(p, e.Said); reason != "" {
-			t.leave = append(t.leave, t.join...)
-			t.conclude(connectors.Withheld, reason)
-		}
+	reason := d.gate(p, e.Said)
+	if reason != "" {
+		t.news = nil
+	}
+	if reason != "" && (len(t.join) > 0 || d.attributesOnly() && len(d.audiencesOf(*p)) > 0) {
+		t.leave = append(t.leave, t.join...)
+		t.conclude(connectors.Withheld, reason)
 	}
 }
 

@@ -156,7 +156,7 @@ func (d *destination) sendImport(ctx context.Context, j *job, tasks []*task, rec
 
 // entry is what a job keeps of a person: no address, but what it takes to find them again.
 func (j *job) entry(t *task) entry {
-	e := entry{Person: t.change.Person.ID, Profile: t.id, Want: digest(t.want), Said: t.change.Consent}
+	e := entry{Person: t.change.Person.ID, Profile: t.id, Want: digest(t.want), Said: t.change.Consent, News: t.news}
 	e.Address = short(t.change.Person.Email)
 	e.Join, e.Leave = j.places(t.join), j.places(t.leave)
 	return e

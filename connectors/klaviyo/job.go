@@ -50,6 +50,7 @@ type entry struct {
 	Join    []int                 `json:"j,omitempty"` // places among the lists
 	Leave   []int                 `json:"x,omitempty"` // places among the lists
 	Said    commerce.ConsentState `json:"c,omitempty"`
+	News    *news                 `json:"u,omitempty"`
 }
 
 // has reports whether a person is in the job.

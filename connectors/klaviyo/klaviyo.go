@@ -11,6 +11,7 @@ package klaviyo
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -41,6 +42,7 @@ type settings struct {
 	URL           string            `mapstructure:"url"`
 	Mode          connectors.Extent `mapstructure:"mode"`
 	CreateMissing bool              `mapstructure:"create_missing"`
+	Events        bool              `mapstructure:"events"`
 	Batch         int               `mapstructure:"batch"`
 	ListBatch     int               `mapstructure:"list_batch"`
 }
@@ -66,6 +68,7 @@ func factory(times timing) connectors.Factory {
 			{Name: "api_key", Title: "Private API key", Help: "made under Settings > API keys, with the scopes of the README", Secret: true, Required: true},
 			{Name: "mode", Title: "What is written", Help: "both, attributes (profile properties only) or lists", Default: string(connectors.Both)},
 			{Name: "create_missing", Title: "Create missing people", Help: "also create people whom Klaviyo does not know, where the shop or you say that they agreed", Default: "false"},
+			{Name: "events", Title: "Send events", Help: "an event for everybody who enters or leaves an audience, by which flows can start", Default: "false"},
 			{Name: "batch", Title: "People per import", Help: "1 to 10000", Default: fmt.Sprint(largestBatch)},
 			{Name: "list_batch", Title: "People per list change", Help: "1 to 1000", Default: fmt.Sprint(largestListBatch)},
 			{Name: "url", Title: "Address of the API", Help: "only for tests", Default: "https://a.klaviyo.com"},
@@ -83,13 +86,18 @@ type destination struct {
 	prefix    string
 	extent    connectors.Extent
 	create    bool
+	events    bool
 	batch     int
 	listBatch int
 	times     timing
 	now       func() time.Time
+	log       *slog.Logger
+
+	eventBatch int
 
 	mu    sync.Mutex
 	lists map[string]string // ids of lists by key of their audience
+	names map[string]string // for people, by key of the audience
 	ours  map[string]bool   // ids of every list of ours, those of former audiences too
 	// surveyed: the account's lists have been read, so ours is complete.
 	surveyed bool
@@ -113,10 +121,13 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
 	d := &destination{
-		api: &api{client: client, quotas: newQuotas()}, prefix: deps.Prefix, extent: s.Mode, create: s.CreateMissing,
-		batch: s.Batch, listBatch: s.ListBatch, times: times, now: deps.Now,
-		lists: map[string]string{}, ours: map[string]bool{},
+		api: &api{client: client, quotas: newQuotas()}, prefix: deps.Prefix, extent: s.Mode, create: s.CreateMissing, events: s.Events,
+		batch: s.Batch, listBatch: s.ListBatch, eventBatch: largestEventBatch, times: times, now: deps.Now, log: deps.Log,
+		lists: map[string]string{}, names: map[string]string{}, ours: map[string]bool{},
 	}
 	if s.Mode == connectors.OnlyAttributes {
 		return rolled{d}, nil

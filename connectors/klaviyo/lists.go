@@ -72,6 +72,7 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 		return nil, err
 	}
 	d.remember(known)
+	d.noteNames(audiences)
 	if d.attributesOnly() {
 		for i := range ready {
 			ready[i].ID = propertyID + ready[i].Key
@@ -94,6 +95,15 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 		d.mu.Unlock()
 	}
 	return ready, nil
+}
+
+// noteNames notes how audiences are called.
+func (d *destination) noteNames(audiences []connectors.Audience) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, a := range audiences {
+		d.names[a.Key] = a.Name
+	}
 }
 
 // remember notes which lists carry our prefix.

@@ -141,10 +141,11 @@ func TestExtentIsWhatTheModeSays(t *testing.T) {
 }
 
 func TestCheckNamesEveryMissingScope(t *testing.T) {
-	for _, p := range probes() {
+	events := connectors.Settings{"events": true}
+	for _, p := range startBench(t).open(t, events).(*destination).probes() {
 		b := startBench(t)
 		b.Restrict(p.scope)
-		report, err := b.open(t).Check(t.Context())
+		report, err := b.open(t, events).Check(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, p.level != connectors.Problem, report.OK(), p.scope)
 		found := 0
@@ -156,4 +157,16 @@ func TestCheckNamesEveryMissingScope(t *testing.T) {
 		}
 		require.Equal(t, 1, found, p.scope)
 	}
+}
+
+func TestCheckAsksForEventsOnlyWhereTheyAreSent(t *testing.T) {
+	b := startBench(t)
+	b.Restrict("events:write")
+	report, err := b.open(t).Check(t.Context())
+	require.NoError(t, err)
+	require.True(t, report.OK())
+	require.Zero(t, b.asked("POST", "event"))
+	_, err = startBench(t).open(t, connectors.Settings{"events": true}).Check(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, b.Events())
 }

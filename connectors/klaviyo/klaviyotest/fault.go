@@ -2,6 +2,7 @@ package klaviyotest
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -56,6 +57,13 @@ func (s *Server) Restrict(scope string) {
 		}
 	}
 	s.opts.Scopes = kept
+}
+
+// Allow gives a scope to the key.
+func (s *Server) Allow(scope string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.Scopes = append(slices.Clone(s.opts.Scopes), scope)
 }
 
 func (s *Server) takeFault(write bool) (Fault, bool) {

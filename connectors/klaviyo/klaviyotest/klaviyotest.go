@@ -22,7 +22,7 @@ const revision = "2026-07-15"
 
 // Scopes lists every scope that the fake knows.
 func Scopes() []string {
-	return []string{"accounts:read", "lists:read", "lists:write", "profiles:read", "profiles:write", "data-privacy:write"}
+	return []string{"accounts:read", "lists:read", "lists:write", "profiles:read", "profiles:write", "data-privacy:write", "events:write"}
 }
 
 // Options describe the account. The zero value is usable.
@@ -31,6 +31,9 @@ type Options struct {
 	Scopes []string         // of the key; all where nil
 	Now    func() time.Time // the shop's clock where nil, or the real one
 	Limits bool             // requests beyond the limits of each endpoint are answered 429
+	// PassRepeats passes over events that are there already, where otherwise they are refused with all of their request.
+	// Klaviyo says the first of single events and the second of many.
+	PassRepeats bool
 	// Judge looks at every exchange that is answered in full and says what is wrong with it; see Wrong.
 	Judge func(r *http.Request, body []byte, status int, header http.Header, answer []byte) error
 }
@@ -61,7 +64,9 @@ type Server struct {
 	byEmail map[string]*person
 	lists   []*list
 	jobs    []*importJob
-	made    map[string]int // lists made by day
+	events  []Event
+	told    map[string]bool // keys of events
+	made    map[string]int  // lists made by day
 	last    int
 	// noPointers makes refusals of imports name nobody.
 	noPointers bool
@@ -88,6 +93,7 @@ func New(shop *simulator.Shop, opts Options) *Server {
 	}
 	s := &Server{
 		opts: opts, shop: shop, byID: map[string]*person{}, byEmail: map[string]*person{}, counters: map[string]int{}, made: map[string]int{},
+		told: map[string]bool{},
 	}
 	newsletter := s.addList("Newsletter", "double_opt_in")
 	s.addList("VIP: by hand", "single_opt_in")
@@ -207,6 +213,7 @@ var routes = []route{
 	{"GET", "/api/profile-bulk-import-jobs/*", "lists:read profiles:read", 10, 150, (*Server).getImport},
 	{"GET", "/api/profile-bulk-import-jobs/*/profiles", "profiles:read", 10, 150, (*Server).getImported},
 	{"GET", "/api/profile-bulk-import-jobs/*/import-errors", "profiles:read", 10, 150, (*Server).getImportErrors},
+	{"POST", "/api/event-bulk-create-jobs", "events:write", 10, 150, (*Server).createEvents},
 	{"POST", "/api/data-privacy-deletion-jobs", "data-privacy:write", 3, 60, (*Server).erase},
 }
 
