@@ -5,6 +5,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/csvfile"
 	"github.com/perennial-cvo/perennial/connectors/judgeme"
+	"github.com/perennial-cvo/perennial/connectors/klaviyo"
 	"github.com/perennial-cvo/perennial/connectors/listmonk"
 	"github.com/perennial-cvo/perennial/connectors/shopify"
 	"github.com/perennial-cvo/perennial/connectors/woocommerce"
@@ -18,6 +19,7 @@ func Factories() []connectors.Factory {
 		shopify.New(),
 		csvfile.New(),
 		listmonk.New(),
+		klaviyo.New(),
 		judgeme.New(),
 		yotpo.New(),
 	}

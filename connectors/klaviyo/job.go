@@ -1,0 +1,200 @@
+package klaviyo
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+)
+
+// jobVersion is that of the form in which jobs are written.
+const jobVersion = 1
+
+const (
+	// firstPoll is the shortest time between two questions about an import, and longestPoll the longest.
+	firstPoll   = time.Second
+	longestPoll = 30 * time.Second
+)
+
+// job is people whose properties are being imported and who are to be moved between lists after that. It holds everything
+// that another process needs to go on, and no addresses.
+type job struct {
+	Version int       `json:"v"`
+	Read    time.Time `json:"b"` // before consent was read
+	Started time.Time `json:"t"`
+	Imports []string  `json:"i"` // ids at Klaviyo, those not over yet
+	Over    []string  `json:"o"` // ids of those that are
+	Ended   time.Time `json:"e"` // when the last of them was, zero before
+	Why     string    `json:"y"` // what went wrong with one of them, if anything
+	Written int       `json:"k"` // how many people Klaviyo says that it wrote, in imports without any failure
+	Lists   []string  `json:"l"` // ids of all lists that somebody joins or leaves
+	People  []entry   `json:"p"`
+}
+
+// entry is one person of a job.
+type entry struct {
+	Person  int64                 `json:"n"`
+	Profile string                `json:"r,omitempty"` // empty where the import makes it
+	Address string                `json:"a"`           // digest of the address
+	Want    string                `json:"w"`           // digest of our properties as they shall stand
+	Join    []int                 `json:"j,omitempty"` // places among the lists
+	Leave   []int                 `json:"x,omitempty"` // places among the lists
+	Said    commerce.ConsentState `json:"c,omitempty"`
+	News    *news                 `json:"u,omitempty"`
+}
+
+// has reports whether a person is in the job.
+func (j *job) has(t *task) bool {
+	return slices.ContainsFunc(j.People, func(e entry) bool { return e.Person == t.change.Person.ID })
+}
+
+// text is the job as it is kept.
+func (j *job) text() (connectors.Job, error) {
+	plain, err := json.Marshal(j)
+	if err != nil {
+		return "", fmt.Errorf("job: %w", err)
+	}
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestCompression)
+	if err != nil {
+		return "", fmt.Errorf("job: %w", err)
+	}
+	if _, err := w.Write(plain); err != nil {
+		return "", fmt.Errorf("job: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return "", fmt.Errorf("job: %w", err)
+	}
+	return connectors.Job(base64.RawStdEncoding.EncodeToString(packed.Bytes())), nil
+}
+
+// openJob reads a job and checks it.
+func openJob(text connectors.Job) (job, error) {
+	var j job
+	packed, err := base64.RawStdEncoding.DecodeString(string(text))
+	if err != nil {
+		return j, unknownJob(err)
+	}
+	plain, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
+	if err != nil {
+		return j, unknownJob(err)
+	}
+	if err := json.Unmarshal(plain, &j); err != nil {
+		return j, unknownJob(err)
+	}
+	if j.Version != jobVersion {
+		return j, unknownJob(fmt.Errorf("its version is %d", j.Version))
+	}
+	for _, e := range j.People {
+		for _, place := range slices.Concat(e.Join, e.Leave) {
+			if place < 0 || place >= len(j.Lists) {
+				return j, unknownJob(errors.New("it names a list that it does not have"))
+			}
+		}
+	}
+	return j, nil
+}
+
+func unknownJob(err error) error {
+	return &connectors.Error{
+		Kind: connectors.KindPermanent, Op: "push job", Err: err, Remedy: "nothing to do: its people are pushed anew",
+	}
+}
+
+// Resume asks whether the imports of a job are over. When all are, or when they take too long, it looks at the profiles,
+// moves those who are as they shall be between lists, and says of the others what went wrong. Profiles may show what was
+// written a little later than the import is over; for that it waits a while.
+func (d *destination) Resume(ctx context.Context, text connectors.Job) (connectors.Result, error) {
+	j, err := openJob(text)
+	if err != nil {
+		return connectors.Result{}, err
+	}
+	over, err := d.await(ctx, &j)
+	if err != nil {
+		return connectors.Result{}, err
+	}
+	if !over {
+		return d.askAgain(j, j.Started)
+	}
+	if j.Ended.IsZero() {
+		j.Ended = d.now().UTC()
+	}
+	tasks, early, err := d.judge(ctx, j)
+	if err != nil {
+		return connectors.Result{}, err
+	}
+	if early {
+		return d.askAgain(j, j.Ended)
+	}
+	outcomes, err := d.finish(ctx, tasks)
+	return connectors.Result{Outcomes: outcomes}, err
+}
+
+// askAgain returns the job with a time to ask again, the later the longer it takes since it began.
+func (d *destination) askAgain(j job, began time.Time) (connectors.Result, error) {
+	pause := min(max(d.now().Sub(began)/2, d.times.poll), longestPoll)
+	text, err := j.text()
+	return connectors.Result{Job: text, NotBefore: d.now().Add(pause)}, err
+}
+
+// await asks for imports in their order and reports whether all are over. What takes too long counts as over.
+func (d *destination) await(ctx context.Context, j *job) (bool, error) {
+	for len(j.Imports) > 0 {
+		state, written, err := d.importState(ctx, j.Imports[0])
+		if err != nil {
+			return false, err
+		}
+		if state == running && d.now().Sub(j.Started) < d.times.stall {
+			return false, nil
+		}
+		if state != complete {
+			j.Why = "the import " + string(state)
+		}
+		j.Written += written
+		j.Over, j.Imports = append(j.Over, j.Imports[0]), j.Imports[1:]
+	}
+	return true, nil
+}
+
+// importState is how far an import is, in words that tell why somebody was not written.
+type importState string
+
+// The states.
+const (
+	running   importState = "stands still at Klaviyo"
+	complete  importState = "is over"
+	cancelled importState = "was cancelled at Klaviyo"
+	forgotten importState = "is not known at Klaviyo any more"
+)
+
+// importState asks how far an import is, and how many people it wrote where it is over and failed for nobody.
+func (d *destination) importState(ctx context.Context, id string) (state importState, written int, err error) {
+	answer, err := ask[imported](ctx, d.api, call{op: "profile import", to: readImport, path: "/api/profile-bulk-import-jobs/" + id})
+	switch {
+	case saysStatus(err, http.StatusNotFound):
+		return forgotten, 0, nil
+	case err != nil:
+		return "", 0, err
+	}
+	switch counts := answer.Data.Attributes; counts.Status {
+	case "complete":
+		if counts.Failed > 0 {
+			return complete, 0, nil
+		}
+		return complete, counts.Completed, nil
+	case "cancelled":
+		return cancelled, 0, nil
+	default: // queued, processing, and whatever they think of next
+		return running, 0, nil
+	}
+}
