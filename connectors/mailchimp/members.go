@@ -1,0 +1,118 @@
+package mailchimp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/connectors/httpapi"
+)
+
+// Members reads one page of a tag, those who unsubscribed and were cleaned included. Where only attributes are written,
+// everybody counts as a member, for then there is nothing that they could have been taken out of.
+func (d *destination) Members(ctx context.Context, audience connectors.Audience, cursor connectors.Cursor) (connectors.MemberPage, error) {
+	if d.set.Mode == modeAttributes {
+		return d.members(ctx, cursor, nil)
+	}
+	id, err := segmentID(audience)
+	if err != nil {
+		return connectors.MemberPage{}, err
+	}
+	everybody := url.Values{"include_unsubscribed": {"true"}, "include_cleaned": {"true"}, "include_transactional": {"true"}}
+	return d.members(ctx, cursor, everybody, "segments", id)
+}
+
+// Everybody reads all contacts page by page, each with the audiences in which they are.
+func (d *destination) Everybody(ctx context.Context, cursor connectors.Cursor) (connectors.MemberPage, error) {
+	return d.members(ctx, cursor, nil)
+}
+
+func (d *destination) members(ctx context.Context, cursor connectors.Cursor, query url.Values, below ...string) (connectors.MemberPage, error) {
+	offset := 0
+	if cursor != "" {
+		var err error
+		if offset, err = strconv.Atoi(string(cursor)); err != nil || offset < 1 {
+			return connectors.MemberPage{}, &connectors.Error{Kind: connectors.KindPermanent, Op: "members", Err: errors.New("the cursor is not ours")}
+		}
+	}
+	if d.set.Mode != modeLists {
+		if err := d.learnFields(ctx); err != nil {
+			return connectors.MemberPage{}, err
+		}
+	}
+	read, err := d.roll(ctx, offset, query, below...)
+	if err != nil {
+		return connectors.MemberPage{}, err
+	}
+	out := connectors.MemberPage{Done: len(read.Members) < largestPage}
+	if !out.Done {
+		out.Next = connectors.Cursor(strconv.Itoa(offset + len(read.Members)))
+	}
+	fields := d.knownFields()
+	for _, p := range read.Members {
+		if p.Status == archived {
+			continue // not there any more
+		}
+		m := connectors.Member{RemoteID: p.ID, Email: commerce.Email(p.Email), Attributes: map[string]string{}, Consent: p.consent()}
+		for key, tag := range fields {
+			if value := p.value(tag); value != "" {
+				m.Attributes[key] = value
+			}
+		}
+		if len(below) == 0 {
+			m.Audiences = d.audiencesOf(p)
+		}
+		out.Members = append(out.Members, m)
+	}
+	return out, nil
+}
+
+// audiencesOf returns the keys of the audiences in which a contact is.
+func (d *destination) audiencesOf(p person) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var keys []string
+	for key, id := range d.segments {
+		if d.set.Mode == modeAttributes || p.has(id) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// consent says what Mailchimp knows of a contact's consent.
+func (p person) consent() commerce.Consent {
+	var c commerce.Consent
+	switch p.Status {
+	case subscribed:
+		c.State = commerce.ConsentSubscribed
+	case unsubscribed, cleaned:
+		c.State = commerce.ConsentUnsubscribed
+	}
+	if at, err := time.Parse(time.RFC3339, p.Changed); err == nil {
+		c.At = at.UTC()
+	}
+	return c
+}
+
+// Erase deletes the contact for good. Archiving, which Mailchimp calls deleting, would keep everything.
+func (d *destination) Erase(ctx context.Context, who connectors.Person) (string, error) {
+	if who.Email == "" {
+		return "mailchimp: nothing to do, the person has no e-mail address", nil
+	}
+	path := d.path("members", hash(who.Email), "actions", "delete-permanent")
+	request := httpapi.Request{Op: "contact erasure", Method: http.MethodPost, Path: path, Idempotent: true, MayBeEmpty: true}
+	_, err := ask[any](ctx, d.api, request, nil)
+	switch {
+	case isStatus(err, http.StatusNotFound):
+		return "mailchimp: nothing was there", nil
+	case err != nil:
+		return "", err
+	}
+	return "mailchimp: the contact was deleted permanently, with all tags, merge fields and history; this cannot be undone, and Mailchimp takes the address again only if the person signs up through a form themselves", nil
+}

@@ -1,0 +1,212 @@
+package mailchimp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/httpapi"
+)
+
+// segment is a tag as the API shows it: a static segment.
+type segment struct {
+	ID   int    `json:"id"`
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// readSegments reads all tags, ours and others.
+func (d *destination) readSegments(ctx context.Context) ([]segment, error) {
+	type answer struct {
+		Segments []segment `json:"segments"`
+	}
+	return pages(func(offset int) ([]segment, error) {
+		query := page(offset, largestPage, "segments.id", "segments.name", "segments.type")
+		query.Set("type", "static")
+		a, err := ask[answer](ctx, d.api, httpapi.Request{Op: "tags", Path: d.path("segments"), Query: query}, nil)
+		return a.Segments, err
+	})
+}
+
+func (d *destination) segmentName(a connectors.Audience) string { return d.prefix + ": " + a.Name }
+
+// isOurs reports whether a tag carries our prefix. Mailchimp changes the case of tags at will.
+func (d *destination) isOurs(s segment) bool {
+	return s.Type == "static" && strings.HasPrefix(strings.ToLower(s.Name), strings.ToLower(d.prefix)+": ")
+}
+
+// Ensure finds the tags by the id given, then by name whatever its case, and makes those that are missing. Where tags are
+// not written, nothing is made and every id stays as it is.
+func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audience) ([]connectors.Audience, error) {
+	d.forgetFields() // a push is begun: others may have changed things since the last one
+	all := slices.Clone(audiences)
+	if d.set.Mode == modeAttributes {
+		for i, a := range all {
+			if a.ID == "" {
+				all[i].ID = noTag
+			}
+		}
+		d.remember(all)
+		return all, nil
+	}
+	there, err := d.readSegments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range audiences {
+		s, err := d.find(there, a)
+		if err != nil {
+			return nil, err
+		}
+		if s.ID == 0 {
+			if s, err = d.makeSegment(ctx, a); err != nil {
+				return nil, err
+			}
+			there = append(there, s)
+		}
+		all[i].ID = strconv.Itoa(s.ID)
+	}
+	if err := distinct(all); err != nil {
+		return nil, err
+	}
+	d.remember(all)
+	return all, nil
+}
+
+// noTag is the id of an audience that has no tag, because only attributes are written.
+const noTag = "none"
+
+// distinct refuses two audiences that would share a tag.
+func distinct(audiences []connectors.Audience) error {
+	names := map[string]string{}
+	for _, a := range audiences {
+		if other, taken := names[a.ID]; taken {
+			return &connectors.Error{
+				Kind: connectors.KindPermanent, Op: "audience " + a.Key,
+				Err:    fmt.Errorf("its name %q and that of another, %q, are the same to Mailchimp, which does not tell case apart", a.Name, other),
+				Remedy: "give one of them another name",
+			}
+		}
+		names[a.ID] = a.Name
+	}
+	return nil
+}
+
+// find looks for the tag of an audience. What carries the id but not our prefix any more was taken over by somebody, unless
+// it carries the prefix of before.
+func (d *destination) find(there []segment, a connectors.Audience) (segment, error) {
+	for _, s := range there {
+		if strconv.Itoa(s.ID) != a.ID {
+			continue
+		}
+		if d.isOurs(s) {
+			return s, nil
+		}
+		if before, is := strings.CutSuffix(strings.ToLower(s.Name), ": "+strings.ToLower(a.Name)); is {
+			return segment{}, &connectors.Error{
+				Kind: connectors.KindPermanent, Op: "tag " + a.ID,
+				Err:    fmt.Errorf("it was made under the prefix %q, and the prefix is %q now", before, d.prefix),
+				Remedy: fmt.Sprintf("set prefix = %q again; to change it, run perennial purge --yes before", before),
+			}
+		}
+	}
+	for _, s := range there {
+		if s.Type == "static" && strings.EqualFold(s.Name, d.segmentName(a)) {
+			return s, nil
+		}
+	}
+	return segment{}, nil
+}
+
+func (d *destination) makeSegment(ctx context.Context, a connectors.Audience) (segment, error) {
+	body := map[string]any{"name": d.segmentName(a), "static_segment": []string{}}
+	request := httpapi.Request{Op: "new tag", Method: http.MethodPost, Path: d.path("segments")}
+	made, err := ask[segment](ctx, d.api, request, body)
+	if err == nil && made.ID == 0 {
+		err = &connectors.Error{Kind: connectors.KindRetry, Op: request.Op, Err: errors.New("Mailchimp gave it no id")}
+	}
+	return made, err
+}
+
+// remember adds the ids of audiences to those known; an earlier Ensure may have found others.
+func (d *destination) remember(audiences []connectors.Audience) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, a := range audiences {
+		id, _ := strconv.Atoi(a.ID) // 0 where there is no tag
+		d.segments[a.Key] = id
+	}
+}
+
+// segmentOf returns the tag of an audience, 0 where tags are not written.
+func (d *destination) segmentOf(key string) (int, error) {
+	d.mu.Lock()
+	id, known := d.segments[key]
+	d.mu.Unlock()
+	if !known {
+		return 0, &connectors.Error{Kind: connectors.KindPermanent, Op: "audience " + key, Err: errors.New("there is no tag for it")}
+	}
+	return id, nil
+}
+
+// ourSegments returns the ids of our tags with their audience keys.
+func (d *destination) ourSegments() map[int]string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	keys := map[int]string{}
+	for key, id := range d.segments {
+		if id != 0 {
+			keys[id] = key
+		}
+	}
+	return keys
+}
+
+// Remove deletes the tags of the audiences, as far as they carry our prefix. The contacts stay, and so do merge fields,
+// whose values a purge has cleared before.
+func (d *destination) Remove(ctx context.Context, audiences []connectors.Audience) error {
+	var spared []error
+	for _, a := range audiences {
+		if a.ID == noTag {
+			continue
+		}
+		id, err := segmentID(a)
+		if err != nil {
+			return err
+		}
+		query := page(0, 1, "id", "name", "type")
+		query.Del("count")
+		query.Del("offset")
+		s, err := ask[segment](ctx, d.api, httpapi.Request{Op: "tag", Path: d.path("segments", id), Query: query}, nil)
+		switch {
+		case isStatus(err, http.StatusNotFound):
+			continue // gone already
+		case err != nil:
+			return err
+		case !d.isOurs(s):
+			spared = append(spared, &connectors.Error{
+				Kind: connectors.KindPermanent, Op: "tag " + id, Err: errors.New("it does not carry our prefix and was left alone"),
+				Remedy: "delete it by hand if it is to go",
+			})
+			continue
+		}
+		request := httpapi.Request{Op: "tag removal", Method: http.MethodDelete, Path: d.path("segments", id), MayBeEmpty: true}
+		if _, err := ask[any](ctx, d.api, request, nil); err != nil && !isStatus(err, http.StatusNotFound) {
+			return err
+		}
+	}
+	return errors.Join(spared...)
+}
+
+// segmentID reads the id of an audience.
+func segmentID(a connectors.Audience) (string, error) {
+	if id, err := strconv.Atoi(a.ID); err != nil || id < 1 {
+		return "", &connectors.Error{Kind: connectors.KindPermanent, Op: "audience " + a.Key, Err: errors.New("it has no tag id")}
+	}
+	return a.ID, nil
+}
