@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -226,7 +227,7 @@ func (d *destination) move(ctx context.Context, id int, c crowd) error {
 		return nil
 	case said == nil:
 		return err
-	case said.Status == http.StatusNotFound:
+	case said.Status == http.StatusNotFound, strings.Contains(said.Detail, "does not exist for this list"):
 		return &connectors.Error{
 			Kind: connectors.KindRetry, Op: request.Op, Err: errors.New("the tag was deleted in Mailchimp meanwhile"),
 			Remedy: "nothing to do: the next push makes it anew",

@@ -76,6 +76,9 @@ func (s *Server) showBatch(b *batch, r *http.Request) map[string]any {
 		"id": b.ID, "status": b.Status, "total_operations": len(b.Operations), "finished_operations": len(b.Results),
 		"errored_operations": b.Errored, "submitted_at": b.Submitted.UTC().Format(time.RFC3339), "response_body_url": "",
 	}
+	if b.Status == "pending" { // not counted yet
+		m["total_operations"] = 0
+	}
 	if b.Status == "finished" {
 		m["completed_at"] = s.opts.Now().UTC().Format(time.RFC3339)
 		m["response_body_url"] = "http://" + r.Host + resultPath + b.ID + ".tar.gz?Signature=" + b.ID
