@@ -119,7 +119,7 @@ func (d *destination) Resume(ctx context.Context, text connectors.Job) (connecto
 	state, err := ask[batchState](ctx, d.api, httpapi.Request{Op: "batch", Path: "/batches/" + url.PathEscape(b.ID)}, nil)
 	switch {
 	case isStatus(err, http.StatusNotFound):
-		return j.over(b.later("Mailchimp does not know the batch any more"))
+		return d.over(j, b.later("Mailchimp does not know the batch any more"))
 	case err != nil:
 		return connectors.Result{}, err
 	case state.Status == "finished":
@@ -127,7 +127,7 @@ func (d *destination) Resume(ctx context.Context, text connectors.Job) (connecto
 		if err != nil {
 			return connectors.Result{}, err
 		}
-		return j.over(outcomes)
+		return d.over(j, outcomes)
 	case state.Finished > b.Done:
 		b.Done, b.Since = state.Finished, d.now().UTC()
 	case d.now().Sub(b.Since) > d.timing.stall:
@@ -135,16 +135,19 @@ func (d *destination) Resume(ctx context.Context, text connectors.Job) (connecto
 		if err := d.drop(ctx, b.ID); err != nil {
 			return connectors.Result{}, err
 		}
-		return j.over(b.later("the batch stood still at Mailchimp"))
+		return d.over(j, b.later("the batch stood still at Mailchimp"))
 	}
 	kept, err := j.text()
 	pause := min(max(d.now().Sub(b.Since)/10, d.timing.poll), max(d.timing.poll, longestPoll))
 	return connectors.Result{Job: kept, NotBefore: d.now().Add(pause)}, err
 }
 
-// over tells about the people of the first batch, and gives back the job where there are more batches.
-func (j job) over(outcomes []connectors.Outcome) (connectors.Result, error) {
-	j.Batches = j.Batches[1:]
+// over tells about the people of the first batch, and gives back the job where there are more batches. The next one, which
+// may have waited for this one, stands still from now on at the earliest.
+func (d *destination) over(j job, outcomes []connectors.Outcome) (connectors.Result, error) {
+	if j.Batches = j.Batches[1:]; len(j.Batches) > 0 {
+		j.Batches[0].Since = d.now().UTC()
+	}
 	rest, err := j.text()
 	return connectors.Result{Outcomes: outcomes, Job: rest}, err
 }

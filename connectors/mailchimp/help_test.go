@@ -1,8 +1,11 @@
 package mailchimp
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,3 +48,12 @@ func joinAll(people []connectors.Person, audiences ...connectors.Audience) []con
 
 // usual are the batch sizes of the connector.
 var usual = connectors.Settings{"batch": largestBatch, "tag_batch": largestTagBatch, "bulk_from": defaultBulkFrom}
+
+// peek reads a request's body and puts it back.
+func peek(t *testing.T, r *http.Request) string {
+	t.Helper()
+	body, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return string(body)
+}

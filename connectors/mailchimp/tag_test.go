@@ -1,0 +1,265 @@
+package mailchimp
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/connectors/simulator"
+)
+
+func TestAddressThatIsNotOnTheListBlocksNobody(t *testing.T) {
+	b := startBench(t)
+	people := b.people(simulator.Subscribed)[:6]
+	var armed atomic.Bool
+	before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/segments/") && armed.CompareAndSwap(true, false) {
+			require.NoError(t, b.Delete(people[1].Email))
+		}
+		return false
+	})
+	d := b.open(t)
+	list := ensure(t, d, champions)[0]
+	armed.Store(true)
+	outcomes := applyAll(t, d, joinAll(people, champions)...)
+	for _, p := range people {
+		if p.ID == people[1].ID {
+			require.Equal(t, connectors.RetryLater, outcomes[p.ID].State)
+			require.Contains(t, outcomes[p.ID].Reason, "not on the list")
+			continue
+		}
+		require.Equal(t, connectors.Delivered, outcomes[p.ID].State)
+	}
+	require.Len(t, b.Mailed(tagID(list)), 5)
+	require.Equal(t, connectors.ReasonNotThere, apply(t, d, join(people[1], champions)).Reason, "the next push sees it")
+}
+
+func TestContactDeletedWhileWePatchIsNotThere(t *testing.T) {
+	b := startBench(t)
+	people := b.people(simulator.Subscribed)[:3]
+	before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPatch && strings.Contains(r.URL.Path, hash(people[0].Email)) {
+			_ = b.Delete(people[0].Email)
+		}
+		return false
+	})
+	d := b.open(t)
+	ensure(t, d, champions)
+	outcomes := applyAll(t, d, joinAll(people, champions)...)
+	require.Equal(t, connectors.Withheld, outcomes[people[0].ID].State)
+	require.Equal(t, connectors.ReasonNotThere, outcomes[people[0].ID].Reason)
+	require.Equal(t, connectors.Delivered, outcomes[people[1].ID].State)
+}
+
+// TestChangeRefusedAsAWholeIsHalved refuses any change of a tag that holds one address.
+func TestChangeRefusedAsAWholeIsHalved(t *testing.T) {
+	b := startBench(t)
+	people := b.people(simulator.Subscribed)[:7]
+	d := b.open(t, usual, connectors.Settings{"bulk_from": 1000})
+	lists := ensure(t, d, champions, atRisk)
+	applyAll(t, d, joinAll(people[:3], champions)...)
+	refusing := &bench{Server: b.Server, shop: b.shop, bulk: 1000}
+	before(t, refusing, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || !strings.Contains(r.URL.Path, "/segments/") {
+			return false
+		}
+		body := peek(t, r)
+		if !strings.Contains(body, people[2].Email) {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"title":"Invalid Resource","status":400,"detail":"one of them is odd"}`))
+		return true
+	})
+	d = refusing.open(t, usual, connectors.Settings{"bulk_from": 1000})
+	ensure(t, d, lists...)
+	var changes []connectors.Change
+	for i, p := range people {
+		c := join(p, atRisk)
+		if i < 3 {
+			c.Leave = []string{champions.Key}
+		}
+		changes = append(changes, c)
+	}
+	outcomes := applyAll(t, d, changes...)
+	for i, p := range people {
+		want := connectors.Delivered
+		if i == 2 {
+			want = connectors.Refused
+		}
+		require.Equal(t, want, outcomes[p.ID].State, "person %d: %s", i, outcomes[p.ID].Reason)
+	}
+	require.Len(t, b.Mailed(tagID(lists[1])), 6)
+}
+
+func TestTagsChangeTheirCase(t *testing.T) {
+	b := startBench(t)
+	d, p := b.open(t), b.people(simulator.Subscribed)[0]
+	list := ensure(t, d, champions)[0]
+	b.RenameTag(tagID(list), "PERENNIAL: champions")
+	require.Equal(t, list.ID, ensure(t, b.open(t), champions)[0].ID, "found by name")
+	require.Equal(t, list.ID, ensure(t, d, list)[0].ID, "found by id")
+	require.Equal(t, connectors.Delivered, apply(t, d, join(p, champions)).State)
+	require.NoError(t, d.Remove(t.Context(), []connectors.Audience{list}))
+	require.Empty(t, b.contact(t, p.Email).Tags[len(b.contact(t, p.Email).Tags):])
+	for _, tag := range b.Tags() {
+		require.NotEqual(t, tagID(list), tag.ID)
+	}
+}
+
+func TestNamesThatDifferInCaseOnlyAreRefused(t *testing.T) {
+	b := startBench(t)
+	_, err := b.open(t).Ensure(t.Context(), []connectors.Audience{champions, {Key: "other", Name: "champions"}})
+	require.Equal(t, connectors.KindPermanent, connectors.KindOf(err))
+	require.ErrorContains(t, err, "champions")
+	require.Contains(t, connectors.Remedy(err), "another name")
+}
+
+func TestTagsThatSomebodyTookOrDeleted(t *testing.T) {
+	b := startBench(t)
+	d, p := b.open(t), b.people(simulator.Subscribed)[0]
+	list := ensure(t, d, champions)[0]
+	b.RenameTag(tagID(list), "Summer sale")
+	again := ensure(t, b.open(t), list)[0]
+	require.NotEqual(t, list.ID, again.ID, "who takes our prefix off a tag takes the tag")
+	require.ErrorContains(t, d.Remove(t.Context(), []connectors.Audience{list}), "left alone")
+
+	ensure(t, d, again)
+	b.RenameTag(tagID(again), "")
+	result, err := d.Apply(t.Context(), []connectors.Change{join(p, champions)})
+	require.Equal(t, connectors.KindRetry, connectors.KindOf(err), "%v", err)
+	require.Empty(t, result.Outcomes)
+	anew := ensure(t, d, again)[0]
+	require.NotEqual(t, again.ID, anew.ID)
+	require.Equal(t, connectors.Delivered, apply(t, d, join(p, champions)).State)
+}
+
+func TestSavedSearchWithOurNameIsNotOurs(t *testing.T) {
+	b := startBench(t)
+	a := connectors.Audience{Key: "lookalikes", Name: "lookalikes"}
+	saved := b.Tags()[1]
+	require.Equal(t, "saved", saved.Type)
+	before := b.state().Foreign
+	a.ID = strconv.Itoa(saved.ID)
+	require.ErrorContains(t, b.open(t).Remove(t.Context(), []connectors.Audience{a}), "left alone")
+	require.Equal(t, before, b.state().Foreign)
+}
+
+func TestAnotherPrefixIsRefused(t *testing.T) {
+	b := startBench(t)
+	list := ensure(t, b.open(t), champions)[0]
+	renamed, err := factory(quick).NewDestination(b.settings(), connectors.Deps{Prefix: "acme"})
+	require.NoError(t, err)
+	tags := len(b.Tags())
+	_, err = renamed.Ensure(t.Context(), []connectors.Audience{list})
+	require.ErrorContains(t, err, `prefix "perennial"`)
+	require.Contains(t, connectors.Remedy(err), "perennial purge")
+	require.Len(t, b.Tags(), tags, "nothing was made")
+}
+
+func TestWithheldPeopleLeaveEveryTagOfOurs(t *testing.T) {
+	b := startBench(t)
+	d, p := b.open(t), b.people(simulator.Subscribed)[1]
+	lists := ensure(t, d, champions, atRisk)
+	foreign := b.AddTag("theirs")
+	apply(t, d, join(p, champions, atRisk))
+	c := join(p, champions)
+	c.Consent = commerce.ConsentUnsubscribed // in the shop
+	require.Equal(t, connectors.ReasonUnsubscribed, apply(t, d, c).Reason)
+	require.NotContains(t, b.contact(t, p.Email).Tags, tagID(lists[0]))
+	require.NotContains(t, b.contact(t, p.Email).Tags, tagID(lists[1]))
+	require.Equal(t, subscribed, b.contact(t, p.Email).Status, "the status is theirs")
+	require.NotZero(t, foreign)
+}
+
+func TestReadBack(t *testing.T) {
+	b := startBench(t)
+	people := b.crowdOf(1100)
+	d := b.open(t, usual)
+	list := ensure(t, d, champions, atRisk)[0]
+	applyAll(t, d, joinAll(people, champions)...)
+	require.NoError(t, b.SetStatus(people[0].Email, unsubscribed))
+	require.NoError(t, b.SetStatus(people[1].Email, cleaned))
+	require.NoError(t, b.SetStatus(people[2].Email, archived))
+	require.NoError(t, b.SetStatus(people[3].Email, transactional))
+	require.NoError(t, b.Untag(people[4].Email, tagID(list)))
+	tagged := read(t, func(c connectors.Cursor) (connectors.MemberPage, error) { return d.Members(t.Context(), list, c) })
+	all := read(t, func(c connectors.Cursor) (connectors.MemberPage, error) { return d.Everybody(t.Context(), c) })
+	require.Len(t, tagged, 1098, "but for the archived and the untagged")
+	require.Greater(t, len(all), 1099)
+	for _, some := range []map[string]connectors.Member{tagged, all} {
+		require.Equal(t, commerce.ConsentUnsubscribed, some[people[0].Email].Consent.State)
+		require.Equal(t, commerce.ConsentUnsubscribed, some[people[1].Email].Consent.State)
+		require.NotContains(t, some, people[2].Email)
+		require.Equal(t, commerce.ConsentUnknown, some[people[3].Email].Consent.State)
+		require.Equal(t, commerce.ConsentSubscribed, some[people[5].Email].Consent.State)
+		require.Equal(t, map[string]string{"rfm": "545"}, some[people[5].Email].Attributes)
+	}
+	require.Empty(t, all[people[4].Email].Audiences, "somebody took our tag off by hand")
+	require.Equal(t, []string{champions.Key}, all[people[5].Email].Audiences)
+	require.Equal(t, connectors.Delivered, apply(t, d, join(people[4], champions)).State, "and it is mended")
+	_, err := d.Members(t.Context(), champions, "")
+	require.ErrorContains(t, err, "no tag id")
+	_, err = d.Members(t.Context(), list, "x")
+	require.ErrorContains(t, err, "cursor")
+}
+
+func read(t *testing.T, page func(connectors.Cursor) (connectors.MemberPage, error)) map[string]connectors.Member {
+	t.Helper()
+	all := map[string]connectors.Member{}
+	var cursor connectors.Cursor
+	for {
+		p, err := page(cursor)
+		require.NoError(t, err)
+		for _, m := range p.Members {
+			all[m.Email] = m
+		}
+		if p.Done {
+			return all
+		}
+		cursor = p.Next
+	}
+}
+
+// TestContactsThatVanishWhileWeWalk deletes somebody between the first page and the second, so that another one slips from
+// the second to the first and is seen by neither.
+func TestContactsThatVanishWhileWeWalk(t *testing.T) {
+	b := startBench(t)
+	people := b.crowdOf(1100)
+	var done atomic.Bool
+	before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.RawQuery, "offset=1000") && done.CompareAndSwap(false, true) {
+			require.NoError(t, b.Delete(people[0].Email))
+		}
+		return false
+	})
+	d := b.open(t, usual)
+	ensure(t, d, champions)
+	states := map[connectors.OutcomeState]int{}
+	for _, o := range applyAll(t, d, joinAll(people[1:], champions)...) {
+		states[o.State]++
+	}
+	require.Equal(t, map[connectors.OutcomeState]int{connectors.Delivered: 1099}, states)
+}
+
+// TestFewPeopleOfALargeAudience are looked up by themselves, once that takes fewer requests than a walk.
+func TestFewPeopleOfALargeAudience(t *testing.T) {
+	b := startBench(t)
+	people := b.crowdOf(11_000)
+	d := b.open(t, usual)
+	ensure(t, d, champions)
+	few := people[len(people)-fewPeople-1:]
+	for _, o := range applyAll(t, d, joinAll(few, champions)...) {
+		require.Equal(t, connectors.Delivered, o.State)
+	}
+	require.Equal(t, 1, b.count(http.MethodGet, "/members?"))
+	require.Equal(t, len(few), b.count(http.MethodGet, "/members/"))
+	require.LessOrEqual(t, b.Connections(), connections)
+}
