@@ -31,7 +31,7 @@ func (b *bench) count(method, path string) (n int) {
 func TestManyPeopleTakeFewRequests(t *testing.T) {
 	b := startBench(t)
 	people := b.crowdOf(1201)
-	d := b.open(t, usual)
+	d := b.open(t, usual, connectors.Settings{"create_missing": false})
 	list := ensure(t, d, champions)[0]
 	outcomes := applyAll(t, d, joinAll(people, champions)...)
 	for _, o := range outcomes {

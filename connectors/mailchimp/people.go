@@ -76,7 +76,7 @@ func (d *destination) lookUp(ctx context.Context, emails []string) (map[string]p
 	if err != nil {
 		return nil, err
 	}
-	if whole && d.set.CreateMissing { // a walk need not show who was archived, and nobody is brought back
+	if whole && d.set.CreateMissing && len(found) < len(wanted) { // a walk need not show who was archived, and nobody is brought back
 		gone, _, err := d.walk(ctx, wanted, archived, 1<<30)
 		for email, p := range gone {
 			found[email] = p

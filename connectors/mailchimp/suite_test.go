@@ -26,7 +26,7 @@ const (
 )
 
 // quick are waits for tests.
-var quick = timing{backOff: 10 * time.Millisecond, poll: time.Millisecond, stall: 150 * time.Millisecond}
+var quick = timing{backOff: 10 * time.Millisecond, poll: time.Millisecond, stall: 2 * time.Second}
 
 // validator judges by the OpenAPI file. Where that is not here and nobody demands it, the rest is tested without it.
 func validator(t *testing.T) mailchimptest.Validator {

@@ -250,3 +250,12 @@ func (s *Server) command(what string, r *http.Request) error {
 	}
 	return nil
 }
+
+// RenameField lets the owner give a merge field another name.
+func (s *Server) RenameField(tag, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.field(tag); f != nil {
+		f.Name = name
+	}
+}
