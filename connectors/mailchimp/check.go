@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/perennial-cvo/perennial/connectors"
@@ -52,7 +53,7 @@ func (d *destination) noAudience(ctx context.Context) error {
 
 func (d *destination) checkRole(ctx context.Context, report *connectors.Report) error {
 	finding := connectors.Finding{Subject: "permission to write", Text: "granted"}
-	_, err := ask[segment](ctx, d.api, httpapi.Request{Op: "tag permission", Method: http.MethodPost, Path: d.path("segments")},
+	made, err := ask[segment](ctx, d.api, httpapi.Request{Op: "tag permission", Method: http.MethodPost, Path: d.path("segments")},
 		map[string]any{"name": "", "static_segment": []string{}})
 	var e *connectors.Error
 	switch {
@@ -60,6 +61,10 @@ func (d *destination) checkRole(ctx context.Context, report *connectors.Report) 
 		finding.Level, finding.Text, finding.Remedy = connectors.Problem, "missing: tags cannot be made, people cannot be tagged", e.Remedy
 	case err != nil && !isStatus(err, http.StatusBadRequest):
 		return err
+	case err == nil && made.ID != 0: // taken all the same
+		if err := d.deleteSegment(ctx, strconv.Itoa(made.ID)); err != nil {
+			return err
+		}
 	}
 	report.Findings = append(report.Findings, finding)
 	return nil

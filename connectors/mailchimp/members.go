@@ -27,11 +27,6 @@ func (d *destination) Members(ctx context.Context, audience connectors.Audience,
 	return d.members(ctx, cursor, everybody, "segments", id)
 }
 
-// Everybody reads all contacts page by page, each with the audiences in which they are.
-func (d *destination) Everybody(ctx context.Context, cursor connectors.Cursor) (connectors.MemberPage, error) {
-	return d.members(ctx, cursor, nil)
-}
-
 func (d *destination) members(ctx context.Context, cursor connectors.Cursor, query url.Values, below ...string) (connectors.MemberPage, error) {
 	offset := 0
 	if cursor != "" {
@@ -64,25 +59,9 @@ func (d *destination) members(ctx context.Context, cursor connectors.Cursor, que
 				m.Attributes[key] = value
 			}
 		}
-		if len(below) == 0 {
-			m.Audiences = d.audiencesOf(p)
-		}
 		out.Members = append(out.Members, m)
 	}
 	return out, nil
-}
-
-// audiencesOf returns the keys of the audiences in which a contact is.
-func (d *destination) audiencesOf(p person) []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var keys []string
-	for key, id := range d.segments {
-		if d.set.Mode == modeAttributes || p.has(id) {
-			keys = append(keys, key)
-		}
-	}
-	return keys
 }
 
 // consent says what Mailchimp knows of a contact's consent.

@@ -195,12 +195,20 @@ func (d *destination) Remove(ctx context.Context, audiences []connectors.Audienc
 			})
 			continue
 		}
-		request := httpapi.Request{Op: "tag removal", Method: http.MethodDelete, Path: d.path("segments", id), MayBeEmpty: true}
-		if _, err := ask[any](ctx, d.api, request, nil); err != nil && !isStatus(err, http.StatusNotFound) {
+		if err := d.deleteSegment(ctx, id); err != nil {
 			return err
 		}
 	}
 	return errors.Join(spared...)
+}
+
+// deleteSegment deletes a tag; one that is gone already is no error.
+func (d *destination) deleteSegment(ctx context.Context, id string) error {
+	request := httpapi.Request{Op: "tag removal", Method: http.MethodDelete, Path: d.path("segments", id), MayBeEmpty: true}
+	if _, err := ask[any](ctx, d.api, request, nil); err != nil && !isStatus(err, http.StatusNotFound) {
+		return err
+	}
+	return nil
 }
 
 // segmentID reads the id of an audience.
