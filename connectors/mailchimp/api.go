@@ -76,8 +76,11 @@ func classify(r httpapi.Response, harmless func(string) string) *connectors.Erro
 		return &connectors.Error{Kind: connectors.KindWait, Err: errors.New("status 403 without an explanation, as comes of too many requests")}
 	case r.Status == http.StatusTooManyRequests, r.Status == http.StatusRequestTimeout, r.Status == http.StatusTooEarly, r.Status >= 500:
 		return nil
-	case r.Status == http.StatusNotFound && !r.JSON:
-		err.Remedy = "check the address: there is no Mailchimp API under it"
+	case !r.JSON: // somebody else's words: that a page is missing does not say that a person is
+		return &connectors.Error{
+			Kind: connectors.KindPermanent, Err: fmt.Errorf("status %d without an explanation", r.Status),
+			Remedy: "check the address: there is no Mailchimp API under it",
+		}
 	}
 	return err
 }

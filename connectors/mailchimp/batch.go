@@ -62,7 +62,7 @@ func (d *destination) submit(ctx context.Context, tasks []*task) (connectors.Job
 			Op: "batch", Method: http.MethodPost, Path: "/batches", Idempotent: true, // patching twice does no harm
 		}, map[string]any{"operations": operations})
 		if failure == nil && begun.ID == "" {
-			failure = &connectors.Error{Kind: connectors.KindRetry, Op: "batch", Err: errors.New("Mailchimp gave it no id")}
+			failure = &connectors.Error{Kind: connectors.KindRetry, Op: "batch", Err: errors.New("no id came with it")}
 		}
 		if failure == nil {
 			j.Batches = append(j.Batches, newBatch(begun.ID, d.now(), tasks[:len(operations)]))

@@ -129,6 +129,16 @@ func TestLongTextIsRefusedAndBlocksNobody(t *testing.T) {
 	}
 }
 
+// TestCharactersThatComeBackAsInAWebPage writes a value back as it would stand in HTML.
+func TestCharactersThatComeBackAsInAWebPage(t *testing.T) {
+	b := startBench(t)
+	d, p := b.openEnsured(t), b.people(simulator.Subscribed)[0]
+	c := with(join(p, champions), "rfm", " Größte Fans & <Freunde> ")
+	require.Equal(t, connectors.Delivered, apply(t, d, c).State)
+	require.NoError(t, b.SetField(p.Email, "PE_RFM", "Größte Fans &amp; &lt;Freunde&gt;"))
+	require.Equal(t, connectors.Unchanged, apply(t, d, c).State)
+}
+
 // TestFieldsThatTheOwnerDemandsDoNotStopUs: everybody lacks the required field of the bench.
 func TestFieldsThatTheOwnerDemandsDoNotStopUs(t *testing.T) {
 	b := startBench(t)

@@ -89,6 +89,9 @@ func (d *destination) Erase(ctx context.Context, who connectors.Person) (string,
 	_, err := ask[any](ctx, d.api, request, nil)
 	switch {
 	case isStatus(err, http.StatusNotFound):
+		if _, err := d.audience(ctx); err != nil { // then it is not the person who is missing
+			return "", err
+		}
 		return "mailchimp: nothing was there", nil
 	case err != nil:
 		return "", err

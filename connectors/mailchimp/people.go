@@ -5,6 +5,7 @@ import (
 	"crypto/md5" // by which Mailchimp addresses contacts
 	"encoding/hex"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -35,13 +36,14 @@ type person struct {
 // memberFields are what we ask of a contact: a whole one has some kilobytes.
 var memberFields = []string{"id", "email_address", "status", "merge_fields", "tags", "last_changed"}
 
-// value returns what stands in a merge field, as text.
+// value returns what stands in a merge field, as text to compare by: without spaces around it, and with characters as
+// themselves that may come written as in a web page.
 func (p person) value(tag string) string {
 	switch v := p.Merge[tag].(type) {
 	case nil:
 		return ""
 	case string:
-		return strings.TrimSpace(v)
+		return html.UnescapeString(strings.TrimSpace(v))
 	default:
 		return fmt.Sprint(v)
 	}

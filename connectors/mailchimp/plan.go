@@ -173,7 +173,7 @@ func (d *destination) planValues(t *task, p person) (wrong string) {
 	t.values = map[string]string{}
 	for tag, value := range want {
 		then.Merge[tag] = value
-		if p.value(tag) != value {
+		if p.value(tag) != then.value(tag) {
 			t.values[tag] = value
 		}
 	}

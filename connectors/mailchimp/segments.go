@@ -128,7 +128,7 @@ func (d *destination) makeSegment(ctx context.Context, a connectors.Audience) (s
 	request := httpapi.Request{Op: "new tag", Method: http.MethodPost, Path: d.path("segments")}
 	made, err := ask[segment](ctx, d.api, request, body)
 	if err == nil && made.ID == 0 {
-		err = &connectors.Error{Kind: connectors.KindRetry, Op: request.Op, Err: errors.New("Mailchimp gave it no id")}
+		err = &connectors.Error{Kind: connectors.KindRetry, Op: request.Op, Err: errors.New("no id came with it")}
 	}
 	return made, err
 }

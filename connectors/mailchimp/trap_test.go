@@ -270,6 +270,8 @@ func TestErasureIsPermanentAndSaysSo(t *testing.T) {
 	receipt, err := d.Erase(t.Context(), connectors.Person{ID: 4})
 	require.NoError(t, err)
 	require.Contains(t, receipt, "no e-mail")
+	_, err = b.open(t, connectors.Settings{"audience": "ffffffffff"}).Erase(t.Context(), people[2])
+	require.Error(t, err, "a wrong audience is no erasure")
 }
 
 func TestSettings(t *testing.T) {
@@ -310,10 +312,13 @@ func TestClassify(t *testing.T) {
 		{403, false, connectors.KindWait},
 		{400, true, connectors.KindPermanent},
 		{404, false, connectors.KindPermanent},
+		{404, true, connectors.KindPermanent},
 	} {
 		body, err := json.Marshal(map[string]string{"title": "T", "detail": "D"})
 		require.NoError(t, err)
-		require.Equal(t, tt.want, classify(response(tt.status, body, tt.json), harmless).Kind, "%d", tt.status)
+		err = classify(response(tt.status, body, tt.json), harmless)
+		require.Equal(t, tt.want, connectors.KindOf(err), "%d", tt.status)
+		require.Equal(t, tt.json && tt.want == connectors.KindPermanent, refusal(err) != nil, "a page of somebody else refuses nobody")
 	}
 	for _, status := range []int{408, 425, 429, 500, 503} {
 		require.Nil(t, classify(response(status, nil, false), harmless), "%d", status)
