@@ -3,6 +3,7 @@ package mailchimp
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -86,6 +87,15 @@ func (d *destination) carryOut(ctx context.Context, tasks []*task) (connectors.J
 	return "", d.moveAll(ctx, writers) // whom we stored, and who turned out to have unsubscribed meanwhile
 }
 
+// clear does what is left after answers were read: it tags whom a batch stored, and takes those out who turned out to have
+// unsubscribed meanwhile.
+func (d *destination) clear(ctx context.Context, tasks []*task) error {
+	if err := d.moveAll(ctx, tasks); err != nil {
+		return err
+	}
+	return d.writeEach(ctx, slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return !t.writes() }))
+}
+
 // writeEach writes merge fields one person after another, several at a time.
 func (d *destination) writeEach(ctx context.Context, tasks []*task) error {
 	group, ctx := errgroup.WithContext(ctx)
@@ -96,7 +106,17 @@ func (d *destination) writeEach(ctx context.Context, tasks []*task) error {
 	return group.Wait()
 }
 
+// write writes one person's merge fields, and once more where it turns out that they are out of every audience.
 func (d *destination) write(ctx context.Context, t *task) error {
+	for range 2 {
+		if err := d.writeOnce(ctx, t); err != nil || !t.writes() {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *destination) writeOnce(ctx context.Context, t *task) error {
 	method, body := t.request()
 	request := httpapi.Request{
 		Op: "contact", Method: method, Path: d.path("members", hash(t.email())), Idempotent: true,
@@ -149,9 +169,8 @@ func (d *destination) confirm(t *task, p person, tags []string) {
 	}
 	switch no := d.gate(p, true, commerce.ConsentSubscribed); {
 	case no != "" && len(t.change.Audiences)+len(t.change.Attributes) > 0:
-		t.conclude(connectors.Withheld, no)
-		t.leave = d.tagsOf(p)
-	case d.set.Mode != modeLists && p.sum(tags) != t.sum:
+		d.withhold(t, p, no)
+	case d.set.Mode != connectors.OnlyLists && p.sum(tags) != t.sum:
 		d.forgetFields()
 		t.conclude(connectors.RetryLater, "Mailchimp took the merge fields and did not keep them")
 	default:

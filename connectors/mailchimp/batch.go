@@ -88,7 +88,13 @@ func newBatch(id string, now time.Time, tasks []*task) batch {
 	b := batch{ID: id, Since: now.UTC(), Join: map[int][]int{}}
 	for place, t := range tasks {
 		b.People, b.Sums = append(b.People, t.change.Person.ID), append(b.Sums, t.sum)
-		if len(t.change.Audiences)+len(t.change.Attributes) == 0 {
+		switch {
+		case t.final:
+			if b.Out == nil {
+				b.Out = map[int]string{}
+			}
+			b.Out[place] = t.outcome.Reason
+		case len(t.change.Audiences)+len(t.change.Attributes) == 0:
 			b.Bare = append(b.Bare, place)
 		}
 		for _, tag := range t.join {
@@ -178,19 +184,13 @@ func (d *destination) finish(ctx context.Context, j job, state batchState) ([]co
 	if state.Finished < len(b.People) || state.Errored > 0 {
 		d.log.WarnContext(ctx, "batch was not done whole", "people", len(b.People), "finished", state.Finished, "errored", state.Errored)
 	}
-	tasks := make([]*task, len(b.People))
+	if d.attributesOnly() {
+		if err := d.learnFields(ctx); err != nil {
+			return nil, err
+		}
+	}
+	tasks := b.tasks()
 	answered := make([]bool, len(b.People))
-	for place, who := range b.People {
-		tasks[place] = &task{create: true, sum: b.Sums[place], outcome: connectors.Outcome{PersonID: who, State: connectors.Delivered}}
-		if !slices.Contains(b.Bare, place) {
-			tasks[place].change.Attributes = map[string]string{"": ""} // there was something to give
-		}
-	}
-	for tag, places := range b.Join {
-		for _, place := range places {
-			tasks[place].join = append(tasks[place].join, tag)
-		}
-	}
 	err := d.results(ctx, state.Result, func(r operationResult) {
 		if place, err := strconv.Atoi(r.ID); err == nil && place >= 0 && place < len(tasks) && !answered[place] {
 			answered[place] = true
@@ -205,7 +205,7 @@ func (d *destination) finish(ctx context.Context, j job, state batchState) ([]co
 			t.conclude(connectors.RetryLater, "the batch ended without an answer for this person")
 		}
 	}
-	if err := d.moveAll(ctx, tasks); err != nil {
+	if err := d.clear(ctx, tasks); err != nil {
 		return nil, err
 	}
 	outcomes := make([]connectors.Outcome, len(tasks))
@@ -213,6 +213,26 @@ func (d *destination) finish(ctx context.Context, j job, state batchState) ([]co
 		outcomes[place] = t.outcome
 	}
 	return outcomes, nil
+}
+
+// tasks are those of the batch as far as it is known what was wanted of them: what was written is held against a sum.
+func (b batch) tasks() []*task {
+	tasks := make([]*task, len(b.People))
+	for place, who := range b.People {
+		tasks[place] = &task{create: true, sum: b.Sums[place], outcome: connectors.Outcome{PersonID: who, State: connectors.Delivered}}
+		if !slices.Contains(b.Bare, place) {
+			tasks[place].change.Attributes = map[string]string{"": ""} // there was something to give
+		}
+	}
+	for tag, places := range b.Join {
+		for _, place := range places {
+			tasks[place].join = append(tasks[place].join, tag)
+		}
+	}
+	for place, why := range b.Out {
+		tasks[place].conclude(connectors.Withheld, why)
+	}
+	return tasks
 }
 
 // answer takes what Mailchimp answered about one person.

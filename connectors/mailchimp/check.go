@@ -30,7 +30,7 @@ func (d *destination) Check(ctx context.Context) (connectors.Report, error) {
 	if err := d.checkRole(ctx, &report); err != nil {
 		return report, err
 	}
-	if d.set.Mode == modeLists {
+	if d.set.Mode == connectors.OnlyLists {
 		return report, nil
 	}
 	return report, d.checkFields(ctx, &report)

@@ -127,7 +127,7 @@ func (d *destination) knownFields() map[string]string {
 // makeFields makes the merge fields that the changes need and that are missing: Mailchimp ignores a value for a field that
 // it does not know.
 func (d *destination) makeFields(ctx context.Context, changes []connectors.Change) error {
-	if d.set.Mode == modeLists {
+	if d.set.Mode == connectors.OnlyLists {
 		return nil
 	}
 	if err := d.learnFields(ctx); err != nil {
@@ -135,6 +135,9 @@ func (d *destination) makeFields(ctx context.Context, changes []connectors.Chang
 	}
 	wanted := map[string]bool{}
 	for _, c := range changes {
+		if d.attributesOnly() && len(c.Audiences) > 0 {
+			wanted[audiencesKey] = true
+		}
 		for key, value := range c.Attributes {
 			if strings.TrimSpace(value) != "" {
 				wanted[key] = true

@@ -30,13 +30,14 @@ type job struct {
 
 // batch is one batch of operations, one for each person.
 type batch struct {
-	ID     string        `json:"id"`
-	Since  time.Time     `json:"since"` // when it went on last, as far as we saw
-	Done   int           `json:"done"`  // operations finished then
-	People []int64       `json:"people"`
-	Sums   []uint32      `json:"sums"`
-	Bare   []int         `json:"bare,omitempty"` // places of those who only lose attributes, whatever their consent
-	Join   map[int][]int `json:"join,omitempty"` // tag to places of those who join it once they are stored
+	ID     string         `json:"id"`
+	Since  time.Time      `json:"since"` // when it went on last, as far as we saw
+	Done   int            `json:"done"`  // operations finished then
+	People []int64        `json:"people"`
+	Sums   []uint32       `json:"sums"`
+	Bare   []int          `json:"bare,omitempty"` // places of those who only lose attributes, whatever their consent
+	Join   map[int][]int  `json:"join,omitempty"` // tag to places of those who join it once they are stored
+	Out    map[int]string `json:"out,omitempty"`  // places of those who are withheld and taken out of their audiences, and why
 }
 
 // text is the job as it is kept: packed, for 20,000 people it has some 200 kilobytes.
@@ -99,6 +100,9 @@ func (b batch) check() error {
 	places := b.Bare
 	for _, some := range b.Join {
 		places = append(places, some...)
+	}
+	for place := range b.Out {
+		places = append(places, place)
 	}
 	for _, place := range places {
 		if place < 0 || place >= len(b.People) {

@@ -34,27 +34,18 @@ const (
 	peopleAtOnce      = 20_000 // people whom Apply wants at once: 20 of the 500 batches that may be open
 	defaultBulkFrom   = 50     // people from whom on attributes go as a batch
 	usualMergeFields  = 30     // of one audience; more with a Premium plan
-	neededMergeFields = 12     // for every attribute that there is
-)
-
-// mode says what of a person is written.
-type mode string
-
-const (
-	modeBoth       mode = "both"
-	modeAttributes mode = "attributes"
-	modeLists      mode = "lists"
+	neededMergeFields = 16     // for every attribute that there is, and for the audiences where they are one
 )
 
 type settings struct {
-	Key           secret.Text `mapstructure:"api_key"`
-	Audience      string      `mapstructure:"audience"`
-	Mode          mode        `mapstructure:"mode"`
-	CreateMissing bool        `mapstructure:"create_missing"`
-	BulkFrom      int         `mapstructure:"bulk_from"`
-	Batch         int         `mapstructure:"batch"`
-	TagBatch      int         `mapstructure:"tag_batch"`
-	URL           string      `mapstructure:"url"`
+	Key           secret.Text       `mapstructure:"api_key"`
+	Audience      string            `mapstructure:"audience"`
+	Mode          connectors.Extent `mapstructure:"mode"`
+	CreateMissing bool              `mapstructure:"create_missing"`
+	BulkFrom      int               `mapstructure:"bulk_from"`
+	Batch         int               `mapstructure:"batch"`
+	TagBatch      int               `mapstructure:"tag_batch"`
+	URL           string            `mapstructure:"url"`
 }
 
 // timing are the waits that tests shorten.
@@ -75,7 +66,7 @@ func factory(t timing) connectors.Factory {
 		Fields: []connectors.Field{
 			{Name: "api_key", Title: "API key", Help: "made under Profile > Extras > API keys; it ends in the data centre, such as -us21", Secret: true, Required: true},
 			{Name: "audience", Title: "Audience ID", Help: "under Audience > Settings > Audience name and defaults", Required: true},
-			{Name: "mode", Title: "What is written", Help: "both, attributes (merge fields only) or lists (tags only)", Default: string(modeBoth)},
+			{Name: "mode", Title: "What is written", Help: "both, attributes (merge fields only) or lists (tags only)", Default: string(connectors.Both)},
 			{Name: "create_missing", Title: "Create missing people", Help: "also store people whom Mailchimp does not know, where the shop or you say that they agreed; never as subscribed", Default: "false"},
 			{Name: "bulk_from", Title: "People from whom on batches are used", Help: "1 to 1000", Default: fmt.Sprint(defaultBulkFrom)},
 			{Name: "batch", Title: "People per batch", Help: "1 to 1000", Default: fmt.Sprint(largestBatch)},
@@ -110,7 +101,7 @@ var (
 )
 
 func newDestination(f connectors.Factory, raw connectors.Settings, deps connectors.Deps, t timing) (connectors.Destination, error) {
-	s := settings{Mode: modeBoth, BulkFrom: defaultBulkFrom, Batch: largestBatch, TagBatch: largestTagBatch}
+	s := settings{Mode: connectors.Both, BulkFrom: defaultBulkFrom, Batch: largestBatch, TagBatch: largestTagBatch}
 	if err := f.Decode(raw, &s); err != nil {
 		return nil, err
 	}
@@ -144,6 +135,9 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
+	if s.Mode == connectors.OnlyAttributes {
+		return rolled{d}, nil
+	}
 	return d, nil
 }
 
@@ -156,7 +150,7 @@ func (s *settings) check() error {
 		return fmt.Errorf(`setting "audience" is %q: it is the Audience ID, letters and digits such as 1a2b3c4d5e`, s.Audience)
 	}
 	switch s.Mode {
-	case modeBoth, modeAttributes, modeLists:
+	case connectors.Both, connectors.OnlyAttributes, connectors.OnlyLists:
 	default:
 		return fmt.Errorf(`setting "mode" is %q: both, attributes and lists are possible`, s.Mode)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,21 +14,24 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/httpapi"
 )
 
-// Members reads one page of a tag, those who unsubscribed and were cleaned included. Where only attributes are written,
-// everybody counts as a member, for then there is nothing that they could have been taken out of.
+// Members reads one page of a tag, those who unsubscribed and were cleaned included. Where only attributes are written, it
+// reads one page of all contacts and returns those whose merge field names the audience.
 func (d *destination) Members(ctx context.Context, audience connectors.Audience, cursor connectors.Cursor) (connectors.MemberPage, error) {
-	if d.set.Mode == modeAttributes {
-		return d.members(ctx, cursor, nil)
+	if d.attributesOnly() {
+		return d.members(ctx, cursor, func(m connectors.Member) bool { return slices.Contains(m.Audiences, audience.Key) }, nil)
 	}
 	id, err := segmentID(audience)
 	if err != nil {
 		return connectors.MemberPage{}, err
 	}
 	everybody := url.Values{"include_unsubscribed": {"true"}, "include_cleaned": {"true"}, "include_transactional": {"true"}}
-	return d.members(ctx, cursor, everybody, "segments", id)
+	return d.members(ctx, cursor, func(connectors.Member) bool { return true }, everybody, "segments", id)
 }
 
-func (d *destination) members(ctx context.Context, cursor connectors.Cursor, query url.Values, below ...string) (connectors.MemberPage, error) {
+// members reads one page of contacts and keeps those that are wanted.
+func (d *destination) members(
+	ctx context.Context, cursor connectors.Cursor, wanted func(connectors.Member) bool, query url.Values, below ...string,
+) (connectors.MemberPage, error) {
 	offset := 0
 	if cursor != "" {
 		var err error
@@ -35,7 +39,7 @@ func (d *destination) members(ctx context.Context, cursor connectors.Cursor, que
 			return connectors.MemberPage{}, &connectors.Error{Kind: connectors.KindPermanent, Op: "members", Err: errors.New("the cursor is not ours")}
 		}
 	}
-	if d.set.Mode != modeLists {
+	if d.set.Mode != connectors.OnlyLists {
 		if err := d.learnFields(ctx); err != nil {
 			return connectors.MemberPage{}, err
 		}
@@ -48,20 +52,39 @@ func (d *destination) members(ctx context.Context, cursor connectors.Cursor, que
 	if !out.Done {
 		out.Next = connectors.Cursor(strconv.Itoa(offset + len(read.Members)))
 	}
-	fields := d.knownFields()
+	fields := d.readable()
 	for _, p := range read.Members {
 		if p.Status == archived {
 			continue // not there any more
 		}
-		m := connectors.Member{RemoteID: p.ID, Email: commerce.Email(p.Email), Attributes: map[string]string{}, Consent: p.consent()}
-		for key, tag := range fields {
-			if value := p.value(tag); value != "" {
-				m.Attributes[key] = value
-			}
+		if m := d.member(p, fields); wanted(m) {
+			out.Members = append(out.Members, m)
 		}
-		out.Members = append(out.Members, m)
 	}
 	return out, nil
+}
+
+// readable are the merge tags that are read back, by attribute key: none where none is written.
+func (d *destination) readable() map[string]string {
+	if d.set.Mode == connectors.OnlyLists {
+		return nil
+	}
+	return d.knownFields()
+}
+
+// member is a contact as activation sees it.
+func (d *destination) member(p person, fields map[string]string) connectors.Member {
+	m := connectors.Member{RemoteID: p.ID, Email: commerce.Email(p.Email), Attributes: map[string]string{}, Consent: p.consent()}
+	for key, tag := range fields {
+		switch value := p.value(tag); {
+		case value == "":
+		case d.attributesOnly() && key == audiencesKey:
+			m.Audiences = split(value)
+		default:
+			m.Attributes[key] = value
+		}
+	}
+	return m
 }
 
 // consent says what Mailchimp knows of a contact's consent.

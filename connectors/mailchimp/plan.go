@@ -90,8 +90,7 @@ func (d *destination) plan(t *task, p person, known bool) error {
 	}
 	if len(c.Audiences) > 0 || len(c.Attributes) > 0 {
 		if reason := d.gate(p, known, c.Consent); reason != "" {
-			t.conclude(connectors.Withheld, reason)
-			t.leave = d.tagsOf(p) // out of every tag of ours
+			d.withhold(t, p, reason)
 			return nil
 		}
 	}
@@ -140,7 +139,7 @@ func (d *destination) planTags(t *task, p person) error {
 
 // planValues says which merge fields are written, or what of them cannot be.
 func (d *destination) planValues(t *task, p person) (wrong string) {
-	if d.set.Mode == modeLists {
+	if d.set.Mode == connectors.OnlyLists {
 		return ""
 	}
 	want := map[string]string{}
@@ -166,6 +165,21 @@ func (d *destination) planValues(t *task, p person) (wrong string) {
 			want[tag] = value
 		}
 	}
+	if d.attributesOnly() {
+		value := joined(t.change.Audiences)
+		if len(value) > longestValue {
+			return fmt.Sprintf("the keys of the audiences have %d bytes, and a merge field holds %d", len(value), longestValue)
+		}
+		if tag := fields[audiencesKey]; tag != "" {
+			want[tag] = value
+		}
+	}
+	t.set(p, want, fields)
+	return ""
+}
+
+// set notes which merge fields are written so that what is wanted stands, and what stands in all of ours then.
+func (t *task) set(p person, want, fields map[string]string) {
 	then := person{Merge: map[string]any{}}
 	for _, tag := range fields {
 		then.Merge[tag] = p.value(tag)
@@ -178,7 +192,16 @@ func (d *destination) planValues(t *task, p person) (wrong string) {
 		}
 	}
 	t.sum = then.sum(tagsIn(fields))
-	return ""
+}
+
+// withhold concludes that a person is given nothing, and takes them out of every audience of ours.
+func (d *destination) withhold(t *task, p person, reason string) {
+	t.conclude(connectors.Withheld, reason)
+	t.leave = d.tagsOf(p)
+	fields := d.knownFields()
+	if tag := fields[audiencesKey]; d.attributesOnly() && p.ID != "" && p.Status != archived && tag != "" {
+		t.set(p, map[string]string{tag: ""}, fields)
+	}
 }
 
 // tagsIn returns merge tags in order.

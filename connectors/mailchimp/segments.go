@@ -41,15 +41,13 @@ func (d *destination) isOurs(s segment) bool {
 }
 
 // Ensure finds the tags by the id given, then by name whatever its case, and makes those that are missing. Where tags are
-// not written, nothing is made and every id stays as it is.
+// not written, nothing is made, and the id says that an audience is a value of a merge field.
 func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audience) ([]connectors.Audience, error) {
 	d.forgetFields() // a push is begun: others may have changed things since the last one
 	all := slices.Clone(audiences)
-	if d.set.Mode == modeAttributes {
+	if d.attributesOnly() {
 		for i, a := range all {
-			if a.ID == "" {
-				all[i].ID = noTag
-			}
+			all[i].ID = fieldID + a.Key
 		}
 		d.remember(all)
 		return all, nil
@@ -78,8 +76,8 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 	return all, nil
 }
 
-// noTag is the id of an audience that has no tag, because only attributes are written.
-const noTag = "none"
+// fieldID begins the id of an audience that has no tag, because only attributes are written.
+const fieldID = "field:"
 
 // distinct refuses two audiences that would share a tag.
 func distinct(audiences []connectors.Audience) error {
@@ -168,13 +166,14 @@ func (d *destination) ourSegments() map[int]string {
 }
 
 // Remove deletes the tags of the audiences, as far as they carry our prefix. The contacts stay, and so do merge fields,
-// whose values a purge has cleared before.
+// whose values a purge has cleared before. Where only attributes are written, a tag of another mode goes all the same.
 func (d *destination) Remove(ctx context.Context, audiences []connectors.Audience) error {
+	audiences, err := d.tagged(ctx, audiences)
+	if err != nil {
+		return err
+	}
 	var spared []error
 	for _, a := range audiences {
-		if a.ID == noTag {
-			continue
-		}
 		id, err := segmentID(a)
 		if err != nil {
 			return err
@@ -200,6 +199,32 @@ func (d *destination) Remove(ctx context.Context, audiences []connectors.Audienc
 		}
 	}
 	return errors.Join(spared...)
+}
+
+// tagged returns the audiences that have a tag, found by name where the id does not tell.
+func (d *destination) tagged(ctx context.Context, audiences []connectors.Audience) ([]connectors.Audience, error) {
+	var there []segment
+	var all []connectors.Audience
+	for _, a := range audiences {
+		if strings.HasPrefix(a.ID, fieldID) {
+			if there == nil {
+				var err error
+				if there, err = d.readSegments(ctx); err != nil {
+					return nil, err
+				}
+			}
+			s, err := d.find(there, connectors.Audience{Key: a.Key, Name: a.Name})
+			if err != nil {
+				return nil, err
+			}
+			if s.ID == 0 {
+				continue
+			}
+			a.ID = strconv.Itoa(s.ID)
+		}
+		all = append(all, a)
+	}
+	return all, nil
 }
 
 // deleteSegment deletes a tag; one that is gone already is no error.

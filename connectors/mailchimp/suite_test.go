@@ -180,27 +180,61 @@ func (b *bench) rig(t *testing.T) connectortest.DestinationRig {
 	}
 }
 
-// TestDestination runs the suite twice: with everything written one by one, and with everything written by batches.
+// TestDestination runs the suite in every mode, with everything written one by one, and with everything written by batches.
 func TestDestination(t *testing.T) {
-	noJobs := "below bulk_from people are written at once: no batch is begun"
-	for name, h := range map[string]struct {
+	const (
+		noJobs  = "below bulk_from people are written at once, and tags always: no batch is begun"
+		noTags  = "in mode attributes an audience is a value of a merge field and goes with the last person who carries it"
+		noField = "in mode lists nothing is written to profiles, so nothing of it can be read back; TestModes shows who joins and leaves"
+	)
+	jobs := []string{string(connectortest.JobStalls), string(connectortest.JobPartly), string(connectortest.JobDoesNone)}
+	for _, way := range []struct {
+		mode  connectors.Extent
 		bulk  int
-		skips map[string]string
+		why   string
+		skips []string
 	}{
-		"one by one": {1000, map[string]string{
-			string(connectortest.JobStalls): noJobs, string(connectortest.JobPartly): noJobs, string(connectortest.JobDoesNone): noJobs,
-		}},
-		"by batches": {1, nil},
+		{connectors.Both, 1000, noJobs, jobs},
+		{connectors.Both, 1, "", nil},
+		{connectors.OnlyAttributes, 1000, noJobs, jobs},
+		{connectors.OnlyAttributes, 1, "", nil},
+		{connectors.OnlyLists, 1, noJobs, jobs},
 	} {
-		t.Run(name, func(t *testing.T) {
+		skips := map[string]string{}
+		for _, name := range way.skips {
+			skips[name] = way.why
+		}
+		switch way.mode {
+		case connectors.OnlyAttributes:
+			skips["remove"] = noTags
+		case connectors.OnlyLists:
+			skips["join"], skips["attributes"] = noField, noField
+		}
+		t.Run(fmt.Sprintf("%s from %d", way.mode, way.bulk), func(t *testing.T) {
 			connectortest.Destination(t, connectortest.DestinationHarness{
-				Factory: factory(quick), Skips: h.skips,
+				Factory: factory(quick), Skips: skips,
 				Start: func(t *testing.T) connectortest.DestinationRig {
 					b := startBench(t)
-					b.bulk = h.bulk
-					return b.rig(t)
+					b.bulk = way.bulk
+					rig := b.rig(t)
+					rig.Settings["mode"] = string(way.mode)
+					if way.mode == connectors.OnlyAttributes {
+						rig.Members, rig.Mailed = b.named, b.named
+					}
+					return rig
 				},
 			})
 		})
 	}
+}
+
+// named returns who is subscribed and carries the merge field that names the audience, as a search of Mailchimp's does.
+func (b *bench) named(a connectors.Audience) []string {
+	emails := []string{}
+	for _, c := range b.Contacts() {
+		if c.Status == mailchimptest.Subscribed && strings.Contains(c.Fields["PE_AUDIENC"], ","+a.Key+",") {
+			emails = append(emails, c.Email)
+		}
+	}
+	return emails
 }
