@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,14 +28,19 @@ type person struct {
 	Email  string         `json:"email_address"`
 	Status string         `json:"status"`
 	Merge  map[string]any `json:"merge_fields"`
-	Tags   []struct {
-		ID int `json:"id"`
-	} `json:"tags"`
+	Tags   []tag          `json:"tags"` // 50 of them at most
+	Total  int            `json:"tags_count"`
+
 	Changed string `json:"last_changed"`
 }
 
+// tag is a tag that a contact carries.
+type tag struct {
+	ID int `json:"id"`
+}
+
 // memberFields are what we ask of a contact: a whole one has some kilobytes.
-var memberFields = []string{"id", "email_address", "status", "merge_fields", "tags", "last_changed"}
+var memberFields = []string{"id", "email_address", "status", "merge_fields", "tags", "tags_count", "last_changed"}
 
 // value returns what stands in a merge field, as text to compare by: without spaces around it, and with characters as
 // themselves that may come written as in a web page.
@@ -65,8 +71,49 @@ func hash(email string) string {
 }
 
 // lookUp finds people by their e-mail addresses, which are normalised. Those whom Mailchimp does not know are missing in
-// the answer. Where a walk over all contacts takes fewer requests than people, it walks.
+// the answer.
 func (d *destination) lookUp(ctx context.Context, emails []string) (map[string]person, error) {
+	found, err := d.find(ctx, emails)
+	if err != nil || d.attributesOnly() {
+		return found, err
+	}
+	return found, d.findTags(ctx, found)
+}
+
+// findTags completes the tags of those who carry more than Mailchimp shows with a contact: what is not shown is neither
+// there nor missing.
+func (d *destination) findTags(ctx context.Context, found map[string]person) error {
+	type answer struct {
+		Tags []tag `json:"tags"`
+	}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(connections)
+	for email, p := range maps.Clone(found) {
+		if p.Total <= len(p.Tags) {
+			continue
+		}
+		group.Go(func() error {
+			all, err := pages(func(offset int) ([]tag, error) {
+				query := page(offset, largestPage, "tags.id")
+				a, err := ask[answer](ctx, d.api, httpapi.Request{Op: "tags of a contact", Path: d.path("members", p.ID, "tags"), Query: query}, nil)
+				return a.Tags, err
+			})
+			if isStatus(err, http.StatusNotFound) { // deleted meanwhile
+				return nil
+			}
+			p.Tags = all
+			mu.Lock()
+			defer mu.Unlock()
+			found[email] = p
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// find looks people up one by one, or where a walk over all contacts takes fewer requests than people, it walks.
+func (d *destination) find(ctx context.Context, emails []string) (map[string]person, error) {
 	if len(emails) <= fewPeople {
 		return d.lookUpEach(ctx, emails)
 	}

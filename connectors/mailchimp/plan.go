@@ -217,9 +217,12 @@ func (p person) sum(tags []string) uint32 {
 	return h.Sum32()
 }
 
-// tagsOf returns the tags of ours that a person carries.
+// tagsOf returns the tags of ours that a person carries, or may carry where Mailchimp does not show all.
 func (d *destination) tagsOf(p person) []int {
 	ours := d.ourSegments()
+	if p.Total > len(p.Tags) {
+		return slices.Sorted(maps.Keys(ours))
+	}
 	var ids []int
 	for _, t := range p.Tags {
 		if ours[t.ID] != "" {

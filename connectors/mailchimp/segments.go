@@ -57,7 +57,7 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 		return nil, err
 	}
 	for i, a := range audiences {
-		s, err := d.find(there, a)
+		s, err := d.findSegment(there, a)
 		if err != nil {
 			return nil, err
 		}
@@ -95,9 +95,9 @@ func distinct(audiences []connectors.Audience) error {
 	return nil
 }
 
-// find looks for the tag of an audience. What carries the id but not our prefix any more was taken over by somebody, unless
+// findSegment looks for the tag of an audience. What carries the id but not our prefix any more was taken over by somebody, unless
 // it carries the prefix of before.
-func (d *destination) find(there []segment, a connectors.Audience) (segment, error) {
+func (d *destination) findSegment(there []segment, a connectors.Audience) (segment, error) {
 	for _, s := range there {
 		if strconv.Itoa(s.ID) != a.ID {
 			continue
@@ -213,7 +213,7 @@ func (d *destination) tagged(ctx context.Context, audiences []connectors.Audienc
 					return nil, err
 				}
 			}
-			s, err := d.find(there, connectors.Audience{Key: a.Key, Name: a.Name})
+			s, err := d.findSegment(there, connectors.Audience{Key: a.Key, Name: a.Name})
 			if err != nil {
 				return nil, err
 			}

@@ -1,6 +1,7 @@
 package mailchimp
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -277,4 +278,37 @@ func TestFewPeopleOfALargeAudience(t *testing.T) {
 	require.Equal(t, 1, b.count(http.MethodGet, "/members?"))
 	require.Equal(t, len(few), b.count(http.MethodGet, "/members/"))
 	require.LessOrEqual(t, b.Connections(), connections)
+}
+
+// TestTagsBeyondFiftyAreSeen: Mailchimp shows 50 tags with a contact, and ours may be the fifty-first.
+func TestTagsBeyondFiftyAreSeen(t *testing.T) {
+	for _, crowd := range []int{0, fewPeople + 2} { // looked up one by one, and by a walk
+		b := startBench(t)
+		p := b.people(simulator.Subscribed)[0]
+		for i := range mailchimptest.MostTags + 5 {
+			require.NoError(t, b.Tag(p.Email, b.AddTag(fmt.Sprint("theirs ", i))))
+		}
+		d := b.openEnsured(t)
+		list := ensure(t, d, champions)[0]
+		others := joinAll(b.crowdOf(crowd), champions)
+		push := func(c connectors.Change) connectors.Outcome { return applyAll(t, d, append(others, c)...)[p.ID] }
+		require.Equal(t, connectors.Delivered, push(join(p, champions)).State)
+		require.Contains(t, b.Mailed(tagID(list)), p.Email)
+		require.Equal(t, connectors.Unchanged, push(join(p, champions)).State)
+		require.Equal(t, connectors.Delivered, push(connectors.Change{Person: p, Leave: []string{champions.Key}, Drop: []string{"rfm"}}).State)
+		require.NotContains(t, b.Mailed(tagID(list)), p.Email, "a tag that is not shown is taken off all the same")
+
+		push(join(p, champions))
+		var armed atomic.Bool
+		before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPatch && armed.CompareAndSwap(false, true) {
+				require.NoError(t, b.SetStatus(p.Email, unsubscribed))
+			}
+			return false
+		})
+		d = b.openEnsured(t)
+		require.Equal(t, connectors.ReasonUnsubscribed, push(with(join(p, champions), "rfm", "111")).Reason)
+		require.True(t, armed.Load())
+		require.NotContains(t, b.contact(t, p.Email).Tags, tagID(list), "who leaves while we write is out of it too")
+	}
 }

@@ -12,7 +12,7 @@ import (
 
 // SetStatus sets the status of a contact, as the person, a bounce or the owner does.
 func (s *Server) SetStatus(email, status string) error {
-	return s.with(email, func(m *member) { m.Status, m.Changed = status, s.opts.Now() })
+	return s.with(email, func(m *member) { s.setStatus(m, status) })
 }
 
 // Delete lets the owner delete a contact for good.
@@ -25,6 +25,11 @@ func (s *Server) Untag(email string, tag int) error {
 	return s.with(email, func(m *member) { delete(m.Tags, tag) })
 }
 
+// Tag lets the owner tag a contact.
+func (s *Server) Tag(email string, tag int) error {
+	return s.with(email, func(m *member) { m.Tags[tag] = true })
+}
+
 // SetField lets the owner write a merge field of a contact.
 func (s *Server) SetField(email, tag, value string) error {
 	return s.with(email, func(m *member) { m.Merge[tag] = value })
@@ -35,7 +40,7 @@ func (s *Server) Add(email, status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m := s.members[hash(email)]; m != nil {
-		m.Status = status
+		s.setStatus(m, status)
 		return
 	}
 	s.addMember(email, status)

@@ -26,6 +26,7 @@ const (
 	MostOperations  = 1000 // in one batch
 	MostBatches     = 500  // open at a time
 	MostFields      = 30   // merge fields of an audience
+	MostTags        = 50   // shown with a contact
 	LongestTag      = 10   // characters of a merge tag
 	LongestText     = 255  // bytes of a text
 )
@@ -124,6 +125,9 @@ func (s *Server) arrivals() {
 		m := s.addMember(p.Email, status[p.State])
 		first, last, _ := strings.Cut(p.Name, " ")
 		m.Merge["FNAME"], m.Merge["LNAME"], m.Changed = first, last, p.Since
+		if m.Status == Unsubscribed {
+			m.Left = p.Since
+		}
 		if i%3 == 0 {
 			m.Tags[s.segments[0].ID] = true
 		}
@@ -220,6 +224,7 @@ func routes() []route {
 		{"GET", list + "/segments/*/members", (*Server).getSegmentMembers},
 		{"GET", list + "/members", (*Server).getMembers},
 		{"GET", list + "/members/*", (*Server).getMember},
+		{"GET", list + "/members/*/tags", (*Server).getMemberTags},
 		{"PATCH", list + "/members/*", (*Server).patchMember},
 		{"PUT", list + "/members/*", (*Server).putMember},
 		{"DELETE", list + "/members/*", (*Server).archiveMember},

@@ -29,6 +29,15 @@ type member struct {
 	Merge   map[string]any
 	Tags    map[int]bool
 	Changed time.Time
+	Left    time.Time // when they unsubscribed, zero where they did not
+}
+
+// setStatus is what the person, a bounce or the owner does.
+func (s *Server) setStatus(m *member, status string) {
+	m.Status, m.Changed, m.Left = status, s.opts.Now(), time.Time{}
+	if status == Unsubscribed {
+		m.Left = m.Changed
+	}
 }
 
 func hash(email string) string {
@@ -38,6 +47,9 @@ func hash(email string) string {
 
 func (s *Server) addMember(email, status string) *member {
 	m := &member{ID: hash(email), Email: email, Status: status, Merge: map[string]any{}, Tags: map[int]bool{}, Changed: s.opts.Now()}
+	if status == Unsubscribed {
+		m.Left = m.Changed
+	}
 	s.members[m.ID] = m
 	s.order = append(s.order, m)
 	return m
@@ -57,27 +69,66 @@ func (s *Server) show(m *member) map[string]any {
 			merge[f.Tag] = value
 		}
 	}
+	tags := s.tagsOf(m)
+	return map[string]any{
+		"id": m.ID, "email_address": m.Email, "status": m.Status, "merge_fields": merge, "tags": tags[:min(len(tags), MostTags)], "tags_count": len(tags),
+		"list_id": s.opts.Audience, "last_changed": m.Changed.UTC().Format(time.RFC3339), "email_type": "html", "vip": false,
+	}
+}
+
+// tagsOf are all tags of a contact, the oldest first.
+func (s *Server) tagsOf(m *member) []any {
 	tags := []any{}
 	for _, seg := range s.segments {
 		if m.Tags[seg.ID] {
 			tags = append(tags, map[string]any{"id": seg.ID, "name": seg.Name})
 		}
 	}
-	return map[string]any{
-		"id": m.ID, "email_address": m.Email, "status": m.Status, "merge_fields": merge, "tags": tags, "tags_count": len(tags),
-		"list_id": s.opts.Audience, "last_changed": m.Changed.UTC().Format(time.RFC3339), "email_type": "html", "vip": false,
+	return tags
+}
+
+func (s *Server) getMemberTags(c call) answer {
+	m := s.members[c.args[1]]
+	if m == nil {
+		return missing()
 	}
+	tags := s.tagsOf(m)
+	some, refused := pageOf(c, tags)
+	if refused != nil {
+		return *refused
+	}
+	return s.filtered(c, map[string]any{"tags": some, "total_items": len(tags)})
 }
 
 func (s *Server) getMembers(c call) answer {
-	status := c.URL.Query().Get("status")
+	query := c.URL.Query()
+	status, left := query.Get("status"), query.Get("unsubscribed_since")
+	if left != "" && status != Unsubscribed {
+		return invalid("The resource submitted could not be validated.", complaint{"unsubscribed_since", "goes with the status unsubscribed only"})
+	}
 	var found []*member
 	for _, m := range s.order {
-		if m.Status == status || status == "" && m.Status != Archived {
+		right := m.Status == status || status == "" && m.Status != Archived
+		if right && isSince(m.Changed, query.Get("since_last_changed")) && isSince(m.Left, left) {
 			found = append(found, m)
 		}
 	}
+	if query.Get("sort_field") == "last_changed" {
+		slices.SortStableFunc(found, func(a, b *member) int { return a.Changed.Compare(b.Changed) })
+		if query.Get("sort_dir") == "DESC" {
+			slices.Reverse(found)
+		}
+	}
 	return s.listMembers(c, found)
+}
+
+// isSince reports whether something happened since a moment, which may be none. Mailchimp counts in seconds.
+func isSince(at time.Time, moment string) bool {
+	if moment == "" {
+		return true
+	}
+	since, err := time.Parse(time.RFC3339, moment)
+	return err == nil && !at.Before(since)
 }
 
 func (s *Server) listMembers(c call, found []*member) answer {
@@ -171,7 +222,7 @@ func (s *Server) writeMember(c call, m *member, in memberInput) answer {
 		}
 	}
 	if in.Status != "" {
-		m.Status = in.Status
+		s.setStatus(m, in.Status)
 	}
 	if !maps.Equal(m.Merge, merge) {
 		m.Changed = s.opts.Now()
@@ -191,7 +242,7 @@ func (s *Server) archiveMember(c call) answer {
 	if m == nil || m.Status == Archived {
 		return missing()
 	}
-	m.Status = Archived
+	s.setStatus(m, Archived)
 	return empty()
 }
 
