@@ -99,7 +99,7 @@ func (d *destination) clear(ctx context.Context, tasks []*task) error {
 // writeEach writes merge fields one person after another, several at a time.
 func (d *destination) writeEach(ctx context.Context, tasks []*task) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(connections)
+	group.SetLimit(d.set.Connections)
 	for _, t := range tasks {
 		group.Go(func() error { return d.write(ctx, t) })
 	}

@@ -27,12 +27,13 @@ const Kind = "mailchimp"
 
 // The documented limits of Mailchimp, and how close we go to them.
 const (
-	connections       = 8      // of the 10 that one user may have open at a time
+	mostConnections   = 10     // that one user may have open at a time
+	usualConnections  = 9      // of them: one is left to whatever else works with the same user
 	largestBatch      = 1000   // operations in one batch
 	largestTagBatch   = 500    // people added, and people removed, in one change of a tag
 	largestPage       = 1000   // contacts in one page
 	peopleAtOnce      = 20_000 // people whom Apply wants at once: 20 of the 500 batches that may be open
-	defaultBulkFrom   = 50     // people from whom on attributes go as a batch
+	defaultBulkFrom   = 10     // people from whom on attributes go as a batch: it takes about four requests
 	usualMergeFields  = 30     // of one audience; more with a Premium plan
 	neededMergeFields = 16     // for every attribute that there is, and for the audiences where they are one
 )
@@ -45,14 +46,16 @@ type settings struct {
 	BulkFrom      int               `mapstructure:"bulk_from"`
 	Batch         int               `mapstructure:"batch"`
 	TagBatch      int               `mapstructure:"tag_batch"`
+	Connections   int               `mapstructure:"connections"`
 	URL           string            `mapstructure:"url"`
 }
 
-// timing are the waits that tests shorten.
+// timing are the waits that tests shorten, and the way that requests take, which they replace.
 type timing struct {
-	backOff time.Duration // 0 is the usual one
-	poll    time.Duration // the shortest time between two questions about a batch
-	stall   time.Duration // how long a batch may stand still
+	backOff   time.Duration // 0 is the usual one
+	poll      time.Duration // the shortest time between two questions about a batch
+	stall     time.Duration // how long a batch may stand still
+	transport http.RoundTripper
 }
 
 // New returns the factory of this connector.
@@ -71,6 +74,7 @@ func factory(t timing) connectors.Factory {
 			{Name: "bulk_from", Title: "People from whom on batches are used", Help: "1 to 1000", Default: fmt.Sprint(defaultBulkFrom)},
 			{Name: "batch", Title: "People per batch", Help: "1 to 1000", Default: fmt.Sprint(largestBatch)},
 			{Name: "tag_batch", Title: "People per change of a tag", Help: "1 to 500", Default: fmt.Sprint(largestTagBatch)},
+			{Name: "connections", Title: "Connections at a time", Help: "1 to 10; share them out where several shops or programs use the keys of one user", Default: fmt.Sprint(usualConnections)},
 			{Name: "url", Title: "Address of the API", Help: "only where something stands between you and Mailchimp; the data centre in the key tells it otherwise"},
 		},
 	}
@@ -101,7 +105,7 @@ var (
 )
 
 func newDestination(f connectors.Factory, raw connectors.Settings, deps connectors.Deps, t timing) (connectors.Destination, error) {
-	s := settings{Mode: connectors.Both, BulkFrom: defaultBulkFrom, Batch: largestBatch, TagBatch: largestTagBatch}
+	s := settings{Mode: connectors.Both, BulkFrom: defaultBulkFrom, Batch: largestBatch, TagBatch: largestTagBatch, Connections: usualConnections}
 	if err := f.Decode(raw, &s); err != nil {
 		return nil, err
 	}
@@ -111,7 +115,8 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 	credentials := secret.New(base64.StdEncoding.EncodeToString([]byte(user + ":" + s.Key.Reveal())))
 	var client *httpapi.Client
 	client, err := httpapi.New(httpapi.Options{
-		BaseURL: s.URL, Deps: deps, Secrets: []secret.Text{s.Key, credentials}, Concurrency: connections, BackOff: t.backOff,
+		BaseURL: s.URL, Deps: deps, Secrets: []secret.Text{s.Key, credentials}, Concurrency: s.Connections, BackOff: t.backOff,
+		Transport:     t.transport,
 		HeaderTimeout: 2 * time.Minute, // Mailchimp itself gives up on a request then
 		Sign: func(r *http.Request) error {
 			r.SetBasicAuth(user, s.Key.Reveal())
@@ -157,7 +162,7 @@ func (s *settings) check() error {
 	for _, n := range []struct {
 		name         string
 		value, limit int
-	}{{"bulk_from", s.BulkFrom, 1000}, {"batch", s.Batch, largestBatch}, {"tag_batch", s.TagBatch, largestTagBatch}} {
+	}{{"bulk_from", s.BulkFrom, 1000}, {"batch", s.Batch, largestBatch}, {"tag_batch", s.TagBatch, largestTagBatch}, {"connections", s.Connections, mostConnections}} {
 		if n.value < 1 || n.value > n.limit {
 			return fmt.Errorf("setting %q is %d: 1 to %d are possible", n.name, n.value, n.limit)
 		}

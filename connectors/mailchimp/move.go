@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
@@ -18,8 +21,31 @@ import (
 // crowd are those who join and those who leave one tag.
 type crowd struct{ join, leave []*task }
 
+// mover changes tags, several at a time. One person may be in many changes.
+type mover struct {
+	*destination
+	tasks sync.Mutex // held while a task is changed
+}
+
 // moveAll changes tags, whole crowds at a time. People who are yet to be stored join later.
 func (d *destination) moveAll(ctx context.Context, tasks []*task) error {
+	m := &mover{destination: d}
+	crowds := crowdsOf(tasks)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(d.set.Connections)
+	for _, id := range slices.Sorted(maps.Keys(crowds)) {
+		for c := *crowds[id]; len(c.join)+len(c.leave) > 0; {
+			joining, leaving := min(d.set.TagBatch, len(c.join)), min(d.set.TagBatch, len(c.leave))
+			part := crowd{c.join[:joining], c.leave[:leaving]}
+			group.Go(func() error { return m.move(ctx, id, part) })
+			c = crowd{c.join[joining:], c.leave[leaving:]}
+		}
+	}
+	return group.Wait()
+}
+
+// crowdsOf sorts people by the tags that they join and leave.
+func crowdsOf(tasks []*task) map[int]*crowd {
 	crowds := map[int]*crowd{}
 	of := func(id int) *crowd {
 		if crowds[id] == nil {
@@ -37,16 +63,7 @@ func (d *destination) moveAll(ctx context.Context, tasks []*task) error {
 			of(id).leave = append(of(id).leave, t)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(crowds)) {
-		for c := *crowds[id]; len(c.join)+len(c.leave) > 0; {
-			joining, leaving := min(d.set.TagBatch, len(c.join)), min(d.set.TagBatch, len(c.leave))
-			if err := d.move(ctx, id, crowd{c.join[:joining], c.leave[:leaving]}); err != nil {
-				return err
-			}
-			c = crowd{c.join[joining:], c.leave[leaving:]}
-		}
-	}
-	return nil
+	return crowds
 }
 
 // moved is the answer to a change of a tag.
@@ -61,7 +78,7 @@ type moved struct {
 
 // move sends one change of a tag. Where Mailchimp refuses it as a whole, the halves are sent by themselves until the one
 // whom it dislikes is found.
-func (d *destination) move(ctx context.Context, id int, c crowd) error {
+func (m *mover) move(ctx context.Context, id int, c crowd) error {
 	body := map[string][]string{}
 	for _, t := range c.join {
 		body["members_to_add"] = append(body["members_to_add"], t.email())
@@ -69,12 +86,12 @@ func (d *destination) move(ctx context.Context, id int, c crowd) error {
 	for _, t := range c.leave {
 		body["members_to_remove"] = append(body["members_to_remove"], t.email())
 	}
-	request := httpapi.Request{Op: "tag change", Method: http.MethodPost, Path: d.path("segments", strconv.Itoa(id)), Idempotent: true}
-	answer, err := ask[moved](ctx, d.api, request, body)
+	request := httpapi.Request{Op: "tag change", Method: http.MethodPost, Path: m.path("segments", strconv.Itoa(id)), Idempotent: true}
+	answer, err := ask[moved](ctx, m.api, request, body)
 	said := refusal(err)
 	switch {
 	case err == nil:
-		return d.settle(ctx, id, c, answer)
+		return m.settle(ctx, id, c, answer)
 	case said == nil:
 		return err
 	case said.Status == http.StatusNotFound, strings.Contains(said.Detail, "does not exist for this list"):
@@ -85,11 +102,11 @@ func (d *destination) move(ctx context.Context, id int, c crowd) error {
 	case said.Status != http.StatusBadRequest:
 		return err
 	}
-	return d.halve(ctx, id, c, said)
+	return m.halve(ctx, id, c, said)
 }
 
 // halve sends a refused change in two, or gives up on the one person in it.
-func (d *destination) halve(ctx context.Context, id int, c crowd, said *apiError) error {
+func (m *mover) halve(ctx context.Context, id int, c crowd, said *apiError) error {
 	parts := []crowd{{join: c.join}, {leave: c.leave}}
 	switch {
 	case len(c.join) > 0 && len(c.leave) > 0:
@@ -98,6 +115,8 @@ func (d *destination) halve(ctx context.Context, id int, c crowd, said *apiError
 	case len(c.leave) > 1:
 		parts = []crowd{{leave: c.leave[:len(c.leave)/2]}, {leave: c.leave[len(c.leave)/2:]}}
 	default:
+		m.tasks.Lock()
+		defer m.tasks.Unlock()
 		for _, t := range slices.Concat(c.join, c.leave) {
 			t.moved(id)
 			t.doubt(connectors.Refused, said.Error())
@@ -105,7 +124,7 @@ func (d *destination) halve(ctx context.Context, id int, c crowd, said *apiError
 		return nil
 	}
 	for _, part := range parts {
-		if err := d.move(ctx, id, part); err != nil {
+		if err := m.move(ctx, id, part); err != nil {
 			return err
 		}
 	}
@@ -114,14 +133,14 @@ func (d *destination) halve(ctx context.Context, id int, c crowd, said *apiError
 
 // settle notes who joined and left. About whoever is named among the errors, as those are who were not on the list, or is
 // named nowhere, as after a change that was sent twice, Mailchimp is asked once more.
-func (d *destination) settle(ctx context.Context, id int, c crowd, answer moved) error {
+func (m *mover) settle(ctx context.Context, id int, c crowd, answer moved) error {
 	why, confirmed := map[string]string{}, map[string]bool{}
 	for _, p := range append(answer.Added, answer.Removed...) {
 		confirmed[commerce.Email(p.Email)] = true
 	}
 	for _, e := range answer.Errors {
 		for _, email := range e.Emails {
-			why[commerce.Email(email)] = d.client.Harmless(e.Error)
+			why[commerce.Email(email)] = m.client.Harmless(e.Error)
 			confirmed[commerce.Email(email)] = false
 		}
 	}
@@ -131,10 +150,12 @@ func (d *destination) settle(ctx context.Context, id int, c crowd, answer moved)
 			emails = append(emails, t.email())
 		}
 	}
-	people, err := d.lookUp(ctx, emails)
+	people, err := m.lookUp(ctx, emails)
 	if err != nil {
 		return err
 	}
+	m.tasks.Lock()
+	defer m.tasks.Unlock()
 	for _, t := range c.join {
 		t.settle(id, confirmed[t.email()] || people[t.email()].has(id), why[t.email()])
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // fewPeople are looked up one by one; of more it is found out first how many pages a walk over all contacts would take.
-const fewPeople = 8
+const fewPeople = 10
 
 // person is a contact.
 type person struct {
@@ -88,7 +88,7 @@ func (d *destination) findTags(ctx context.Context, found map[string]person) err
 	}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(connections)
+	group.SetLimit(d.set.Connections)
 	for email, p := range maps.Clone(found) {
 		if p.Total <= len(p.Tags) {
 			continue
@@ -153,7 +153,7 @@ func (d *destination) lookUpEach(ctx context.Context, emails []string) (map[stri
 	var mu sync.Mutex
 	found := map[string]person{}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(connections)
+	group.SetLimit(d.set.Connections)
 	for _, email := range emails {
 		group.Go(func() error {
 			p, known, err := d.lookUpOne(ctx, email)
@@ -234,7 +234,7 @@ func (d *destination) walk(ctx context.Context, wanted map[string]bool, status s
 func (d *destination) walkOn(ctx context.Context, query url.Values, total int, see func([]person)) (shrunk bool, err error) {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(connections)
+	group.SetLimit(d.set.Connections)
 	for offset := largestPage; offset < total; offset += largestPage {
 		group.Go(func() error {
 			p, err := d.roll(ctx, offset, query)

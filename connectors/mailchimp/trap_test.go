@@ -285,6 +285,7 @@ func TestSettings(t *testing.T) {
 		"batch":          {"batch": 1001},
 		"tag_batch":      {"tag_batch": 501},
 		"bulk_from":      {"bulk_from": 0},
+		"connections":    {"connections": 11},
 		"create_missing": {"create_missing": "perhaps"},
 		"url":            {"url": "api.example.com"},
 	} {
