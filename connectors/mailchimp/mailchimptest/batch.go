@@ -142,7 +142,7 @@ func (s *Server) operate(c call, o operation) answer {
 	for name, value := range o.Params {
 		query.Set(name, value)
 	}
-	u := url.URL{Scheme: "http", Host: c.Host, Path: "/3.0/" + strings.TrimPrefix(o.Path, "/"), RawQuery: query.Encode()}
+	u := url.URL{Scheme: "http", Host: c.Host, Path: Path + "/" + strings.TrimPrefix(o.Path, "/"), RawQuery: query.Encode()}
 	r := &http.Request{
 		Method: o.Method, URL: &u, Host: c.Host,
 		Header: http.Header{"Authorization": c.Header["Authorization"], "Content-Type": {"application/json"}},

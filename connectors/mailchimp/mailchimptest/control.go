@@ -185,11 +185,20 @@ func (s *Server) Batches() int {
 //	POST /_sim/fault  {"kind":"429","times":2,"retry_after":1000000000,"writes":true}
 //	POST /_sim/batch  {"batch":"job stalls"}
 //	POST /_sim/revoke, /_sim/restrict
-//	POST /_sim/status {"email":"…","status":"unsubscribed"}, /_sim/add {"email":"…","status":"subscribed"}
-//	POST /_sim/delete {"email":"…"}, /_sim/untag {"email":"…","tag":3}
+//	POST /_sim/mend   end every fault, and let the key be good for everything again
+//	POST /_sim/unsubscribe {"email":"…"} as the link in a mail does, /_sim/status {"email":"…","status":"cleaned"}
+//	POST /_sim/add    {"email":"…","status":"subscribed"} also for somebody who comes back
+//	POST /_sim/delete {"email":"…"}, /_sim/tag and /_sim/untag {"email":"…","tag":3}
+//	POST /_sim/field  {"email":"…","field":"PE_RFM","value":"111"}
+//	DELETE /_sim/requests starts anew
 func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 	what := strings.TrimPrefix(r.URL.Path, "/_sim/")
-	if r.Method == http.MethodGet {
+	switch {
+	case r.Method == http.MethodDelete && what == "requests":
+		s.forget()
+		done(true).send(w)
+		return
+	case r.Method == http.MethodGet:
 		data, ok := s.look(what, r)
 		if !ok {
 			missing().send(w)
@@ -229,6 +238,8 @@ func (s *Server) command(what string, r *http.Request) error {
 		Email  string     `json:"email"`
 		Status string     `json:"status"`
 		Tag    int        `json:"tag"`
+		Field  string     `json:"field"`
+		Value  string     `json:"value"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil && r.ContentLength != 0 {
 		return fmt.Errorf("command: %w", err)
@@ -242,12 +253,20 @@ func (s *Server) command(what string, r *http.Request) error {
 		s.Revoke()
 	case "restrict":
 		s.Restrict()
+	case "mend":
+		s.Mend()
+	case "unsubscribe":
+		return s.SetStatus(in.Email, Unsubscribed)
 	case "status":
 		return s.SetStatus(in.Email, in.Status)
 	case "add":
 		s.Add(in.Email, in.Status)
 	case "delete":
 		return s.Delete(in.Email)
+	case "tag":
+		return s.Tag(in.Email, in.Tag)
+	case "field":
+		return s.SetField(in.Email, in.Field, in.Value)
 	case "untag":
 		return s.Untag(in.Email, in.Tag)
 	default:

@@ -59,6 +59,13 @@ func (s *Server) Restrict() {
 	s.restricted = true
 }
 
+// Mend ends every fault, and makes the key good for everything again.
+func (s *Server) Mend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault, s.batchFault, s.revoked, s.restricted = Fault{}, "", false, false
+}
+
 func (s *Server) takeFault(write bool) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

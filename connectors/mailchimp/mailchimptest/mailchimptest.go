@@ -31,6 +31,9 @@ const (
 	LongestText     = 255  // bytes of a text
 )
 
+// Path is where the API begins, below the address of the server; the setting url of the connector ends with it.
+const Path = "/3.0"
+
 // Validator judges one exchange, as a check against the OpenAPI file does.
 type Validator func(r *http.Request, requestBody []byte, status int, header http.Header, responseBody []byte) error
 
@@ -207,12 +210,12 @@ type route struct {
 	handle       func(*Server, call) answer
 }
 
-const list = "/3.0/lists/*"
+const list = Path + "/lists/*"
 
 func routes() []route {
 	return []route{
-		{"GET", "/3.0/ping", (*Server).ping},
-		{"GET", "/3.0/lists", (*Server).getLists},
+		{"GET", Path + "/ping", (*Server).ping},
+		{"GET", Path + "/lists", (*Server).getLists},
 		{"GET", list, (*Server).getList},
 		{"GET", list + "/merge-fields", (*Server).getFields},
 		{"POST", list + "/merge-fields", (*Server).createField},
@@ -229,9 +232,9 @@ func routes() []route {
 		{"PUT", list + "/members/*", (*Server).putMember},
 		{"DELETE", list + "/members/*", (*Server).archiveMember},
 		{"POST", list + "/members/*/actions/delete-permanent", (*Server).eraseMember},
-		{"POST", "/3.0/batches", (*Server).createBatch},
-		{"GET", "/3.0/batches/*", (*Server).getBatch},
-		{"DELETE", "/3.0/batches/*", (*Server).deleteBatch},
+		{"POST", Path + "/batches", (*Server).createBatch},
+		{"GET", Path + "/batches/*", (*Server).getBatch},
+		{"DELETE", Path + "/batches/*", (*Server).deleteBatch},
 	}
 }
 
@@ -316,6 +319,13 @@ func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
+}
+
+// forget makes Requests start anew.
+func (s *Server) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = nil
 }
 
 // Violations returns what the validator had to say.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -228,4 +229,40 @@ func TestControl(t *testing.T) {
 	command("revoke", ``, 200)
 	status, _ = ask(t, s, "GET", "", "")
 	require.Equal(t, 401, status)
+	command("mend", ``, 200)
+	status, body := ask(t, s, "POST", "segments", `{"name":"x","static_segment":[]}`)
+	require.Equal(t, 200, status)
+	command("tag", fmt.Sprintf(`{"email":"ann@example.com","tag":%v}`, body["id"]), 200)
+	command("field", `{"email":"ann@example.com","field":"FNAME","value":"Ann"}`, 200)
+	require.Equal(t, Contact{Email: "ann@example.com", Status: Cleaned, Fields: map[string]string{"FNAME": "Ann"}, Tags: []int{int(body["id"].(float64))}}, s.Contacts()[0])
+	w = httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest("DELETE", "/_sim/requests", nil))
+	require.Equal(t, 200, w.Code)
+	require.Empty(t, s.Requests())
+}
+
+// TestShopGoesOn is how a demo serves it: over the people of an invented shop, steered from outside.
+func TestShopGoesOn(t *testing.T) {
+	shop := simulator.New(simulator.Options{Customers: 200})
+	s := New(shop, Options{})
+	before := len(s.Contacts())
+	require.Positive(t, before)
+	start := shop.Now()
+	shop.Advance(60)
+	require.Greater(t, len(s.Contacts()), before, "who comes to the shop signs up here")
+	i := slices.IndexFunc(s.Contacts(), func(c Contact) bool { return c.Status == Subscribed })
+	who := s.Contacts()[i].Email
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest("POST", "/_sim/unsubscribe", strings.NewReader(`{"email":"`+who+`"}`)))
+	require.Equal(t, 200, w.Code, "%s", w.Body)
+	since := "&unsubscribed_since=" + url.QueryEscape(start.AddDate(0, 0, 30).UTC().Format(time.RFC3339))
+	status, body := ask(t, s, "GET", "members?status=unsubscribed&count=1000"+since, "")
+	require.Equal(t, 200, status)
+	require.Contains(t, fmt.Sprint(body), who)
+	require.Less(t, body["total_items"], float64(before), "whoever left long ago is not told")
+	status, _ = ask(t, s, "GET", "members?status=cleaned"+since, "")
+	require.Equal(t, 400, status, "that question is about those who unsubscribed")
+	status, body = ask(t, s, "GET", "members?status=cleaned&count=1000&since_last_changed="+url.QueryEscape(shop.Now().Format(time.RFC3339)), "")
+	require.Equal(t, 200, status)
+	require.Zero(t, body["total_items"])
 }
