@@ -45,7 +45,7 @@ func (d *destination) Leavers(ctx context.Context, since time.Time, cursor conne
 	}
 	var out connectors.MemberPage
 	for _, p := range read.Members {
-		if m := d.member(p, nil); m.Consent.State == commerce.ConsentUnsubscribed {
+		if m := d.member(p, nil); m.Email != "" && m.Consent.State == commerce.ConsentUnsubscribed {
 			out.Members = append(out.Members, m)
 		}
 	}

@@ -95,6 +95,7 @@ type destination struct {
 
 	mu       sync.Mutex
 	segments map[string]int    // ids of our tags by audience key, as the last Ensure found them
+	ours     map[int]bool      // tags that carry our prefix, whatever they are for
 	fields   map[string]string // merge tags of ours by attribute key; nil until read
 	taken    map[string]bool   // merge tags of everybody, in upper case
 }
@@ -129,7 +130,7 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 	}
 	d := &destination{
 		api: &api{client: client, list: s.Audience}, set: s, timing: t, prefix: deps.Prefix, now: deps.Now, log: deps.Log,
-		segments: map[string]int{},
+		segments: map[string]int{}, ours: map[int]bool{},
 	}
 	if d.prefix == "" {
 		d.prefix = "perennial"

@@ -54,8 +54,8 @@ func (d *destination) members(
 	}
 	fields := d.readable()
 	for _, p := range read.Members {
-		if p.Status == archived {
-			continue // not there any more
+		if p.Status == archived || p.Email == "" { // not there any more, or known by a telephone only
+			continue
 		}
 		if m := d.member(p, fields); wanted(m) {
 			out.Members = append(out.Members, m)

@@ -22,13 +22,16 @@ import (
 // fewPeople are looked up one by one; of more it is found out first how many pages a walk over all contacts would take.
 const fewPeople = 10
 
+// shownTags is how many tags Mailchimp shows with a contact.
+const shownTags = 50
+
 // person is a contact.
 type person struct {
 	ID     string         `json:"id"` // the hash of the address
 	Email  string         `json:"email_address"`
 	Status string         `json:"status"`
 	Merge  map[string]any `json:"merge_fields"`
-	Tags   []tag          `json:"tags"` // 50 of them at most
+	Tags   []tag          `json:"tags"`
 	Total  int            `json:"tags_count"`
 
 	Changed string `json:"last_changed"`
@@ -54,6 +57,9 @@ func (p person) value(tag string) string {
 		return fmt.Sprint(v)
 	}
 }
+
+// hidesTags reports whether a contact has more tags than were shown.
+func (p person) hidesTags() bool { return p.Total > len(p.Tags) && len(p.Tags) >= shownTags }
 
 func (p person) has(tag int) bool {
 	for _, t := range p.Tags {
@@ -90,7 +96,7 @@ func (d *destination) findTags(ctx context.Context, found map[string]person) err
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(d.set.Connections)
 	for email, p := range maps.Clone(found) {
-		if p.Total <= len(p.Tags) {
+		if !p.hidesTags() {
 			continue
 		}
 		group.Go(func() error {

@@ -219,13 +219,13 @@ func (p person) sum(tags []string) uint32 {
 
 // tagsOf returns the tags of ours that a person carries, or may carry where Mailchimp does not show all.
 func (d *destination) tagsOf(p person) []int {
-	ours := d.ourSegments()
-	if p.Total > len(p.Tags) {
+	ours := d.ourTags()
+	if p.hidesTags() {
 		return slices.Sorted(maps.Keys(ours))
 	}
 	var ids []int
 	for _, t := range p.Tags {
-		if ours[t.ID] != "" {
+		if ours[t.ID] {
 			ids = append(ids, t.ID)
 		}
 	}

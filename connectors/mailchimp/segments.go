@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -72,6 +73,7 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 	if err := distinct(all); err != nil {
 		return nil, err
 	}
+	d.own(there)
 	d.remember(all)
 	return all, nil
 }
@@ -95,8 +97,8 @@ func distinct(audiences []connectors.Audience) error {
 	return nil
 }
 
-// findSegment looks for the tag of an audience. What carries the id but not our prefix any more was taken over by somebody, unless
-// it carries the prefix of before.
+// findSegment looks for the tag of an audience. What carries the id but not our prefix any more was taken over by somebody,
+// unless it carries the prefix of before.
 func (d *destination) findSegment(there []segment, a connectors.Audience) (segment, error) {
 	for _, s := range there {
 		if strconv.Itoa(s.ID) != a.ID {
@@ -125,7 +127,13 @@ func (d *destination) makeSegment(ctx context.Context, a connectors.Audience) (s
 	body := map[string]any{"name": d.segmentName(a), "static_segment": []string{}}
 	request := httpapi.Request{Op: "new tag", Method: http.MethodPost, Path: d.path("segments")}
 	made, err := ask[segment](ctx, d.api, request, body)
-	if err == nil && made.ID == 0 {
+	switch said := refusal(err); {
+	case said != nil && said.Status == http.StatusBadRequest:
+		err = &connectors.Error{
+			Kind: connectors.KindPermanent, Op: "audience " + a.Key, Err: fmt.Errorf("a tag of its name cannot be made: %w", said),
+			Remedy: "give the audience another name, or look in Mailchimp for a tag or segment of this one",
+		}
+	case err == nil && made.ID == 0:
 		err = &connectors.Error{Kind: connectors.KindRetry, Op: request.Op, Err: errors.New("no id came with it")}
 	}
 	return made, err
@@ -152,17 +160,23 @@ func (d *destination) segmentOf(key string) (int, error) {
 	return id, nil
 }
 
-// ourSegments returns the ids of our tags with their audience keys.
-func (d *destination) ourSegments() map[int]string {
+// own notes which tags carry our prefix, those of audiences that are no more included.
+func (d *destination) own(there []segment) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	keys := map[int]string{}
-	for key, id := range d.segments {
-		if id != 0 {
-			keys[id] = key
+	d.ours = map[int]bool{}
+	for _, s := range there {
+		if d.isOurs(s) {
+			d.ours[s.ID] = true
 		}
 	}
-	return keys
+}
+
+// ourTags returns the ids of the tags that carry our prefix.
+func (d *destination) ourTags() map[int]bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.ours)
 }
 
 // Remove deletes the tags of the audiences, as far as they carry our prefix. The contacts stay, and so do merge fields,

@@ -171,6 +171,10 @@ func TestSavedSearchWithOurNameIsNotOurs(t *testing.T) {
 	a.ID = strconv.Itoa(saved.ID)
 	require.ErrorContains(t, b.open(t).Remove(t.Context(), []connectors.Audience{a}), "left alone")
 	require.Equal(t, before, b.state().Foreign)
+	_, err := b.open(t).Ensure(t.Context(), []connectors.Audience{{Key: "lookalikes", Name: "lookalikes"}})
+	require.ErrorContains(t, err, "audience lookalikes")
+	require.ErrorContains(t, err, "already exists")
+	require.Contains(t, connectors.Remedy(err), "another name")
 }
 
 func TestAnotherPrefixIsRefused(t *testing.T) {
@@ -197,7 +201,15 @@ func TestWithheldPeopleLeaveEveryTagOfOurs(t *testing.T) {
 	require.NotContains(t, b.contact(t, p.Email).Tags, tagID(lists[0]))
 	require.NotContains(t, b.contact(t, p.Email).Tags, tagID(lists[1]))
 	require.Equal(t, subscribed, b.contact(t, p.Email).Status, "the status is theirs")
-	require.NotZero(t, foreign)
+
+	for _, tag := range append(lists, connectors.Audience{ID: strconv.Itoa(foreign)}) {
+		require.NoError(t, b.Tag(p.Email, tagID(tag)))
+	}
+	later := b.open(t)
+	ensure(t, later, champions) // the other audience is given up
+	require.Equal(t, connectors.ReasonUnsubscribed, apply(t, later, c).Reason)
+	require.NotContains(t, b.contact(t, p.Email).Tags, tagID(lists[1]), "out of tags of audiences that are no more")
+	require.Contains(t, b.contact(t, p.Email).Tags, foreign)
 }
 
 func TestReadBack(t *testing.T) {
@@ -211,6 +223,8 @@ func TestReadBack(t *testing.T) {
 	require.NoError(t, b.SetStatus(people[2].Email, archived))
 	require.NoError(t, b.SetStatus(people[3].Email, transactional))
 	require.NoError(t, b.Untag(people[4].Email, tagID(list)))
+	b.Add("", subscribed) // known by a telephone only
+	require.NoError(t, b.Tag("", tagID(list)))
 	tagged := read(t, func(c connectors.Cursor) (connectors.MemberPage, error) { return d.Members(t.Context(), list, c) })
 	require.Len(t, tagged, 1098, "but for the archived and the untagged")
 	require.Equal(t, commerce.ConsentUnsubscribed, tagged[people[0].Email].Consent.State)
