@@ -118,13 +118,16 @@ func (b *bench) writes() (n int) {
 func TestWithheldPeopleOfABatchAreToldByAnotherProcess(t *testing.T) {
 	b := startBench(t)
 	b.bulk = 1
-	people := b.people(simulator.Subscribed)[:2]
+	people := b.people(simulator.Subscribed)[:3]
 	d := b.open(t, onlyAttributes)
 	list := ensure(t, d, champions)
 	applyAll(t, d, joinAll(people, champions)...)
 	require.NoError(t, b.SetStatus(people[0].Email, cleaned))
-	result, err := d.Apply(t.Context(), []connectors.Change{join(people[0], champions), with(join(people[1], champions), "rfm", "111")})
+	result, err := d.Apply(t.Context(), []connectors.Change{
+		join(people[0], champions), with(join(people[1], champions), "rfm", "111"), with(join(people[2], champions), "rfm", "111"),
+	})
 	require.NoError(t, err)
+	require.NoError(t, b.SetStatus(people[2].Email, unsubscribed)) // while the batch waits
 	outcomes := map[int64]connectors.Outcome{}
 	for job := result.Job; job != ""; {
 		next := b.open(t, onlyAttributes)
@@ -138,7 +141,9 @@ func TestWithheldPeopleOfABatchAreToldByAnotherProcess(t *testing.T) {
 	}
 	require.Equal(t, connectors.ReasonSuppressed, outcomes[people[0].ID].Reason)
 	require.Equal(t, connectors.Delivered, outcomes[people[1].ID].State)
+	require.Equal(t, connectors.ReasonUnsubscribed, outcomes[people[2].ID].Reason)
 	require.Empty(t, b.audiencesOf(t, people[0]))
+	require.Empty(t, b.audiencesOf(t, people[2]))
 }
 
 func TestTooManyAudiencesForAMergeFieldAreRefused(t *testing.T) {
@@ -196,4 +201,13 @@ func TestListsOnlyReadNoProfile(t *testing.T) {
 	require.Contains(t, members, p.Email)
 	require.Empty(t, members[p.Email].Attributes, "what stands there is not this destination's")
 	require.Equal(t, connectors.Unchanged, apply(t, d, with(join(p, champions), "rfm", "111")).State)
+
+	fresh := join(connectors.Person{ID: 7001, Email: "fresh@example.com"})
+	fresh.Consent = commerce.ConsentSubscribed
+	require.Equal(t, connectors.Unchanged, apply(t, d, fresh).State)
+	require.NotContains(t, fmt.Sprint(b.Contacts()), "fresh@example.com", "nobody is stored for attributes that are not written")
+	fresh.Audiences = []string{champions.Key}
+	require.Equal(t, connectors.Delivered, apply(t, d, fresh).State)
+	require.Equal(t, []int{tagID(list)}, b.contact(t, "fresh@example.com").Tags)
+	require.NotContains(t, b.contact(t, "fresh@example.com").Fields, "PE_RFM")
 }

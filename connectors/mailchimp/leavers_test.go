@@ -30,8 +30,8 @@ func TestLeaversAreThoseWhoUnsubscribedOrWereCleanedSince(t *testing.T) {
 		people := b.people(simulator.Subscribed)[:6]
 		require.NoError(t, b.SetStatus(people[0].Email, unsubscribed))
 		require.NoError(t, b.SetStatus(people[1].Email, cleaned))
-		ahead.Store(int64(48 * time.Hour))
-		since := time.Date(2026, 11, 22, 3, 0, 0, 0, time.FixedZone("", -9*3600)) // the same noon
+		ahead.Store(int64(4 * time.Hour))
+		since := time.Date(2026, 11, 20, 7, 0, 0, 0, time.FixedZone("", -9*3600)) // four hours after noon in UTC
 		require.NoError(t, b.SetStatus(people[2].Email, unsubscribed))
 		require.NoError(t, b.SetStatus(people[3].Email, cleaned))
 		require.NoError(t, b.SetStatus(people[4].Email, archived))

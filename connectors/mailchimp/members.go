@@ -52,7 +52,7 @@ func (d *destination) members(
 	if !out.Done {
 		out.Next = connectors.Cursor(strconv.Itoa(offset + len(read.Members)))
 	}
-	fields := d.readable()
+	fields := d.knownFields()
 	for _, p := range read.Members {
 		if p.Status == archived || p.Email == "" { // not there any more, or known by a telephone only
 			continue
@@ -62,14 +62,6 @@ func (d *destination) members(
 		}
 	}
 	return out, nil
-}
-
-// readable are the merge tags that are read back, by attribute key: none where none is written.
-func (d *destination) readable() map[string]string {
-	if d.set.Mode == connectors.OnlyLists {
-		return nil
-	}
-	return d.knownFields()
 }
 
 // member is a contact as activation sees it.

@@ -82,13 +82,18 @@ func (d *destination) gate(p person, known bool, said commerce.ConsentState) (re
 	}
 }
 
+// gives reports whether there is anything to give to a person, for which they must be there and agree.
+func (d *destination) gives(c connectors.Change) bool {
+	return len(c.Audiences) > 0 || len(c.Attributes) > 0 && d.set.Mode != connectors.OnlyLists
+}
+
 // plan compares what is desired for a person with what is there.
 func (d *destination) plan(t *task, p person, known bool) error {
 	c := t.change
 	if known {
 		t.outcome.RemoteID = p.ID
 	}
-	if len(c.Audiences) > 0 || len(c.Attributes) > 0 {
+	if d.gives(c) {
 		if reason := d.gate(p, known, c.Consent); reason != "" {
 			d.withhold(t, p, reason)
 			return nil
@@ -104,7 +109,7 @@ func (d *destination) plan(t *task, p person, known bool) error {
 		t.conclude(connectors.Refused, wrong)
 		return nil
 	}
-	t.create = !known && len(c.Audiences)+len(c.Attributes) > 0
+	t.create = !known && d.gives(c)
 	if t.done() {
 		t.conclude(connectors.Unchanged, "")
 	}
