@@ -41,6 +41,11 @@ func (d *destination) prepare(ctx context.Context, changes []connectors.Change) 
 	if len(emails) == 0 {
 		return tasks, nil
 	}
+	if d.set.Mode != connectors.OnlyLists {
+		if err := d.learnFields(ctx); err != nil { // before the look-up, which keeps what is ours
+			return nil, err
+		}
+	}
 	people, err := d.lookUp(ctx, emails)
 	if err != nil {
 		return nil, err

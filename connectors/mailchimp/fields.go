@@ -130,9 +130,6 @@ func (d *destination) makeFields(ctx context.Context, changes []connectors.Chang
 	if d.set.Mode == connectors.OnlyLists {
 		return nil
 	}
-	if err := d.learnFields(ctx); err != nil {
-		return err
-	}
 	wanted := map[string]bool{}
 	for _, c := range changes {
 		if d.attributesOnly() && len(c.Audiences) > 0 {

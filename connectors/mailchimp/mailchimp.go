@@ -32,7 +32,7 @@ const (
 	largestBatch      = 1000   // operations in one batch
 	largestTagBatch   = 500    // people added, and people removed, in one change of a tag
 	largestPage       = 1000   // contacts in one page
-	peopleAtOnce      = 20_000 // people whom Apply wants at once: 20 of the 500 batches that may be open
+	peopleAtOnce      = 50_000 // people whom Apply wants at once, for one walk: 50 of the 500 batches that may be open
 	defaultBulkFrom   = 10     // people from whom on attributes go as a batch: it takes about four requests
 	usualMergeFields  = 30     // of one audience; more with a Premium plan
 	neededMergeFields = 16     // for every attribute that there is, and for the audiences where they are one

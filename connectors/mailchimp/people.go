@@ -43,7 +43,19 @@ type tag struct {
 }
 
 // memberFields are what we ask of a contact: a whole one has some kilobytes.
-var memberFields = []string{"id", "email_address", "status", "merge_fields", "tags", "tags_count", "last_changed"}
+func (d *destination) memberFields(under string) []string {
+	names := []string{"id", "email_address", "status", "last_changed"}
+	if d.set.Mode != connectors.OnlyLists {
+		names = append(names, "merge_fields")
+	}
+	if !d.attributesOnly() {
+		names = append(names, "tags", "tags_count")
+	}
+	for i := range names {
+		names[i] = under + names[i]
+	}
+	return names
+}
 
 // value returns what stands in a merge field, as text to compare by: without spaces around it, and with characters as
 // themselves that may come written as in a web page.
@@ -176,7 +188,7 @@ func (d *destination) lookUpEach(ctx context.Context, emails []string) (map[stri
 }
 
 func (d *destination) lookUpOne(ctx context.Context, email string) (p person, known bool, err error) {
-	query := url.Values{"fields": {strings.Join(memberFields, ",")}}
+	query := url.Values{"fields": {strings.Join(d.memberFields(""), ",")}}
 	p, err = ask[person](ctx, d.api, httpapi.Request{Op: "contact", Path: d.path("members", hash(email)), Query: query}, nil)
 	if isStatus(err, http.StatusNotFound) {
 		return person{}, false, nil
@@ -192,11 +204,7 @@ type roll struct {
 
 // roll reads one page of contacts: of the list, or where a tag is named of that tag.
 func (d *destination) roll(ctx context.Context, offset int, query url.Values, below ...string) (roll, error) {
-	fields := make([]string, len(memberFields))
-	for i, name := range memberFields {
-		fields[i] = "members." + name
-	}
-	all := page(offset, largestPage, fields...)
+	all := page(offset, largestPage, d.memberFields("members.")...)
 	for name, values := range query {
 		all[name] = values
 	}
@@ -219,11 +227,11 @@ func (d *destination) walk(ctx context.Context, wanted map[string]bool, status s
 		if err != nil {
 			return nil, false, err
 		}
-		pick(found, wanted, first.Members)
+		d.pick(found, wanted, first.Members)
 		if first.Total > largestPage*limit {
 			return found, false, nil
 		}
-		shrunk, err := d.walkOn(ctx, query, first.Total, func(members []person) { pick(found, wanted, members) })
+		shrunk, err := d.walkOn(ctx, query, first.Total, func(members []person) { d.pick(found, wanted, members) })
 		if err != nil {
 			return nil, false, err
 		}
@@ -258,10 +266,19 @@ func (d *destination) walkOn(ctx context.Context, query url.Values, total int, s
 	return shrunk, err
 }
 
-func pick(found map[string]person, wanted map[string]bool, members []person) {
+// pick keeps those wanted, and of their merge fields ours: with all that an owner has of everybody memory would run out.
+func (d *destination) pick(found map[string]person, wanted map[string]bool, members []person) {
+	fields := d.knownFields()
 	for _, p := range members {
-		if email := commerce.Email(p.Email); wanted[email] {
-			found[email] = p
+		email := commerce.Email(p.Email)
+		if !wanted[email] {
+			continue
 		}
+		ours := make(map[string]any, len(fields))
+		for _, tag := range fields {
+			ours[tag] = p.Merge[tag]
+		}
+		p.Merge = ours
+		found[email] = p
 	}
 }
