@@ -27,10 +27,23 @@ type mover struct {
 	tasks sync.Mutex // held while a task is changed
 }
 
-// moveAll changes tags, whole crowds at a time. People who are yet to be stored join later.
+// moveAll changes tags, whole crowds at a time. People who are yet to be stored join later. Whoever turns out to have
+// unsubscribed meanwhile is taken out again.
 func (d *destination) moveAll(ctx context.Context, tasks []*task) error {
+	for range 2 {
+		crowds := crowdsOf(tasks)
+		if len(crowds) == 0 {
+			return nil
+		}
+		if err := d.moveCrowds(ctx, crowds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *destination) moveCrowds(ctx context.Context, crowds map[int]*crowd) error {
 	m := &mover{destination: d}
-	crowds := crowdsOf(tasks)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(d.set.Connections)
 	for _, id := range slices.Sorted(maps.Keys(crowds)) {
@@ -118,7 +131,7 @@ func (m *mover) halve(ctx context.Context, id int, c crowd, said *apiError) erro
 		m.tasks.Lock()
 		defer m.tasks.Unlock()
 		for _, t := range slices.Concat(c.join, c.leave) {
-			t.moved(id)
+			t.moved(id, len(c.join) > 0)
 			t.doubt(connectors.Refused, said.Error())
 		}
 		return nil
@@ -134,9 +147,10 @@ func (m *mover) halve(ctx context.Context, id int, c crowd, said *apiError) erro
 // settle notes who joined and left. About whoever is named among the errors, as those are who were not on the list, or is
 // named nowhere, as after a change that was sent twice, Mailchimp is asked once more.
 func (m *mover) settle(ctx context.Context, id int, c crowd, answer moved) error {
-	why, confirmed := map[string]string{}, map[string]bool{}
+	why, confirmed, out := map[string]string{}, map[string]bool{}, map[string]string{}
 	for _, p := range append(answer.Added, answer.Removed...) {
 		confirmed[commerce.Email(p.Email)] = true
+		out[commerce.Email(p.Email)] = m.gate(p, true, commerce.ConsentSubscribed)
 	}
 	for _, e := range answer.Errors {
 		for _, email := range e.Emails {
@@ -157,26 +171,35 @@ func (m *mover) settle(ctx context.Context, id int, c crowd, answer moved) error
 	m.tasks.Lock()
 	defer m.tasks.Unlock()
 	for _, t := range c.join {
-		t.settle(id, confirmed[t.email()] || people[t.email()].has(id), why[t.email()])
+		t.moved(id, true)
+		if no := out[t.email()]; no != "" && !t.final {
+			t.conclude(connectors.Withheld, no)
+			t.leave = slices.Compact(slices.Sorted(slices.Values(append(t.tags, id))))
+		}
+		t.settle(confirmed[t.email()] || people[t.email()].has(id), why[t.email()])
 	}
 	for _, t := range c.leave {
-		t.settle(id, confirmed[t.email()] || !people[t.email()].has(id), why[t.email()])
+		t.moved(id, false)
+		t.settle(confirmed[t.email()] || !people[t.email()].has(id), why[t.email()])
 	}
 	return nil
 }
 
 // settle notes that a change of a tag was answered. Where it is not as it should be, the next push looks at the person anew.
-func (t *task) settle(id int, right bool, words string) {
-	t.moved(id)
+func (t *task) settle(right bool, words string) {
 	if !right {
 		t.doubt(connectors.RetryLater, cmp.Or(words, "Mailchimp did not confirm the change of a tag"))
 	}
 }
 
-// moved takes a tag off what is to be joined and left.
-func (t *task) moved(id int) {
+// moved takes a tag off what is to be joined, or left.
+func (t *task) moved(id int, joined bool) {
 	is := func(other int) bool { return other == id }
-	t.join, t.leave = slices.DeleteFunc(t.join, is), slices.DeleteFunc(t.leave, is)
+	if joined {
+		t.join = slices.DeleteFunc(t.join, is)
+	} else {
+		t.leave = slices.DeleteFunc(t.leave, is)
+	}
 }
 
 // doubt concludes what is not settled otherwise.

@@ -21,6 +21,7 @@ type task struct {
 	sum     uint32            // of what shall stand in all merge fields of ours then
 	join    []int             // tags
 	leave   []int
+	tags    []int // of ours that they carry or are to join
 	outcome connectors.Outcome
 	final   bool // the outcome stands already; what is still to leave has to be left first
 }
@@ -127,6 +128,7 @@ func (d *destination) planTags(t *task, p person) error {
 			t.join = append(t.join, id)
 		}
 	}
+	t.tags = slices.Concat(d.tagsOf(p), t.join)
 	for _, key := range t.change.Leave {
 		if slices.Contains(t.change.Audiences, key) {
 			continue

@@ -204,6 +204,36 @@ func TestWhoLeavesWhileWeWriteIsOut(t *testing.T) {
 	}
 }
 
+// TestWhoLeavesWhileWeTagIsOut is the same for people of whom nothing but tags is written.
+func TestWhoLeavesWhileWeTagIsOut(t *testing.T) {
+	b := startBench(t)
+	people := b.crowdOf(20)
+	var armed atomic.Int64
+	before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/segments/") && armed.Add(-1) == 0 {
+			require.NoError(t, b.SetStatus(people[1].Email, unsubscribed))
+			require.NoError(t, b.SetStatus(people[2].Email, cleaned))
+		}
+		return false
+	})
+	var audiences []connectors.Audience
+	for i := range 10 {
+		audiences = append(audiences, connectors.Audience{Key: fmt.Sprint("a", i), Name: fmt.Sprint("A", i)})
+	}
+	d := b.open(t, usual, onlyLists)
+	ensure(t, d, audiences...)
+	applyAll(t, d, joinAll(people, audiences[:2]...)...)
+	armed.Store(4)
+	outcomes := applyAll(t, d, joinAll(people, audiences...)...)
+	require.Equal(t, connectors.ReasonUnsubscribed, outcomes[people[1].ID].Reason)
+	require.Equal(t, connectors.ReasonSuppressed, outcomes[people[2].ID].Reason)
+	for _, p := range people[1:3] {
+		require.Empty(t, b.contact(t, p.Email).Tags, "out of every tag, also of those that came before and after")
+	}
+	require.Equal(t, connectors.Delivered, outcomes[people[3].ID].State)
+	require.Len(t, b.contact(t, people[3].Email).Tags, 10)
+}
+
 // TestConsentNeverRises lets statuses change between pushes of any kind, and holds that a push changes none, and leaves
 // nobody in a tag of ours who is out.
 func TestConsentNeverRises(t *testing.T) {
