@@ -7,6 +7,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/judgeme"
 	"github.com/perennial-cvo/perennial/connectors/klaviyo"
 	"github.com/perennial-cvo/perennial/connectors/listmonk"
+	"github.com/perennial-cvo/perennial/connectors/mailchimp"
 	"github.com/perennial-cvo/perennial/connectors/shopify"
 	"github.com/perennial-cvo/perennial/connectors/woocommerce"
 	"github.com/perennial-cvo/perennial/connectors/yotpo"
@@ -20,6 +21,7 @@ func Factories() []connectors.Factory {
 		csvfile.New(),
 		listmonk.New(),
 		klaviyo.New(),
+		mailchimp.New(),
 		judgeme.New(),
 		yotpo.New(),
 	}
