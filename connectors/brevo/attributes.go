@@ -1,0 +1,229 @@
+package brevo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/httpapi"
+)
+
+// The types of attributes that take what we write.
+const (
+	typeText    = "text"
+	typeDate    = "date"
+	typeFloat   = "float"
+	typeBoolean = "boolean"
+)
+
+// attribute is an attribute as the account knows it.
+type attribute struct {
+	Name     string `json:"name"`
+	Category string `json:"category"`
+	Type     string `json:"type"`
+}
+
+// typeOf is the type with which an attribute of ours is made: dates and numbers can be compared in Brevo's segments.
+func typeOf(key string) string {
+	switch key {
+	case "since", "next_order_week", "last_order":
+		return typeDate
+	case "predicted_value":
+		return typeFloat
+	default:
+		return typeText
+	}
+}
+
+var keyShape = regexp.MustCompile(`^[a-z0-9_]+$`)
+
+// attributePrefix is how the names of our attributes begin.
+func (d *destination) attributePrefix() string {
+	return strings.ToUpper(strings.ReplaceAll(d.prefix, "-", "_")) + "_"
+}
+
+func (d *destination) attributeName(key string) string {
+	return d.attributePrefix() + strings.ToUpper(key)
+}
+
+// knownSchema returns the attributes of the account, read where this instance has not met them yet.
+func (d *destination) knownSchema(ctx context.Context) (map[string]attribute, error) {
+	d.mu.Lock()
+	known := d.schema
+	d.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	answer, err := ask[struct {
+		Attributes []attribute `json:"attributes"`
+	}](ctx, d.api.contacts, httpapi.Request{Op: "attributes", Path: "/contacts/attributes"})
+	if err != nil {
+		return nil, err
+	}
+	known = map[string]attribute{}
+	for _, a := range answer.Attributes {
+		if a.Category == "normal" || known[a.Name].Name == "" {
+			known[a.Name] = a
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.schema = known
+	return known, nil
+}
+
+func (d *destination) forgetSchema() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.schema = nil
+	clear(d.proven)
+}
+
+// ensureAttributes makes the attributes of the keys where they are missing. Without them Brevo would take the values and
+// drop them without a word.
+func (d *destination) ensureAttributes(ctx context.Context, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	schema, err := d.knownSchema(ctx)
+	if err != nil {
+		return err
+	}
+	var refused error
+	missing := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return schema[d.attributeName(key)].Name != "" })
+	for _, key := range missing {
+		_, err := send[struct{}](ctx, d.api.contacts, httpapi.Request{
+			Op: "new attribute", Path: "/contacts/attributes/normal/" + d.attributeName(key), MayBeEmpty: true, Idempotent: true,
+		}, map[string]string{"type": typeOf(key)})
+		switch {
+		case isAbout(err, http.StatusBadRequest):
+			refused = err // perhaps somebody else has just made it
+		case err != nil:
+			return err
+		}
+	}
+	if len(missing) > 0 {
+		d.forgetSchema()
+		if schema, err = d.knownSchema(ctx); err != nil {
+			return err
+		}
+	}
+	for _, key := range keys {
+		switch a := schema[d.attributeName(key)]; {
+		case a.Name == "" && refused != nil:
+			return refused
+		case a.Name == "":
+			return &connectors.Error{Kind: connectors.KindRetry, Op: "attribute " + d.attributeName(key), Err: errors.New("it was made and is not there")}
+		case a.Category != "normal":
+			return &connectors.Error{
+				Kind: connectors.KindPermanent, Op: "attribute " + a.Name,
+				Err:    fmt.Errorf("the account has it as a %s attribute, which takes no values", a.Category),
+				Remedy: "rename or delete it in Brevo under Contacts > Settings > Contact attributes",
+			}
+		}
+	}
+	return nil
+}
+
+// keysOf returns the keys of all attributes that the changes set.
+func keysOf(changes []connectors.Change) []string {
+	keys := map[string]bool{}
+	for _, c := range changes {
+		for key := range c.Attributes {
+			if keyShape.MatchString(key) {
+				keys[key] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(keys))
+}
+
+// attributesOf returns our attributes of a contact as activation knows them. Empty ones are none.
+func (d *destination) attributesOf(c contact) map[string]string {
+	values := map[string]string{}
+	for name, value := range c.Attributes {
+		key, ours := strings.CutPrefix(name, d.attributePrefix())
+		if text := textOf(value); ours && text != "" {
+			values[strings.ToLower(key)] = text
+		}
+	}
+	return values
+}
+
+var timed = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T00:00:00(\.0+)?Z$`)
+
+// textOf writes a value as it came from Brevo as a text.
+func textOf(value any) string {
+	switch v := value.(type) {
+	case string:
+		if timed.MatchString(v) {
+			return v[:len(time.DateOnly)]
+		}
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	default:
+		return ""
+	}
+}
+
+// valueFor returns what to send for a value of an attribute. A value of another type is an error, because Brevo would
+// ignore it and say nothing.
+func valueFor(a attribute, text string) (any, error) {
+	switch a.Type {
+	case typeFloat:
+		if number, err := strconv.ParseFloat(text, 64); err == nil {
+			return number, nil
+		}
+	case typeDate:
+		if _, err := time.Parse(time.DateOnly, text); err == nil {
+			return text, nil
+		}
+	case typeBoolean:
+		if truth, err := strconv.ParseBool(text); err == nil {
+			return truth, nil
+		}
+	case typeText:
+		return text, nil
+	}
+	return nil, fmt.Errorf("the attribute %s has the type %s in Brevo and takes no such value", a.Name, a.Type)
+}
+
+// differences returns what has to be written so that the attributes of a change stand, with "" for what has to go.
+func (d *destination) differences(c contact, change connectors.Change, schema map[string]attribute) (map[string]any, error) {
+	now := d.attributesOf(c)
+	set := map[string]any{}
+	for key, text := range change.Attributes {
+		if !keyShape.MatchString(key) {
+			return nil, errors.New("an attribute key is not fit for a name in Brevo")
+		}
+		if text == "" {
+			continue
+		}
+		name := d.attributeName(key)
+		value, err := valueFor(schema[name], text)
+		if err != nil {
+			return nil, err
+		}
+		if now[key] != textOf(value) {
+			set[name] = value
+		}
+	}
+	for key := range now {
+		wanted := change.Attributes[key] != ""
+		if !wanted && (change.Attributes != nil || slices.Contains(change.Drop, key)) {
+			set[d.attributeName(key)] = ""
+		}
+	}
+	return set, nil
+}
