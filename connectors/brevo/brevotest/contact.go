@@ -102,7 +102,8 @@ func (s *Server) arrivals() {
 // isAddress reports whether Brevo takes an address.
 func isAddress(email string) bool {
 	parsed, err := mail.ParseAddress(email)
-	return err == nil && parsed.Address == email
+	_, domain, _ := strings.Cut(email, "@")
+	return err == nil && parsed.Address == email && strings.Contains(domain, ".")
 }
 
 // find returns a contact by address or id.
