@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/brevo"
 	"github.com/perennial-cvo/perennial/connectors/csvfile"
 	"github.com/perennial-cvo/perennial/connectors/judgeme"
 	"github.com/perennial-cvo/perennial/connectors/listmonk"
@@ -18,6 +19,7 @@ func Factories() []connectors.Factory {
 		shopify.New(),
 		csvfile.New(),
 		listmonk.New(),
+		brevo.New(),
 		judgeme.New(),
 		yotpo.New(),
 	}

@@ -188,13 +188,16 @@ const createFrom = 20
 // attribute, which an import cannot do.
 func (d *destination) groups(tasks []*task) (groups [][]*task, rest []*task) {
 	byLists := map[string][]*task{}
+	taken := map[string]bool{} // an address is imported once
 	var order []string
 	for _, t := range tasks {
+		email := t.change.Person.Email
 		switch {
 		case t.final:
-		case d.set.ImportFrom == 0, len(t.join) == 0, len(t.leave) > 0, clears(t), t.create && !d.isImportable(t):
+		case d.set.ImportFrom == 0, len(t.join) == 0, len(t.leave) > 0, clears(t), t.create && !d.isImportable(t), taken[email]:
 			rest = append(rest, t)
 		default:
+			taken[email] = true
 			lists := listKey(t.join)
 			if byLists[lists] == nil {
 				order = append(order, lists)

@@ -1,6 +1,8 @@
 package brevo
 
 import (
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -133,4 +135,29 @@ func TestWhatIsWrittenIsASetting(t *testing.T) {
 	_, err = factory(hurry).NewDestination(connectors.Settings{"api_key": "x", "write": "all"}, connectors.Deps{})
 	require.ErrorContains(t, err, `"write" is "all"`)
 	require.True(t, strings.HasPrefix(connectors.KindOf(err).String(), "permanent"))
+}
+
+// cut breaks the connection at some requests.
+type cut func(r *http.Request) bool
+
+func (c cut) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c(r) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestWhatCouldNotBeReadBackIsNotDelivered breaks the connection after the update and before it is read back.
+func TestWhatCouldNotBeReadBackIsNotDelivered(t *testing.T) {
+	b := startBench(t)
+	tune := hurry
+	tune.transport = cut(func(r *http.Request) bool { return r.URL.Query().Get("identifierType") == "contact_id" })
+	d, err := factory(tune).NewDestination(b.set, connectors.Deps{})
+	require.NoError(t, err)
+	_, err = d.Ensure(t.Context(), []connectors.Audience{champions})
+	require.NoError(t, err)
+	result, err := d.Apply(t.Context(), joinAll(b.people(simulator.Subscribed)[:2], champions))
+	require.Equal(t, connectors.KindRetry, connectors.KindOf(err))
+	require.Empty(t, result.Outcomes)
+	require.NotContains(t, err.Error(), "@")
 }

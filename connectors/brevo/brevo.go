@@ -31,7 +31,7 @@ const (
 	defaultImport = 2000 // people who join the same lists, from whom on they are imported
 	connections   = 4
 	peopleAtOnce  = 20_000
-	// share of the allowed rate that is used, so that the hurry of a network makes no second too full
+	// share of the allowed rate that is used, so that the hurry of a network makes no second too full.
 	share = 0.95
 )
 

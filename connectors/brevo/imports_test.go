@@ -247,3 +247,17 @@ func TestOnePersonIsLookedUpByOneRequest(t *testing.T) {
 	require.Equal(t, connectors.Unchanged, one(t, d, c).State)
 	require.Equal(t, []string{"GET /contacts/person2400@crowd.example.com", "GET /contacts/attributes"}, b.asked(since))
 }
+
+// TestACreationWhoseAnswerGotLostIsFound: the repeated creation is refused as a duplicate.
+func TestACreationWhoseAnswerGotLostIsFound(t *testing.T) {
+	b := startBench(t)
+	d := b.open(t, nil)
+	list := ensure(t, d, champions)[0]
+	changes := strangers(2, champions)
+	require.Equal(t, connectors.Delivered, one(t, d, changes[0]).State)
+	b.Fault(brevotest.Fault{Kind: brevotest.LostAnswer, Times: 1, Writes: true})
+	o := one(t, d, changes[1])
+	require.Contains(t, []connectors.OutcomeState{connectors.Delivered, connectors.Unchanged}, o.State, "%+v", o)
+	require.NotEmpty(t, o.RemoteID)
+	require.Len(t, b.members(list), 2)
+}

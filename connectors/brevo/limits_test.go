@@ -111,7 +111,7 @@ func TestARefusedAddressOfTheMachineIsExplained(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = w.Write([]byte(`{"code":"unauthorized","message":"We have detected you are using an unrecognised IP address 192.0.2.7."}`))
+		_, _ = w.Write([]byte(`{"code":"permission_denied","message":"We have detected you are using an unrecognised IP address 192.0.2.7."}`))
 	}))
 	t.Cleanup(server.Close)
 	d, err := factory(hurry).NewDestination(connectors.Settings{"url": server.URL, "api_key": canary}, connectors.Deps{})

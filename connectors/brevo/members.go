@@ -16,7 +16,7 @@ import (
 
 // Members reads one page of a list. Where only attributes are written, whoever carries one of ours counts as a member.
 func (d *destination) Members(ctx context.Context, audience connectors.Audience, cursor connectors.Cursor) (connectors.MemberPage, error) {
-	if audience.ID == noList {
+	if audience.ID == noList || !d.writesLists() {
 		return d.Everybody(ctx, cursor)
 	}
 	id, err := listID(audience)

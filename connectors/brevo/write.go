@@ -37,7 +37,13 @@ func (d *destination) update(ctx context.Context, tasks []*task) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return d.prove(ctx, tasks)
+	err := d.prove(ctx, tasks)
+	for _, t := range tasks {
+		if err != nil && d.hasUnproven(t, nil) {
+			t.final = false // nothing is known of them
+		}
+	}
+	return err
 }
 
 // updateTogether sends one request. Brevo takes all or none, so where it refuses, the halves are sent by themselves until
@@ -239,80 +245,4 @@ func (d *destination) settle(ctx context.Context, action string, id int64, tasks
 		t.conclude(connectors.RetryLater, "Brevo did not change the list for this person")
 	}
 	return nil
-}
-
-// createPeople creates the few who are missing, one by one, which tells why somebody is not taken. Nothing is said of
-// their consent.
-func (d *destination) createPeople(ctx context.Context, tasks []*task) error {
-	for _, t := range tasks {
-		attributes, err := d.birthAttributes(ctx, t)
-		if err != nil {
-			return err
-		}
-		body := map[string]any{"email": t.change.Person.Email, "updateEnabled": false}
-		if len(attributes) > 0 {
-			body["attributes"] = attributes
-		}
-		if len(t.join) > 0 {
-			body["listIds"] = t.join
-		}
-		born, err := send[made](ctx, d.api.contacts, httpapi.Request{
-			Op: "new contact", Path: "/contacts", MayBeEmpty: true, Idempotent: true,
-		}, body)
-		switch said := refusal(err); {
-		case err == nil:
-			t.contact.ID, t.final = born.ID, true
-			t.outcome.RemoteID = strconv.FormatInt(born.ID, 10)
-		case isAbout(err, http.StatusBadRequest) && said.Code == "duplicate_parameter":
-			err = d.planAgain(ctx, t)
-		case isAbout(err, http.StatusBadRequest) && isAboutList(err):
-			err = d.listGone("new contact")
-		case isAbout(err, http.StatusBadRequest):
-			t.conclude(connectors.Refused, said.Error())
-			err = nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return d.prove(ctx, slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return t.contact.ID == 0 }))
-}
-
-// birthAttributes are those of somebody who is created: ours, and the name where the account has attributes for it.
-func (d *destination) birthAttributes(ctx context.Context, t *task) (map[string]any, error) {
-	schema, err := d.knownSchema(ctx)
-	if err != nil {
-		return nil, err
-	}
-	attributes := map[string]any{}
-	for name, value := range map[string]string{"FIRSTNAME": t.change.Person.FirstName, "LASTNAME": t.change.Person.LastName} {
-		if a, there := schema[name]; there && a.Type == typeText && value != "" {
-			attributes[name] = value
-		}
-	}
-	maps.Copy(attributes, t.set)
-	return attributes, nil
-}
-
-// planAgain looks somebody up again who was not there a moment ago and is now.
-func (d *destination) planAgain(ctx context.Context, t *task) error {
-	c, known, err := d.api.one(ctx, t.change.Person.Email, "email_id")
-	if err != nil {
-		return err
-	}
-	if !known {
-		t.conclude(connectors.RetryLater, "Brevo says that the address exists and does not find it")
-		return nil
-	}
-	schema, err := d.knownSchema(ctx)
-	if err != nil {
-		return err
-	}
-	if d.plan(t, c, known, schema); t.final {
-		return nil
-	}
-	if len(t.set) == 0 {
-		return d.move(ctx, []*task{t})
-	}
-	return d.updateTogether(ctx, []*task{t})
 }

@@ -19,6 +19,9 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
+// wrongKey is the code of a refused key.
+const wrongKey = "unauthorized" //nolint:misspell // Brevo's own word
+
 // Options describe the account. The zero value is usable.
 type Options struct {
 	APIKey      string           // "fake-brevo-key" where empty
@@ -260,10 +263,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	switch key := r.Header.Get("api-key"); {
 	case key == "":
-		fail(http.StatusUnauthorized, "unauthorized", "authentication not found in headers").send(w)
+		fail(http.StatusUnauthorized, wrongKey, "authentication not found in headers").send(w)
 		return
 	case key != s.opts.APIKey || s.revoked:
-		fail(http.StatusUnauthorized, "unauthorized", "Key not found").send(w)
+		fail(http.StatusUnauthorized, wrongKey, "Key not found").send(w)
 		return
 	}
 	for _, route := range routes {
