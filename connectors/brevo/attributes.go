@@ -116,6 +116,11 @@ func (d *destination) ensureAttributes(ctx context.Context, keys []string) error
 			return err
 		}
 	}
+	return d.usable(schema, keys, refused)
+}
+
+// usable returns an error where an attribute is missing still, for which refused may be the reason, or takes no values.
+func (d *destination) usable(schema map[string]attribute, keys []string, refused error) error {
 	for _, key := range keys {
 		switch a := schema[d.attributeName(key)]; {
 		case a.Name == "" && refused != nil:
