@@ -70,7 +70,7 @@ const (
 )
 
 // Due says whether the last summary, zero for none, is too old for today's shop; changed says that orders have changed since
-// the night before. Where none did, it is as good as new until the month is over.
+// it was made. Where none did, it is as good as new until the month is over.
 func (o RetentionOptions) Due(last retention.Summary, shop Shop, changed bool) bool {
 	var from int32
 	if last.From != nil {

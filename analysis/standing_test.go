@@ -1,6 +1,7 @@
 package analysis_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -223,4 +224,51 @@ func TestStandingsDoNotDependOnTheOrderOfPeople(t *testing.T) {
 		require.Equal(rt, want.Standings, got.Result.Standings)
 		require.Equal(rt, want.Divisions, got.Result.Divisions)
 	})
+}
+
+// TestNightThatCannotForetell stands between nights that can: nobody has a risk or a worth on it, tiers are of what was spent,
+// and the next night has them again; only tiers remember, as they do whenever their cuts move. A rule of the owner's may match everybody all the time.
+func TestNightThatCannotForetell(t *testing.T) {
+	m := living(200, 5)
+	m.places, m.rules = map[int64]analysis.Standing{}, map[string]string{}
+	w := appraise(t, m, analysis.WorthOptions{})
+	o := analysis.Options{Now: clock(2026, 3, 21, 3), Own: []segment.Own{
+		{ID: "everybody", Rule: "orders >= 0"}, {ID: "nobody", Rule: "orders < 0"}, {ID: "risky", Rule: `churn == "high"`},
+	}}
+	night := func(worth *analysis.Worth) map[string]int {
+		t.Helper()
+		o.Worth = worth
+		out, err := analysis.Run(t.Context(), m, o)
+		require.NoError(t, err)
+		sizes := map[string]int{}
+		for _, d := range out.Result.Divisions {
+			for _, g := range d.Groups {
+				sizes[d.Scheme.Name+" "+g.Segment] += g.Customers
+			}
+		}
+		require.Equal(t, 200, sizes["own:everybody everybody"])
+		require.Zero(t, sizes["own:nobody nobody"])
+		require.Equal(t, sizes["churn high"], sizes["own:risky risky"])
+		return sizes
+	}
+	first, rule := night(&w), m.rules[segment.SchemeTier]
+	require.Positive(t, first["churn high"])
+	require.Contains(t, rule, analysis.TierWhole)
+	stood := maps.Clone(m.places)
+
+	without := night(nil)
+	require.NotContains(t, without, "churn high")
+	require.Contains(t, m.rules[segment.SchemeTier], analysis.TierSpent)
+	for _, is := range m.places {
+		require.Equal(t, analysis.Standing{Place: is.Place}, is, "no worth and no week")
+		require.Empty(t, is.Churn)
+	}
+	night(&w)
+	require.Equal(t, rule, m.rules[segment.SchemeTier])
+	for person, is := range m.places {
+		require.Equal(t, stood[person].Churn, is.Churn)
+		require.Equal(t, stood[person].Own, is.Own)
+		require.Equal(t, stood[person].Valued, is.Valued)
+		require.Equal(t, stood[person].NextWeek, is.NextWeek)
+	}
 }

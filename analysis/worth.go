@@ -164,12 +164,7 @@ func (w *Worth) fit(p past, kind clv.Kind) error {
 		if err != nil {
 			return err
 		}
-		f := storedFit(kind, fit)
-		w.Fit = &f
-		w.say(f.Finding)
-		if f.Converged {
-			w.Kind = f.Kind
-		}
+		w.take(kind, fit)
 	}
 	if w.Kind == clv.SimpleFormula {
 		w.Spend = w.Simple.Spend()
@@ -182,6 +177,18 @@ func (w *Worth) fit(p past, kind clv.Kind) error {
 	}
 	w.say(w.Spend.Finding)
 	return nil
+}
+
+// take uses what was fitted, unless the fit was not finished.
+func (w *Worth) take(asked clv.Kind, fit clv.Fit) {
+	f := storedFit(asked, fit)
+	w.Fit = &f
+	w.say(f.Finding)
+	if f.Converged {
+		w.Kind = f.Kind
+		return
+	}
+	w.say(fmt.Sprintf("%s could not be fitted to everything known; %s is used", asked.Label(), w.Kind.Label()))
 }
 
 // say adds what is to be known, once.

@@ -22,7 +22,7 @@ var (
 	nameText     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 	kindText     = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 	idText       = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
-	segmentText  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+	segmentText  = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 	labelText    = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,60}$`)
 	cellText     = regexp.MustCompile(`^[1-5*]{3}$`)
 	currencyText = regexp.MustCompile(`^[A-Z]{3}$`)
@@ -237,7 +237,11 @@ func (r *reader) checkSegments(path string, segments []Segment) {
 	ids, names := map[string]bool{}, map[string]bool{}
 	for i, segment := range segments {
 		key := fmt.Sprintf("%s[%d]", path, i)
-		r.match(key+".id", segment.ID, segmentText, "small letters, digits and _, beginning with a letter, 40 at most")
+		const want = "small letters and digits, with single _ between them, beginning with a letter, 40 at most"
+		r.match(key+".id", segment.ID, segmentText, want)
+		if len(segment.ID) > 40 {
+			r.add(key+".id", fmt.Sprintf("%q does not fit", segment.ID), "write "+want)
+		}
 		if slices.Contains(setWords, segment.ID) {
 			r.add(key+".id", fmt.Sprintf("%q stands for a whole set of segments", segment.ID), "choose another id")
 		}

@@ -56,6 +56,34 @@ type Batcher interface {
 	BatchSize() int
 }
 
+// Leavers is a Destination that can say who left lately, which spares a whole read-back before every push.
+type Leavers interface {
+	// Leavers pages through the people who unsubscribed at the platform, left one of our audiences there or were
+	// suppressed since a moment, each as a Member whose consent is unsubscribed. It may name people who left earlier, and
+	// people who were never ours.
+	Leavers(ctx context.Context, since time.Time, cursor Cursor) (MemberPage, error)
+}
+
+// OneWay is a Destination that only takes: nothing can be read back from it, and its Members are none.
+type OneWay interface {
+	OneWay()
+}
+
+// Limited is a Destination whose settings may limit what it writes.
+type Limited interface {
+	Extent() Extent
+}
+
+// Extent says what a destination writes: memberships in lists, attributes of profiles, or both. Consent is never written.
+type Extent string
+
+// The extents, as the setting "mode" names them.
+const (
+	Both           Extent = "both"
+	OnlyAttributes Extent = "attributes" // no list is made; an attribute says in which audiences a person is
+	OnlyLists      Extent = "lists"      // nothing is written to profiles
+)
+
 // Audience is a named group of people: a tag in the shop or a list in an e-mail platform.
 type Audience struct {
 	Key  string // stable, ours, such as "champions"
@@ -85,6 +113,12 @@ type Change struct {
 	Attributes map[string]string
 	// Drop are the keys of attributes that we set and that shall go.
 	Drop []string
+	// Entered and Left are the audiences that the person enters and leaves by this change, for destinations that tell of it.
+	// An audience that is filled for the first time at a destination is not among them: that is no news of anybody.
+	Entered, Left []string
+	// Since is when this state was first desired. A change that is tried again keeps it, so that with it, the person and
+	// the audience an event has the same name at every try.
+	Since time.Time
 	// Consent is what the shop or the owner says. Unknown means that the platform must know the person as subscribed
 	// already, or the change is withheld.
 	Consent commerce.ConsentState
@@ -129,6 +163,7 @@ const (
 	ReasonNoAccount    = "guest without a shop account"
 	ReasonNoEmail      = "no e-mail address"
 	ReasonExcluded     = "excluded by the owner"
+	ReasonHeldOut      = "held out for proof"
 )
 
 // MemberPage is one page of an audience as the platform has it.

@@ -37,13 +37,19 @@ type Report struct {
 	Sets        []Set              `json:"sets"`                // by something else than RFM
 	Movement    *Movement          `json:"movement,omitempty"`  // between RFM groups in the last month; nil before the first analysis
 	Next        []NextSegment      `json:"next_segment"`        // of the schemes that foretell it
-	Worth       *analysis.Worth    `json:"worth,omitempty"`     // nil before the first appraisal
+	Worth       *Appraisal         `json:"worth,omitempty"`     // nil before the first
 	Retention   *retention.Summary `json:"retention,omitempty"` // nil before the first
 	BridgeAsOf  time.Time          `json:"bridge_as_of"`
 	Bridge      []BridgeLine       `json:"bridge"`
 	Deliveries  []Delivery         `json:"deliveries"`
 	Quarantined []Quarantined      `json:"quarantined"`
 	Warnings    []string           `json:"warnings"` // in words
+}
+
+// Appraisal is what customers are worth, with its day written as others are.
+type Appraisal struct {
+	analysis.Worth
+	Day string `json:"day"`
 }
 
 // Segmentation is how the last analysis divided the customers, and by which rule.
@@ -60,6 +66,8 @@ type Segmentation struct {
 	Orders     int             `json:"orders"`
 	Revenue    decimal.Decimal `json:"revenue"` // on the basis
 	Rows       []SegmentRow    `json:"rows"`
+
+	prospects string // id of the preset's group of people without an order that counts, who are no customers; empty: none
 }
 
 // SegmentRow is one segment: what it is, who is in it, what they are worth.
@@ -90,8 +98,12 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if err := r.divide(ctx, facts); err != nil {
 		return Report{}, err
 	}
-	if r.Worth, err = appraised(ctx, facts); err != nil {
+	worth, err := appraised(ctx, facts)
+	if err != nil {
 		return Report{}, err
+	}
+	if worth != nil {
+		r.Worth = &Appraisal{Worth: *worth, Day: day(worth.Day)}
 	}
 	if r.Retention, err = retained(ctx, facts); err != nil {
 		return Report{}, err
@@ -108,14 +120,14 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if r.BridgeAsOf.Equal(r.Segments.AsOf) {
 		r.Bridge = toSegments(r.Bridge, r.Segments)
 	}
-	if r.Deliveries, err = facts.Deliveries(ctx); err != nil {
-		return Report{}, fmt.Errorf("deliveries: %w", err)
+	if r.Deliveries, err = delivered(ctx, facts); err != nil {
+		return Report{}, err
 	}
 	if r.Quarantined, err = facts.Quarantine(ctx, listed); err != nil {
 		return Report{}, fmt.Errorf("quarantine: %w", err)
 	}
 	r.Warnings = append(warnings(r.Overview, r.Segments), holds(r.Deliveries, r.Overview)...)
-	r.Overview.Resources, r.Bridge, r.Deliveries = list(r.Overview.Resources), list(r.Bridge), list(r.Deliveries)
+	r.Overview.Resources, r.Bridge = list(r.Overview.Resources), list(r.Bridge)
 	r.Quarantined, r.Warnings = list(r.Quarantined), list(r.Warnings)
 	return r, nil
 }
@@ -144,6 +156,18 @@ func appraised(ctx context.Context, facts Facts) (*analysis.Worth, error) {
 		return nil, nil
 	}
 	return &worth, nil
+}
+
+// delivered is what stands at each destination.
+func delivered(ctx context.Context, facts Facts) ([]Delivery, error) {
+	all, err := facts.Deliveries(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("deliveries: %w", err)
+	}
+	for i := range all {
+		all[i].Audiences, all[i].Held = list(all[i].Audiences), list(all[i].Held)
+	}
+	return list(all), nil
 }
 
 // toSegments leads the bridge on from the customers to the segments: an order refunded in full is no purchase any more, and
@@ -202,8 +226,21 @@ func segmentSets(ctx context.Context, facts Facts, overview Overview) (SegmentSe
 	if s.all, err = snapshots(ctx, facts); err != nil {
 		return SegmentSets{}, err
 	}
+	s.countProspects()
 	s.Sets, err = sets(s.all, s.Segmentation, overview)
 	return s, err
+}
+
+// countProspects says how many people are in the preset's group of those without an order that counts: they have no score,
+// but a stage.
+func (s *SegmentSets) countProspects() {
+	for i := range s.Rows {
+		for _, g := range s.all[segment.SchemeLifecycle].Groups {
+			if s.Rows[i].ID == s.prospects && s.prospects != "" && g.Segment == segment.Prospect {
+				s.Rows[i].Customers = g.Customers
+			}
+		}
+	}
 }
 
 func segmentation(ctx context.Context, facts Facts, overview Overview) (Segmentation, error) {
@@ -224,6 +261,11 @@ func divide(snapshot Snapshot, overview Overview) (Segmentation, error) {
 			return Segmentation{}, err
 		}
 		s.Basis = rule.Basis
+		preset, err := segment.FindPreset(rule.Preset)
+		if err != nil {
+			return Segmentation{}, err
+		}
+		s.prospects = preset.Prospects
 	}
 	s.sum(snapshot.Groups)
 	definitions := segment.Definitions()
@@ -339,12 +381,19 @@ func warnings(o Overview, s Segmentation) []string {
 func holds(deliveries []Delivery, o Overview) []string {
 	var all []string
 	for _, d := range deliveries {
+		var keys []string
 		for _, h := range d.Held {
-			if h.Name != activation.History {
-				all = append(all, fmt.Sprintf("The push to %s is held, because %s. If that is right: %s", d.Destination, shrinking(h), confirm(h)))
+			if h.Key != activation.History {
+				keys = append(keys, h.Key)
+				all = append(all, fmt.Sprintf("The push to %s is held, because %s.", d.Destination, shrinking(h)))
 			} else if !o.Since.IsZero() { // else all orders are known by now, and the next push is not held
 				all = append(all, fmt.Sprintf("The push to %s is held, because %s.", d.Destination, activation.Hold{Since: o.Since}.History()))
 			}
+		}
+		if command := "perennial push --confirm " + strings.Join(keys, ","); len(keys) == 1 {
+			all[len(all)-1] += " If that is right: " + command
+		} else if len(keys) > 1 { // by itself, each would be held with the others again
+			all = append(all, fmt.Sprintf("If all of that is right at %s: %s", d.Destination, command))
 		}
 	}
 	return all
@@ -362,11 +411,6 @@ func shrinking(h Held) string {
 		return fmt.Sprintf("the audience %q would be emptied of its %s", h.Name, of(h.Before, "member", "members"))
 	}
 	return fmt.Sprintf("the audience %q would shrink from %s to %s", h.Name, count(h.Before), count(h.After))
-}
-
-// confirm is the command that lets a held audience pass, quoted for a shell.
-func confirm(h Held) string {
-	return "perennial push --confirm '" + strings.ReplaceAll(h.Name, "'", `'\''`) + "'"
 }
 
 // list makes an empty list of none, so that JSON says [] and never null.

@@ -63,6 +63,9 @@ func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Expl
 		return Explanation{}, false, nil
 	}
 	person.Orders, person.History, person.Deliveries = list(person.Orders), list(person.History), list(person.Deliveries)
+	for i := range person.Deliveries {
+		person.Deliveries[i].Audiences = list(person.Deliveries[i].Audiences)
+	}
 	snapshot, err := facts.Groups(ctx, analysis.SchemeRFM)
 	if err != nil {
 		return Explanation{}, false, fmt.Errorf("segments: %w", err)
@@ -284,7 +287,9 @@ func (p *page) because(e Explanation) {
 	place := func(s int) int { return segment.Place(uint8(s), e.Rule.Used) }
 	cell := fmt.Sprintf("%d%d%d", place(e.Person.R), place(e.Person.F), place(e.Person.M))
 	text := "The map sends " + cell + " here."
-	if e.Rule.Used != segment.Fives {
+	if preset, err := segment.FindPreset(e.Rule.Preset); err == nil && preset.Bins == e.Rule.Used && e.Rule.Used != segment.Fives {
+		text = fmt.Sprintf("The map sends %d%d%d here.", e.Person.R, e.Person.F, e.Person.M) // the map has as many scores itself
+	} else if e.Rule.Used != segment.Fives {
 		text = fmt.Sprintf("With %s, the scores stand for %s on the map of fives, which sends it here.", of(e.Rule.Used, "score", "scores"), cell)
 	}
 	if len(e.Rule.Segments) > 0 {

@@ -126,7 +126,7 @@ func (p *page) grounds(e Explanation) {
 			rows = append(rows, row{plain, []string{"Next order in the week of", day(g.NextWeek)}})
 		}
 		p.table([]align{left, left}, rows)
-		p.say(dim, "  ", "Both are rounded, and stay as they are until they have to change.")
+		p.say(dim, "  ", "Rounded, and left as it is until it has to change.")
 	}
 	p.own(g.Own)
 }
@@ -197,7 +197,7 @@ func (p *page) band(e Explanation, scheme string, g *analysis.BandGround, write 
 		{plain, []string{"This person", write(g.Value)}},
 		{plain, []string{"Cuts", strings.Join(cuts, ", ")}},
 	})
-	p.say(dim, "  ", "Who stands in it leaves it %.0f %% past a cut.", g.Margin*100)
+	p.say(dim, "  ", "Whoever stands there leaves only %.0f %% beyond a cut, so that small changes move nobody.", g.Margin*100)
 }
 
 // own writes for each segment of the owner's whether the person is in it, and what its rule found.

@@ -74,7 +74,7 @@ func TestFiguresWithoutOlderOrdersAreMarked(t *testing.T) {
 
 func TestPushHeldForOlderOrdersIsExplained(t *testing.T) {
 	f := teaShop()
-	f.deliveries = []report.Delivery{{Destination: "letters", Held: []report.Held{{Name: activation.History, Before: 9, After: 9}}}}
+	f.deliveries = []report.Delivery{{Destination: "letters", Held: []report.Held{{Key: activation.History, Name: activation.History, Before: 9, After: 9}}}}
 	f.overview.Since = time.Date(2026, 1, 19, 12, 0, 0, 0, time.UTC)
 	s, err := report.CollectStatus(t.Context(), f, now)
 	require.NoError(t, err)

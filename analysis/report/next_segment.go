@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/segment"
@@ -113,14 +114,22 @@ func (p *page) next(all []NextSegment) {
 		return
 	}
 	p.heading("Where customers go next")
+	if !slices.ContainsFunc(all, func(n NextSegment) bool { return n.Finding != all[0].Finding }) && all[0].Step == "" {
+		p.say(plain, "  ", "%s", all[0].Finding)
+		return
+	}
 	for _, n := range all {
-		text := n.Title + ": " + n.Finding
-		if n.Step != "" {
-			text += fmt.Sprintf(" Counted over %s from %s to %s.", steps(n), n.From, n.To)
-		}
-		look := plain
-		if n.Step != "" && !n.better {
+		text, look := n.Title+": "+n.Finding, plain
+		switch {
+		case n.Step == "":
+		case !n.better:
 			look = yellow
+		case !p.full:
+			text = fmt.Sprintf("%s: the forecast for a %s ahead did better than \"everybody stays\" so far. `perennial explain EMAIL` tells "+
+				"the chances of one customer.", n.Title, n.Step)
+		}
+		if n.Step != "" && p.full {
+			text += fmt.Sprintf(" Counted over %s from %s to %s.", steps(n), n.From, n.To)
 		}
 		p.say(look, "  ", "%s", text)
 	}

@@ -18,7 +18,7 @@ func FromOutcome(out analysis.Outcome) Segmentation {
 	s := Segmentation{
 		Store: out.Shop.Name, Currency: out.Shop.Currency, AsOf: out.Result.AsOf, Basis: out.Rule.Basis,
 		Incomplete: NewGap(out.Shop.Since, out.Shop.Location),
-		Day:        day(out.Result.Day), Rule: out.Sentence, Note: out.Note,
+		Day:        day(out.Result.Day), Rule: out.Sentence, Note: out.Note, prospects: out.Preset.Prospects,
 	}
 	var groups []Group
 	for _, g := range out.Result.Groups {
@@ -34,6 +34,7 @@ func FromOutcome(out analysis.Outcome) Segmentation {
 // Outcome writes what a run found: the segments, and who moved where most.
 func Outcome(w io.Writer, out analysis.Outcome, width int, colour bool) error {
 	p := newPage(w, width, colour)
+	p.full = true
 	s := FromOutcome(out)
 	p.line(p.paint(bold, cells.Truncate(clean(s.Store), p.width, "…")))
 	p.gap(s.Incomplete)

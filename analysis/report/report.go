@@ -132,6 +132,7 @@ type AudienceCount struct {
 
 // Held is an audience that the guard stopped, and how to let it pass.
 type Held struct {
+	Key    string `json:"key"`
 	Name   string `json:"name"`
 	Before int    `json:"before"`
 	After  int    `json:"after"`

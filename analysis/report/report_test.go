@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"os"
@@ -18,7 +19,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/clv"
 	"github.com/perennial-cvo/perennial/analysis/report"
+	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
@@ -170,7 +173,7 @@ func teaShop() *facts {
 				Destination: "newsletter", Delivered: 600, Waiting: 12, PushedAt: now,
 				Withheld: map[string]int{"not in the platform": 1200, "unsubscribed": 41}, Refused: map[string]int{"invalid e-mail": 2},
 				Audiences: []report.AudienceCount{{Key: "champions", Name: "perennial: Champions", Members: 70}},
-				Held:      []report.Held{{Name: "Champions", Before: 143, After: 20}, {Name: "Owner's list", Before: 1, After: 0}},
+				Held:      []report.Held{{Key: "champions", Name: "Champions", Before: 143, After: 20}, {Key: "owners_list", Name: "Owner's list", Before: 1, After: 0}},
 			},
 		},
 		runs: []report.Run{
@@ -252,6 +255,9 @@ func TestReport(t *testing.T) {
 		golden(t, name, b.Bytes())
 	}
 	var b bytes.Buffer
+	require.NoError(t, report.Full(&b, r, 80, false))
+	golden(t, "report_full.txt", b.Bytes())
+	b.Reset()
 	require.NoError(t, report.Terminal(&b, r, 80, true))
 	golden(t, "report_colour.txt", b.Bytes())
 	b.Reset()
@@ -480,4 +486,125 @@ func TestNoTextFromAShopSteersTheTerminal(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEmptyListsAreNeverNull holds the promise to machines: [] where there is nothing.
+func TestEmptyListsAreNeverNull(t *testing.T) {
+	shop := teaShop()
+	shop.deliveries = []report.Delivery{{Destination: "shop"}}
+	status, err := report.CollectStatus(t.Context(), shop, now)
+	require.NoError(t, err)
+	sets, err := report.CollectSegments(t.Context(), shop, "tier")
+	require.NoError(t, err)
+	person, _, err := report.CollectPerson(t.Context(), shop, "ana@example.com")
+	require.NoError(t, err)
+	for _, what := range []any{collect(t, shop), status, sets, person} {
+		var b bytes.Buffer
+		require.NoError(t, report.JSON(&b, what))
+		require.NotContains(t, b.String(), "null")
+	}
+}
+
+// TestDaysAndAmountsOfAnExplanationAreWrittenAsElsewhere: a machine cannot know what 20704 or 400000 is.
+func TestDaysAndAmountsOfAnExplanationAreWrittenAsElsewhere(t *testing.T) {
+	e, _, err := report.CollectPerson(t.Context(), appraised(clv.MBGNBD), "ana@example.com")
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.JSON(&b, e))
+	var got struct {
+		Thresholds struct {
+			Monetary []struct{ Min, Max string }
+		}
+		Standing struct {
+			NextWeek  string `json:"next_week"`
+			Lifecycle struct{ Until, Slipping, Lapsed, Lost string }
+		}
+		Outlook struct {
+			Day, Fitted string
+			FirstDay    string                            `json:"first_day"`
+			LastDay     string                            `json:"last_day"`
+			NextOrder   struct{ Day, Early, Late string } `json:"next_order"`
+		}
+		Person struct {
+			FirstDay string `json:"first_day"`
+			LastDay  string `json:"last_day"`
+			History  []struct{ First, Last string }
+		}
+	}
+	require.NoError(t, json.Unmarshal(b.Bytes(), &got), b.String())
+	require.Equal(t, "40", got.Thresholds.Monetary[0].Max)
+	require.Equal(t, "2026-09-07", got.Standing.Lifecycle.Until)
+	require.Equal(t, "2026-09-08", got.Standing.Lifecycle.Slipping)
+	require.Equal(t, "2026-03-30", got.Standing.NextWeek)
+	require.Equal(t, "2026-03-21", got.Outlook.Day)
+	require.Equal(t, "2026-03-17", got.Outlook.Fitted)
+	require.Equal(t, "2026-03-01", got.Outlook.LastDay)
+	require.NotEmpty(t, got.Outlook.NextOrder.Early)
+	require.Equal(t, "2025-06-01", got.Person.FirstDay)
+	require.Equal(t, "2026-03-02", got.Person.History[0].First)
+	require.Empty(t, got.Person.History[0].Last)
+}
+
+// TestScoresOfAMapOfThreesAreItsOwn: Klaviyo's map is drawn on scores from 1 to 3, and is so in the documentation.
+func TestScoresOfAMapOfThreesAreItsOwn(t *testing.T) {
+	shop := teaShop()
+	shop.person.R, shop.person.F, shop.person.M, shop.person.Segment = 3, 2, 3, "champions"
+	shop.snapshot.Rule = `{"convention":"rank_min","bins":3,"used":3,"basis":"net","preset":"klaviyo"}`
+	e, _, err := report.CollectPerson(t.Context(), shop, "ana@example.com")
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.Explain(&b, e, 80, false))
+	require.Contains(t, b.String(), "The map sends 323 here.")
+	require.NotContains(t, b.String(), "map of fives")
+}
+
+// TestReportOfAShopWithoutCustomersIsShort: no tables of zeros.
+func TestReportOfAShopWithoutCustomersIsShort(t *testing.T) {
+	shop := appraised(clv.SimpleFormula)
+	shop.worth.Evaluation, shop.worth.Customers = nil, 0
+	for scheme, s := range shop.sets {
+		s.Groups = nil
+		shop.sets[scheme] = s
+	}
+	r, err := report.Collect(t.Context(), remembered{shop, retention.Summary{}}, report.Options{Now: now})
+	require.NoError(t, err)
+	r.Worth = &report.Appraisal{}
+	var b bytes.Buffer
+	require.NoError(t, report.Terminal(&b, r, 80, false))
+	for _, table := range []string{"Stages of the lifecycle\n", "Tiers of value\n", "Risk to be gone\n", "Worth as of"} {
+		require.NotContains(t, b.String(), table)
+	}
+	require.Contains(t, b.String(), "Nobody has bought yet.")
+}
+
+// TestMonthsInWhichNobodyBoughtAreNoTable: a shop whose last order is long ago.
+func TestMonthsInWhichNobodyBoughtAreNoTable(t *testing.T) {
+	day := int32(analysis.Day(midnight, berlin()))
+	q := retention.Question{Unit: retention.Month, Within: retention.Within, Window: retention.Window{AsOf: day}}
+	c := retention.Count([]retention.Order{{Person: 1, Day: day - 400, Revenue: 1_000_000}}, q)
+	summary, err := retention.Summarise(retention.Facts{Months: c.Cells, Visits: c.Visits, Sales: c.Sales, Tallies: c.Tallies, Waits: c.Waits}, q.Window, "net")
+	require.NoError(t, err)
+	r, err := report.Collect(t.Context(), remembered{teaShop(), summary}, report.Options{Now: now})
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.Terminal(&b, r, 80, false))
+	require.Contains(t, b.String(), "0 of 1 customer ordered again")
+	require.NotContains(t, b.String(), "later orders")
+}
+
+// TestProspectsOfAPresetAreCountedBesideTheCustomers: they have no score, and are no zero customers.
+func TestProspectsOfAPresetAreCountedBesideTheCustomers(t *testing.T) {
+	shop := teaShop()
+	shop.snapshot.Rule = `{"convention":"rank_min","bins":0,"used":5,"basis":"net","preset":"shopify"}`
+	s, err := report.CollectSegments(t.Context(), shop, "rfm")
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.Segments(&b, s, 80, false))
+	require.Contains(t, b.String(), "Prospects (prospects)\n  12 people beside the customers.\n")
+	require.Equal(t, 12, s.Rows[len(s.Rows)-1].Customers)
+
+	b.Reset()
+	require.NoError(t, report.Terminal(&b, collect(t, shop), 80, false))
+	require.NotContains(t, b.String(), "Prospects")
+	require.Contains(t, b.String(), "Prospect ")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/shopspring/decimal"
 
@@ -13,6 +14,7 @@ import (
 // What the terminal shows; JSON has everything.
 const (
 	shownPeriods = 12
+	shortPeriods = 6  // in short
 	shownKeys    = 10 // with the most newcomers, and behind them those that stand out
 	mostKeys     = 20
 	// youngShop is until how many days after its first order a shop is shown by weeks.
@@ -50,8 +52,13 @@ func (p *page) retention(r Report) {
 		return
 	}
 	p.comingBack(s, r.Overview.Currency)
-	p.months(s)
-	p.triangle(s, r.Overview.Currency)
+	if p.full {
+		p.months(s, shownPeriods)
+		p.triangle(s, r.Overview.Currency)
+	} else {
+		p.curve(s.Curve)
+		p.months(s, shortPeriods)
+	}
 	p.beginnings(s)
 }
 
@@ -83,7 +90,7 @@ func (p *page) comingBack(s retention.Summary, currency string) {
 	}
 	p.say(plain, "  ", "Of those who came back, half did so within %s of the purchase before, three quarters within %s.%s",
 		of(int(s.Pauses.Median), "day", "days"), of(int(s.Pauses.Three), "day", "days"), advice)
-	if k := s.Pauses.Regularity; k != nil {
+	if k := s.Pauses.Regularity; k != nil && (p.full || k.Low > 1 && k.K >= regular || k.High < 1) {
 		p.say(dim, "  ", "%s (regularity %.2f, likely %.2f to %.2f; 1 is by chance).", regularity(*k), k.K, k.Low, k.High)
 	}
 }
@@ -142,10 +149,13 @@ func mark(start string, over, whole bool) string {
 func month(d retention.Date) string { return d.String()[:len("2006-01")] }
 
 // months writes the last months: who stayed and who came, and what newcomers and others brought.
-func (p *page) months(s retention.Summary) {
+func (p *page) months(s retention.Summary, most int) {
+	shown := s.Months[max(0, len(s.Months)-most):]
+	if !slices.ContainsFunc(shown, func(m retention.MonthRow) bool { return m.New+m.Retained+m.Reactivated > 0 }) {
+		return // nobody has bought for so long
+	}
 	rows := []row{{dim, []string{"month", "new", "", "stayed", "back", "first orders", "later orders", "share"}}}
 	open := false
-	shown := s.Months[max(0, len(s.Months)-shownPeriods):]
 	for _, m := range shown {
 		open = open || !m.Complete
 		stayed, later := "-", "-"
@@ -162,15 +172,31 @@ func (p *page) months(s retention.Summary) {
 	}
 	p.line("")
 	p.fitted(rows, []int{4, 2})
-	note := "Stayed: who bought in the month before and in this one; back: who had paused for longer; first and later orders: what they brought, " +
-		"and the share of the later ones."
+	note := "Stayed: bought in the month before too; back: had paused for longer; first and later orders: what they brought, and the share " +
+		"of the later ones."
 	if open {
 		note += " * The month is not over."
 	}
-	if s.Churn.Of > 0 {
+	if p.full && s.Churn.Of > 0 {
 		note += fmt.Sprintf(" In the last months %s of those who bought in one month did not buy in the next; many of them come back later.", percent(s.Churn.Rate))
 	}
 	p.say(dim, "  ", "%s", note)
+}
+
+// curve says in a sentence what part of the newcomers bought in later months.
+func (p *page) curve(curve []retention.Share) {
+	var said []string
+	for _, at := range []struct {
+		after int
+		words string
+	}{{1, "in the month after"}, {6, "six months later"}, {12, "twelve months later"}} {
+		if at.after < len(curve) && curve[at.after].Of >= fewCustomers {
+			said = append(said, fmt.Sprintf("%.0f %s", 100*curve[at.after].Rate, at.words))
+		}
+	}
+	if len(said) > 0 {
+		p.say(plain, "  ", "Of 100 newcomers of a month, so many bought something in a later one: %s.", strings.Join(said, ", "))
+	}
 }
 
 // units writes an amount without decimals.

@@ -79,7 +79,7 @@ func printed(t *testing.T, shop remembered, width int) string {
 	r, err := report.Collect(t.Context(), shop, report.Options{Now: now})
 	require.NoError(t, err)
 	var b bytes.Buffer
-	require.NoError(t, report.Terminal(&b, r, width, false))
+	require.NoError(t, report.Full(&b, r, width, false))
 	_, text, found := strings.Cut(b.String(), "\nWho comes back")
 	require.True(t, found)
 	text, _, _ = strings.Cut(text, "\n\nFrom the shop's")
@@ -97,6 +97,20 @@ func TestRetention(t *testing.T) {
 	for _, width := range []int{60, 80, 120} {
 		golden(t, fmt.Sprintf("retention_%d.txt", width), []byte(printed(t, shop, width)))
 	}
+}
+
+// TestRetentionInShort: sentences and the last months, without cohorts.
+func TestRetentionInShort(t *testing.T) {
+	f, w := drinkersOf(600, 900)
+	summary, err := retention.Summarise(f, w, "net")
+	require.NoError(t, err)
+	r, err := report.Collect(t.Context(), remembered{teaShop(), summary}, report.Options{Now: now})
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.Terminal(&b, r, 80, false))
+	_, text, _ := strings.Cut(b.String(), "\nWho comes back")
+	text, _, _ = strings.Cut(text, "\n\nFrom the shop's")
+	golden(t, "retention_short.txt", []byte("Who comes back"+text+"\n"))
 }
 
 func TestRetentionAsJSON(t *testing.T) {

@@ -48,7 +48,11 @@ func (p *page) blocks(s Segmentation, set string, rows []SegmentRow) {
 	one, many := members(set)
 	for _, r := range rows {
 		p.heading("%s (%s)", r.Name, r.Audience)
-		if !s.AsOf.IsZero() {
+		switch {
+		case s.AsOf.IsZero():
+		case set == analysis.SchemeRFM && r.ID == s.prospects:
+			p.say(plain, "  ", "%s beside the customers.", of(r.Customers, "person", "people"))
+		default:
 			p.say(plain, "  ", "%s, %s of all; %s revenue, %s of all.",
 				of(r.Customers, one, many), percent(r.CustomerShare), Money(r.Revenue, s.Currency), percent(r.RevenueShare))
 		}

@@ -165,6 +165,9 @@ func amounts(cuts []float64, currency string) string {
 // sets writes every set as a table of who is in it.
 func (p *page) sets(all []Set, currency string) {
 	for _, set := range all {
+		if set.Customers == 0 && !set.Overlaps {
+			continue // nobody is anywhere yet
+		}
 		p.heading("%s", set.Title)
 		_, many := members(set.Name)
 		rows := []row{{dim, []string{"", many, "", "revenue", ""}}}
@@ -174,7 +177,12 @@ func (p *page) sets(all []Set, currency string) {
 			}})
 		}
 		p.table([]align{left, right, right, right, right}, rows)
-		p.say(dim, "  ", "%s%s", set.Rule, overlap(set))
+		switch {
+		case p.full:
+			p.say(dim, "  ", "%s%s", set.Rule, overlap(set))
+		case set.Overlaps:
+			p.say(dim, "  ", "Of everybody known; somebody may be in several.")
+		}
 	}
 }
 

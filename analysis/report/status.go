@@ -29,8 +29,8 @@ func CollectStatus(ctx context.Context, facts Facts, now time.Time) (StoreStatus
 		return StoreStatus{}, fmt.Errorf("overview: %w", err)
 	}
 	s.Incomplete = missing(s.Overview)
-	if s.Deliveries, err = facts.Deliveries(ctx); err != nil {
-		return StoreStatus{}, fmt.Errorf("deliveries: %w", err)
+	if s.Deliveries, err = delivered(ctx, facts); err != nil {
+		return StoreStatus{}, err
 	}
 	if s.Runs, err = facts.Runs(ctx, listed); err != nil {
 		return StoreStatus{}, fmt.Errorf("runs: %w", err)
@@ -43,7 +43,7 @@ func CollectStatus(ctx context.Context, facts Facts, now time.Time) (StoreStatus
 		return StoreStatus{}, err
 	}
 	s.Warnings = append(warnings(s.Overview, segments), holds(s.Deliveries, s.Overview)...)
-	s.Overview.Resources, s.Deliveries, s.Runs = list(s.Overview.Resources), list(s.Deliveries), list(s.Runs)
+	s.Overview.Resources, s.Runs = list(s.Overview.Resources), list(s.Runs)
 	s.Quarantined, s.Warnings = list(s.Quarantined), list(s.Warnings)
 	return s, nil
 }

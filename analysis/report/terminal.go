@@ -14,9 +14,20 @@ import (
 // stamp is how moments are written, in the shop's time zone.
 const stamp = "2006-01-02 15:04"
 
-// Terminal writes the report for people, as wide as the terminal allows.
+// Terminal writes the report for people, as wide as the terminal allows: what an owner reads every week.
 func Terminal(w io.Writer, r Report, width int, colour bool) error {
+	return newPage(w, width, colour).report(r)
+}
+
+// Full writes the whole report for people: the rules behind the tables, cohorts, every audience, every comparison with naive
+// forecasts too.
+func Full(w io.Writer, r Report, width int, colour bool) error {
 	p := newPage(w, width, colour)
+	p.full = true
+	return p.report(r)
+}
+
+func (p *page) report(r Report) error {
 	loc := location(r.Overview)
 	p.line(p.paint(bold, cells.Truncate(title(r.Overview), p.width, "…")))
 	p.gap(r.Incomplete)
@@ -31,12 +42,18 @@ func Terminal(w io.Writer, r Report, width int, colour bool) error {
 	for _, d := range r.Deliveries {
 		p.delivery(d, loc)
 	}
-	p.quarantine(r.Quarantined, r.Overview.Quarantined)
+	if p.full {
+		p.quarantine(r.Quarantined, r.Overview.Quarantined)
+	}
 	if len(r.Warnings) > 0 {
 		p.heading("Please note")
 		for _, warning := range r.Warnings {
 			p.say(yellow, "  ! ", "%s", warning)
 		}
+	}
+	if !p.full && !r.Segments.AsOf.IsZero() {
+		p.line("")
+		p.say(dim, "", "More with `perennial report --full`: the rules behind the tables, cohorts, every audience. Everything with --json.")
 	}
 	return p.done("report")
 }
@@ -81,6 +98,7 @@ func (p *page) segments(s Segmentation) {
 		return
 	}
 	p.heading("Segments as of %s, %s revenue in %s", s.Day, s.Basis, s.Currency)
+	s.Rows = slices.DeleteFunc(slices.Clone(s.Rows), func(r SegmentRow) bool { return r.ID == s.prospects }) // they stand among the stages
 	rows := []row{{dim, []string{"", "customers", "", "revenue", "", "per order", ""}}}
 	for _, r := range s.Rows {
 		rows = append(rows, row{plain, []string{
@@ -93,8 +111,19 @@ func (p *page) segments(s Segmentation) {
 		"All", count(s.Customers), "", Money(s.Revenue, s.Currency), "", average(s.Orders, Money(total.AverageOrder, s.Currency)), "",
 	}})
 	p.bars(s, rows)
-	p.table([]align{left, right, right, right, right, right, left}, rows)
-	p.say(dim, "  ", "%s Orders placed before %s count. %s", s.Rule, s.Day, basisWords(s.Basis))
+	aligns := []align{left, right, right, right, right, right, left}
+	if p.taken(rows) > p.width+2 { // the last column is empty then
+		for i := range rows {
+			rows[i].cells = rows[i].cells[:5]
+		}
+		aligns = aligns[:5]
+	}
+	p.table(aligns, rows)
+	rule := ""
+	if p.full {
+		rule = s.Rule + " "
+	}
+	p.say(dim, "  ", "%sOrders placed before %s count. %s", rule, s.Day, basisWords(s.Basis))
 }
 
 // bars fills the last column with bars of the share of revenue, as far as the page has room.
@@ -170,8 +199,12 @@ func (p *page) delivery(d Delivery, loc *time.Location) {
 		p.heading("%s: pushed %s", where(d.Destination), d.PushedAt.In(loc).Format(stamp))
 	}
 	var rows []row
-	for _, a := range d.Audiences {
-		rows = append(rows, row{plain, []string{a.Name, count(a.Members)}})
+	if p.full {
+		for _, a := range d.Audiences {
+			rows = append(rows, row{plain, []string{a.Name, count(a.Members)}})
+		}
+	} else if len(d.Audiences) > 0 {
+		rows = append(rows, row{plain, []string{"Audiences", count(len(d.Audiences))}})
 	}
 	rows = append(rows, row{bold, []string{"People delivered", count(d.Delivered)}})
 	if d.Waiting > 0 {

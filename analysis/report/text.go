@@ -50,6 +50,7 @@ type page struct {
 	w      io.Writer
 	width  int
 	colour bool
+	full   bool // everything is told, not only what an owner reads every week
 	err    error
 }
 
@@ -75,7 +76,9 @@ func (p *page) line(text string) {
 // heading begins a section.
 func (p *page) heading(format string, args ...any) {
 	p.line("")
-	p.line(p.paint(bold, cells.Truncate(clean(fmt.Sprintf(format, args...)), p.width, "…")))
+	for _, text := range wrap(clean(fmt.Sprintf(format, args...)), p.width) {
+		p.line(p.paint(bold, cells.Truncate(text, p.width, "…")))
+	}
 }
 
 // say writes a paragraph, wrapped at the width of the page, after a mark such as "! " under which further lines align.

@@ -28,7 +28,10 @@ func (p *page) worth(r Report) {
 		return
 	}
 	w := *r.Worth
-	p.heading("Worth as of %s, in %s", day(w.Day), r.Overview.Currency)
+	if w.Customers == 0 {
+		return // nobody has bought yet; that is said under who comes back
+	}
+	p.heading("Worth as of %s, in %s", w.Day, r.Overview.Currency)
 	p.say(plain, "  ", "Model: %s, of %s: %s.", w.Kind.Label(), of(w.Customers, "customer", "customers"), models[w.Kind])
 	if r.Incomplete != nil {
 		p.say(yellow, "  ! ", "INCOMPLETE: it was learnt without the older orders.")
@@ -36,16 +39,34 @@ func (p *page) worth(r Report) {
 	if w.Margin != nil {
 		p.say(plain, "  ", "Margin: %s of revenue, by the cost of what was sold, known for %s of it.", percent(w.Margin.Rate), percent(w.Margin.Covered))
 	}
-	p.backtest(w, r.Overview.Currency)
-	for _, v := range w.Verdicts {
+	p.backtest(w.Worth, r.Overview.Currency)
+	p.verdicts(w.Verdicts)
+	for _, finding := range w.Findings {
+		if p.full || finding != w.Choice.Finding || w.Kind == clv.SimpleFormula { // why there is no model is worth a line
+			p.say(dim, "  ", "%s.", capital(finding))
+		}
+	}
+}
+
+// verdicts writes how the model did against naive forecasts; in short only where it did worse.
+func (p *page) verdicts(all []clv.Verdict) {
+	worse := 0
+	for _, v := range all {
 		look := dim
 		if v.Worse {
+			worse++
 			look = yellow
 		}
-		p.say(look, "  ", "%s.", capital(v.Words))
+		if p.full || v.Worse {
+			p.say(look, "  ", "%s.", capital(v.Words))
+		}
 	}
-	for _, finding := range w.Findings {
-		p.say(dim, "  ", "%s.", capital(finding))
+	switch {
+	case p.full || len(all) == worse:
+	case worse == 0:
+		p.say(dim, "  ", "It did as well as naive forecasts, such as \"everybody goes on as before\", or better.")
+	default:
+		p.say(dim, "  ", "For everything else it did as well as naive forecasts, or better.")
 	}
 }
 

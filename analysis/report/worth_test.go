@@ -26,7 +26,10 @@ func appraised(kind clv.Kind) *facts {
 			Params: []clv.Param{{Name: "r", Value: 0.52}, {Name: "alpha", Value: 6.18}, {Name: "a", Value: 0.89}, {Name: "b", Value: 1.61}},
 		},
 		Findings: []string{"MBG/NBD chosen: it foretells the orders of the last 90 days best"},
-		Choice:   analysis.Choice{Kind: kind, Customers: 2211, Compared: 2211, Candidates: []analysis.Candidate{}},
+		Choice: analysis.Choice{
+			Kind: kind, Customers: 2211, Compared: 2211, Candidates: []analysis.Candidate{},
+			Finding: "MBG/NBD chosen: it foretells the orders of the last 90 days best",
+		},
 		Evaluation: &clv.Evaluation{
 			Days:   90,
 			Orders: []clv.Metrics{{Forecast: string(kind), Customers: 2211, Actual: 1000, Predicted: 951.4, Bias: -0.0486}},
@@ -48,10 +51,21 @@ func TestWorth(t *testing.T) {
 	require.NoError(t, report.Terminal(&b, r, 80, false))
 	golden(t, "report_worth.txt", b.Bytes())
 	b.Reset()
+	require.NoError(t, report.Full(&b, r, 80, false))
+	require.Contains(t, b.String(), "Orders, per person: MBG/NBD is better.")
+	require.Contains(t, b.String(), "MBG/NBD chosen: it foretells the orders of the last 90 days best.")
+	b.Reset()
 	require.NoError(t, report.JSON(&b, r))
 	for _, text := range []string{`"log_likelihood": -9582.135716`, `"converged": true`, `"name": "alpha"`, `"gradient": 3e-11`, `"predicted": 951.4`} {
 		require.Contains(t, b.String(), text)
 	}
+
+	simple := appraised(clv.SimpleFormula)
+	simple.worth.Choice.Finding = "too few customers for a model; the simple formula is used"
+	simple.worth.Findings = []string{simple.worth.Choice.Finding}
+	b.Reset()
+	require.NoError(t, report.Terminal(&b, collect(t, simple), 80, false))
+	require.Contains(t, b.String(), "Too few customers for a model; the simple formula is used.")
 
 	f.overview.Since = midnight
 	b.Reset()

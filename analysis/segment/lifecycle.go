@@ -21,7 +21,7 @@ const (
 // stages are in the order in which they are shown.
 var stages = [...]Definition{
 	{
-		Prospect, "Prospect", "Known, and never ordered.",
+		Prospect, "Prospect", "Known, and without an order that counts.",
 		"Introduce the shop, answer what holds them back, and suggest a first purchase.", Ours,
 	},
 	{

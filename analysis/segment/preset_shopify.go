@@ -60,7 +60,7 @@ var shopify = Preset{
 			"One last attempt to win them back, then leave them out of paid campaigns.", Described,
 		},
 		{
-			"prospects", "Prospects", "Known, and never ordered.",
+			"prospects", "Prospects", "Known, and without an order that counts.",
 			"Introduce the shop, answer what holds them back, and suggest a first purchase.", Published,
 		},
 	},

@@ -102,7 +102,10 @@ func Key(scheme, id string) string {
 	}
 }
 
-var properID = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+// properID is what shops and platforms take as the end of a tag. It has longestID characters at most.
+var properID = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
+
+const longestID = 40
 
 // CompileAll compiles the owner's segments. presetIDs are the ids of the RFM segments in use, which rfm_segment may be
 // compared with; nil allows those of every preset. A rule cannot refer to a segment of the owner's, so there are no cycles.
@@ -131,8 +134,8 @@ func CompileAll(own []Own, presetIDs []string) ([]Rule, error) {
 }
 
 func checkID(id string, seen map[string]bool) error {
-	if !properID.MatchString(id) {
-		return fmt.Errorf("segment id %q: must begin with a letter and have only a-z, 0-9 and _, at most 40", id)
+	if !properID.MatchString(id) || len(id) > longestID {
+		return fmt.Errorf("segment id %q: must begin with a letter and have only a-z and 0-9, with single _ between them, at most %d", id, longestID)
 	}
 	if seen[id] {
 		return fmt.Errorf("segment id %q: given twice", id)

@@ -288,6 +288,8 @@ func TestOwnSegmentsHaveProperIDs(t *testing.T) {
 		{ID: "a", Rule: `true`},
 		{ID: "a", Rule: `true`},
 		{ID: "Big Ones", Rule: `true`},
+		{ID: "vip_", Rule: `true`},
+		{ID: "very__loyal", Rule: `true`},
 		{ID: "loyal", Rule: `true`},
 		{ID: "don_juan", Rule: `true`},
 		{ID: "customers", Rule: `true`},
@@ -296,7 +298,7 @@ func TestOwnSegmentsHaveProperIDs(t *testing.T) {
 		{ID: "typo", Rule: "order > 2"},
 	}, nil)
 	for _, want := range []string{
-		`segment id "a": given twice`, `segment id "Big Ones": must begin with a letter`, `segment id "loyal": already the id of a built-in segment`,
+		`segment id "a": given twice`, `segment id "Big Ones": must begin with a letter`, `segment id "vip_": must`, `segment id "very__loyal": must`, `segment id "loyal": already the id of a built-in segment`,
 		`segment id "don_juan": already`, `segment id "customers": already`, `segment id "tier_top": already`,
 		`segment "broken": rule: line 1, column`, `segment "typo": rule: line 1, column 1: "order" is not something a rule can ask about; did you mean orders?`,
 	} {

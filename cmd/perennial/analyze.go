@@ -21,7 +21,7 @@ func newAnalyze(g *globals) *cobra.Command {
 		Long: "Finds where everybody stands as of the start of today in the shop's time zone: RFM group, stage of the lifecycle,\n" +
 			"tier of value, risk to be gone, your own segments; and keeps that as history. Once a week, or where the shop grew by\n" +
 			"more than a tenth, it first works out anew what customers are worth.\n" +
-			"With --as-of it computes a past day from the orders as they are known now, prints it, and keeps nothing.",
+			"With --as-of it computes the RFM groups of a past day from the orders as they are known now, prints them, and keeps nothing.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asOf == "" {
@@ -58,7 +58,9 @@ func (s *shop) analyzeStep(ctx context.Context, refreshed int) error {
 			return nil, databaseFailure("worth", err)
 		}
 		if stands {
-			options.Worth = &worth
+			if _, err := worth.Forecast(); err == nil { // else the appraisal before this said what is wrong
+				options.Worth = &worth
+			}
 		}
 		outcome, err := analysis.Run(ctx, s.store(), options)
 		if err != nil {

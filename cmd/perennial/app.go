@@ -54,6 +54,9 @@ func (g *globals) load() (config.Config, error) {
 		if _, err := analysisOptions(store); err != nil {
 			return config.Config{}, err
 		}
+		if err := checkDestinations(store); err != nil {
+			return config.Config{}, err
+		}
 	}
 	for _, name := range g.stores {
 		if !slices.ContainsFunc(cfg.Stores, func(s config.Store) bool { return s.Name == name }) {

@@ -23,7 +23,6 @@ type audienceSet struct {
 type audienceSets struct {
 	sets      []audienceSet
 	preset    segment.Preset        // of the RFM groups in use, with as many as are in use
-	whole     segment.Preset        // the same, with all groups
 	possible  []connectors.Audience // RFM groups of the configured preset that may come into use
 	prospects string                // key of the group of people who never ordered, if any; it is no part of its set
 }
@@ -53,7 +52,6 @@ func newAudienceSets(cfg config.Store, rule string) (audienceSets, error) {
 			return a, err
 		}
 	}
-	a.whole = a.preset
 	a.preset = a.preset.With(last.Groups)
 	own, err := ownRules(cfg)
 	if err != nil {
@@ -133,29 +131,43 @@ func (a audienceSets) words() []string {
 	return append(words, keys...)
 }
 
-// direct fills in the part of a target that is about audiences.
-func (a audienceSets) direct(target *activation.Target, asked []string) error {
-	words := a.words()
-	for _, word := range asked {
-		if !slices.Contains(words, word) {
-			return fail(exitUsage, fmt.Sprintf("configuration: destination %s: unknown audience %q", target.Destination, word),
-				"there are "+strings.Join(words, ", "), nil)
+// checkDestinations refuses audiences and attributes that there are not, before anything is read or worked out.
+func checkDestinations(cfg config.Store) error {
+	sets, err := newAudienceSets(cfg, "")
+	if err != nil {
+		return err
+	}
+	for _, destination := range cfg.Destinations {
+		if err := sets.check(cfg, destination); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// check refuses what a destination asks for and cannot get.
+func (a audienceSets) check(cfg config.Store, destination config.Destination) error {
+	for _, wish := range []struct {
+		what         string
+		asked, known []string
+	}{{"audience", destination.Audiences, a.words()}, {"attribute", destination.Attributes, activation.Attributes()}} {
+		for _, word := range wish.asked {
+			if !slices.Contains(wish.known, word) {
+				return fail(exitUsage, fmt.Sprintf("configuration: store %s: destination %s: unknown %s %q", cfg.Name, destination.Name, wish.what, word),
+					"there are "+strings.Join(wish.known, ", "), nil)
+			}
+		}
+	}
+	return nil
+}
+
+// direct fills in the part of a target that is about audiences.
+func (a audienceSets) direct(target *activation.Target, asked []string) {
 	target.Audiences, target.Prospects = a.wanted(asked), a.prospects
 	target.Names = map[string]string{}
 	for _, d := range a.preset.Groups {
 		target.Names[d.ID] = d.Name
 	}
-	for _, id := range a.whole.Keys() {
-		if _, inUse := target.Names[id]; !inUse {
-			target.Retired = append(target.Retired, id)
-		}
-	}
-	for _, audience := range a.sets[len(a.sets)-1].audiences {
-		target.Own = append(target.Own, audience.Key)
-	}
-	return nil
 }
 
 // knows says whether an audience that is in use or may come into use has this key or name.

@@ -162,3 +162,28 @@ func TestBrokenConfigurationNamesPlaceAndRemedy(t *testing.T) {
 		require.Contains(t, errs, "perennial.toml:4: stores[0].colour: unknown key")
 	}
 }
+
+// TestDestinationsAreCheckedAtTheStart: a night would read the shop, work everything out, and only then find the typing error.
+func TestDestinationsAreCheckedAtTheStart(t *testing.T) {
+	elsewhere(t)
+	for line, says := range map[string]string{
+		`audiences = ["rfm", "tier_topp"]`: `store a: destination letters: unknown audience "tier_topp"`,
+		`audiences = ["gone"]`:             `store a: destination letters: unknown audience "gone"`,
+		`attributes = ["segmnt"]`:          `store a: destination letters: unknown attribute "segmnt"`,
+		`audiences = ["tier", "vip"]`:      "",
+	} {
+		text := "[[stores]]\nname = \"a\"\nkind = \"csvfile\"\n[[stores.segments]]\nid = \"vip\"\nrule = \"net > 1000\"\n" +
+			"[[stores.destinations]]\nname = \"letters\"\nkind = \"listmonk\"\n" + line + "\n"
+		require.NoError(t, os.WriteFile("perennial.toml", []byte(text), 0o600))
+		for _, command := range []string{"config show", "run --once"} {
+			code, _, errs := call(t, strings.Fields(command)...)
+			if says == "" && command == "config show" {
+				require.Zero(t, code, errs)
+			} else if says != "" {
+				require.Equal(t, exitUsage, code, line)
+				require.Contains(t, errs, says)
+				require.Contains(t, errs, "what to do: there are ")
+			}
+		}
+	}
+}

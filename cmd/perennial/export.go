@@ -37,6 +37,7 @@ func newExport(g *globals) *cobra.Command {
 
 var exportHeader = []string{
 	"store", "customer_id", "email", "orders", "first_day", "last_day", "gross", "net", "r", "f", "m", "segment", "since",
+	"lifecycle", "value_tier", "churn_risk", "predicted_value", "next_order_week", "own_segments",
 }
 
 func (s *shop) export(ctx context.Context, table *csv.Writer) error {
@@ -44,6 +45,7 @@ func (s *shop) export(ctx context.Context, table *csv.Writer) error {
 		return table.Write([]string{
 			harmless(s.cfg.Name), harmless(row.CustomerID), harmless(row.Email), row.Orders, row.FirstDay, row.LastDay,
 			row.Gross, row.Net, row.R, row.F, row.M, row.Segment, row.Since,
+			row.Stage, row.Tier, row.Churn, row.Value, row.NextWeek, row.Own,
 		})
 	})
 	if err != nil {

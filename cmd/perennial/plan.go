@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/perennial-cvo/perennial/sync/activation"
 	"github.com/perennial-cvo/perennial/sync/postgres"
 )
@@ -82,11 +84,21 @@ func of(n int, noun string) string {
 
 // printPlan prints what a push would do.
 func (s *shop) printPlan(destination string, plan activation.Plan) {
-	s.app.printf("%s -> %s: %s people to write, %s as they should be\n", s.cfg.Name, destination, count(plan.Changes), count(plan.Unchanged))
-	const line = "  %-22s %9s %9s %9s %9s\n"
-	s.app.printf(line, "audience", "now", "join", "leave", "then")
+	people := "people"
+	if plan.Changes == 1 {
+		people = "person"
+	}
+	s.app.printf("%s -> %s: %s %s to write, %s as they should be\n", s.cfg.Name, destination, count(plan.Changes), people, count(plan.Unchanged))
+	widest := 22
 	for _, d := range plan.Audiences {
-		s.app.printf(line, d.Audience.Name, count(d.Before), count(d.Join), count(d.Leave), count(d.After))
+		widest = max(widest, runewidth.StringWidth(d.Audience.Name))
+	}
+	line := func(name, now, join, leave, then string) {
+		s.app.printf("  %s %9s %9s %9s %9s\n", runewidth.FillRight(name, widest), now, join, leave, then)
+	}
+	line("audience", "now", "join", "leave", "then")
+	for _, d := range plan.Audiences {
+		line(d.Audience.Name, count(d.Before), count(d.Join), count(d.Leave), count(d.After))
 	}
 	if reasons := byReason(plan.Withheld); reasons != "" {
 		s.app.printf("  left out: %s\n", reasons)
@@ -96,8 +108,10 @@ func (s *shop) printPlan(destination string, plan activation.Plan) {
 			s.app.printf("  HELD: %s\n", h.History())
 			continue
 		}
-		s.app.printf("  HELD: %s would go from %s to %s; if that is right: perennial push --confirm %s\n",
-			h.Audience.Name, count(h.Before), count(h.After), h.Audience.Key)
+		s.app.printf("  HELD: %s would go from %s to %s\n", h.Audience.Name, count(h.Before), count(h.After))
+	}
+	if held := plan.Held; len(held) > 0 && held[0].Audience.Key != activation.History {
+		s.app.printf("  if that is right: %s\n", activation.Confirmation(held))
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -125,13 +124,11 @@ func (s *shop) target(cfg config.Destination, factory connectors.Factory, sets a
 	if len(target.Attributes) == 0 {
 		target.Attributes = activation.Attributes()
 	}
-	for _, key := range target.Attributes {
-		if !slices.Contains(activation.Attributes(), key) {
-			return target, fail(exitUsage, fmt.Sprintf("configuration: destination %s: unknown attribute %q", cfg.Name, key),
-				"there are "+strings.Join(activation.Attributes(), ", "), nil)
-		}
+	if err := sets.check(s.cfg, cfg); err != nil {
+		return target, err
 	}
-	return target, sets.direct(&target, cfg.Audiences)
+	sets.direct(&target, cfg.Audiences)
+	return target, nil
 }
 
 // pushStep pushes to every destination of the shop; trouble at one leaves the others alone.

@@ -10,7 +10,7 @@ import (
 )
 
 func newReport(g *globals) *cobra.Command {
-	var asJSON bool
+	var asJSON, full bool
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Tell what there is to tell about each shop",
@@ -22,10 +22,14 @@ func newReport(g *globals) *cobra.Command {
 				return report.Collect(ctx, s.store(), report.Options{Now: g.now()})
 			}, func(r report.Report) error {
 				width, colour := g.screen()
+				if full {
+					return report.Full(g.out, r, width, colour)
+				}
 				return report.Terminal(g.out, r, width, colour)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&full, "full", false, "tell everything: the rules behind the tables, cohorts, every audience, every comparison of forecasts")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }

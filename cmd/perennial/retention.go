@@ -20,7 +20,7 @@ func (s *shop) retentionStep(ctx context.Context) error {
 	if err != nil {
 		return databaseFailure("retention", err)
 	}
-	changed, err := s.store().RefreshedSince(ctx, analysis.StartOfDay(int(last.Day)+1, facts.Location))
+	changed, err := s.store().RefreshedSinceRetention(ctx)
 	if err != nil {
 		return databaseFailure("retention", err)
 	}

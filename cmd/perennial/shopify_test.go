@@ -190,6 +190,7 @@ func TestANightTellsShopifyWhatCustomersAreWorth(t *testing.T) {
 		}
 		require.Contains(t, []string{"top", "high", "middle", "low"}, fields["value_tier"])
 		require.NotEmpty(t, fields["lifecycle"])
+		require.Equal(t, fields["rfm"], fields["score_r"]+fields["score_f"]+fields["score_m"])
 		if fields["predicted_value"] == "" || fields["next_order_week"] == "" {
 			continue
 		}
@@ -207,7 +208,8 @@ func TestANightTellsShopifyWhatCustomersAreWorth(t *testing.T) {
 	types := c.server.Load().Definitions("perennial")
 	for field, kind := range map[string]string{
 		"value_tier": "single_line_text_field", "predicted_value": "number_decimal", "next_order_week": "date",
-		"churn_risk": "single_line_text_field", "lifecycle": "single_line_text_field",
+		"churn_risk": "single_line_text_field", "lifecycle": "single_line_text_field", "score_r": "number_integer",
+		"score_f": "number_integer", "score_m": "number_integer",
 	} {
 		require.Equal(t, kind, types[field], field)
 	}

@@ -103,7 +103,6 @@ func TestTarget(t *testing.T) {
 	require.Equal(t, activation.Attributes(), usual.Attributes)
 	require.True(t, usual.NeedsConsent)
 	require.Equal(t, activation.Guard{Shrink: 0.3, MinSize: 50}, usual.Guard)
-	require.Equal(t, []string{"recent", "inactive", "customers"}, usual.Retired, "what small shops get is not in use")
 
 	some, err := target(t, config.Store{}, config.Destination{
 		Audiences: []string{"lost"}, Attributes: []string{"rfm"}, Exclude: []string{" Office@Shop.example"},
@@ -142,7 +141,6 @@ func TestTargetsOfEverySet(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.want, keys(got))
 			require.Equal(t, "prospects", got.Prospects)
-			require.Equal(t, []string{"vip"}, got.Own)
 		})
 	}
 }
@@ -153,9 +151,7 @@ func TestTargetsFollowTheLastAnalysis(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []connectors.Audience{{Key: "recent", Name: "Recent"}, {Key: "inactive", Name: "Inactive"}}, sets.wanted([]string{"rfm"}))
 	target := activation.Target{}
-	require.NoError(t, sets.direct(&target, []string{"rfm"}))
-	require.Contains(t, target.Retired, "champions")
-	require.NotContains(t, target.Retired, "recent")
+	sets.direct(&target, []string{"rfm"})
 	require.Empty(t, target.Prospects)
 }
 
@@ -214,13 +210,24 @@ func TestPlanIsPrinted(t *testing.T) {
 		Changes: 1234, Unchanged: 5,
 		Audiences: []activation.Difference{{Audience: connectors.Audience{Key: "lost", Name: "Lost"}, Before: 1200, Join: 3, Leave: 1100, After: 103}},
 		Withheld:  map[string]int{"unsubscribed": 2, "not in the platform": 1500, "no e-mail address": 2},
-		Held:      []activation.Hold{{Audience: connectors.Audience{Key: "lost", Name: "Lost"}, Before: 1200, After: 103}},
+		Held:      []activation.Hold{{Audience: connectors.Audience{Key: "lost", Name: "Lost"}, Before: 1200, After: 103}, {Audience: connectors.Audience{Key: "vip", Name: "VIP"}, Before: 12}},
 	})
 	require.Equal(t, `garden -> letters: 1,234 people to write, 5 as they should be
   audience                     now      join     leave      then
   Lost                       1,200         3     1,100       103
   left out: 1,500 not in the platform, 2 no e-mail address, 2 unsubscribed
-  HELD: Lost would go from 1,200 to 103; if that is right: perennial push --confirm lost
+  HELD: Lost would go from 1,200 to 103
+  HELD: VIP would go from 12 to 0
+  if that is right: perennial push --confirm lost,vip
+`, out.String())
+
+	out.Reset()
+	s.printPlan("letters", activation.Plan{Changes: 1, Audiences: []activation.Difference{
+		{Audience: connectors.Audience{Key: "tea", Name: "Regulars who drink 緑茶 and slip"}, Join: 1, After: 1},
+	}})
+	require.Equal(t, `garden -> letters: 1 person to write, 0 as they should be
+  audience                               now      join     leave      then
+  Regulars who drink 緑茶 and slip         0         1         0         1
 `, out.String())
 }
 

@@ -78,8 +78,10 @@ func (s *shop) worthStep(ctx context.Context, refit bool) error {
 	})
 }
 
-// refitDue says whether the last appraisal is too old for today's shop, or was made as the owner does not want it any more.
+// refitDue says whether the last appraisal is too old for today's shop, was made as the owner does not want it any more, or by
+// a program that knew other models than this one.
 func refitDue(last analysis.Worth, o analysis.WorthOptions, today, customers int) bool {
-	return last.Horizon != o.Horizon || last.AnnualRate != max(0, o.AnnualRate) ||
+	_, unusable := last.Forecast()
+	return unusable != nil || last.Horizon != o.Horizon || last.AnnualRate != max(0, o.AnnualRate) ||
 		today-last.Day >= refitDays || float64(customers) > (1+refitGrowth)*float64(last.Customers)
 }

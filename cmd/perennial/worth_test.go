@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/clv"
 	"github.com/perennial-cvo/perennial/config"
 )
 
 func TestRefitIsDueOnceAWeekOrWhereTheShopGrewOrTheOwnerWantsAnother(t *testing.T) {
 	o := worthOptions(config.Store{})
-	last := analysis.Worth{Day: 100, Customers: 1000, Horizon: 365, AnnualRate: 0.1}
+	last := analysis.Worth{Day: 100, Customers: 1000, Kind: clv.SimpleFormula, Horizon: 365, AnnualRate: 0.1}
 	due := func(today, customers int) bool { return refitDue(last, o, today, customers) }
 	require.False(t, due(100, 1000))
 	require.False(t, due(106, 1100))
@@ -24,7 +25,11 @@ func TestRefitIsDueOnceAWeekOrWhereTheShopGrewOrTheOwnerWantsAnother(t *testing.
 	require.False(t, due(101, 0))
 	require.True(t, due(101, 1))
 
-	last = analysis.Worth{Day: 100, Customers: 1000, Horizon: 365, AnnualRate: 0.1}
+	last.Customers = 1000
+	require.False(t, due(100, 1000))
+	last.Kind = "of tomorrow"
+	require.True(t, due(100, 1000), "nothing can be foretold with it")
+	last.Kind = clv.SimpleFormula
 	nothing := 0.0
 	o = worthOptions(config.Store{Worth: config.Worth{Horizon: 365, DiscountRate: &nothing}})
 	require.Negative(t, o.AnnualRate)

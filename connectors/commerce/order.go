@@ -28,7 +28,7 @@ type Order struct {
 	PaidAt      time.Time // zero where unknown
 	CompletedAt time.Time // zero where unknown
 
-	Currency string          // of all amounts here
+	Currency string          // of all amounts here but Cost
 	Goods    decimal.Decimal // lines before discount, without tax
 	Discount decimal.Decimal // coupons and negative fees, without tax
 	Shipping decimal.Decimal
@@ -38,7 +38,8 @@ type Order struct {
 	// GiftCards is the part of Goods that buys gift cards: money, but not revenue. It and Cost are left empty in an
 	// order whose lines come apart: they are summed from the lines.
 	GiftCards decimal.Decimal
-	// Cost is the unit cost of all lines; Valid only where the shop knows the cost of every line.
+	// Cost is the unit cost of all lines; Valid only where the shop knows the cost of every line. Costs are in the shop's own
+	// currency, whatever the buyer paid in.
 	Cost decimal.NullDecimal
 
 	BuyerCurrency string              // what the buyer saw, where it differs

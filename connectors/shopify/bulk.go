@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -224,26 +225,44 @@ func expired(status int) bool {
 // upload stages the variables of a bulk mutation, one JSON object a line, and returns the path by which startMutation
 // finds them. It takes 1 byte to 100 MB.
 func (a *api) upload(ctx context.Context, name string, jsonl []byte) (path string, err error) {
-	const op = "staged upload"
-	if len(jsonl) == 0 || len(jsonl) > maxUpload {
-		return "", &connectors.Error{Kind: connectors.KindPermanent, Op: op, Err: fmt.Errorf("%d bytes: 1 to %d are possible", len(jsonl), maxUpload)}
+	if err := fits(jsonl); err != nil {
+		return "", err
 	}
-	target, err := a.stage(ctx, name)
+	places, err := a.stage(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	body, kind, err := target.form(name, jsonl)
+	return a.put(ctx, places[0], name, jsonl)
+}
+
+// stagedUpload is the name of uploads in errors.
+const stagedUpload = "staged upload"
+
+func fits(jsonl []byte) error {
+	if len(jsonl) == 0 || len(jsonl) > maxUpload {
+		return &connectors.Error{Kind: connectors.KindPermanent, Op: stagedUpload, Err: fmt.Errorf("%d bytes: 1 to %d are possible", len(jsonl), maxUpload)}
+	}
+	return nil
+}
+
+// put uploads to a place that was asked for before.
+func (a *api) put(ctx context.Context, place target, name string, jsonl []byte) (path string, err error) {
+	const op = stagedUpload
+	if err := fits(jsonl); err != nil {
+		return "", err
+	}
+	body, kind, err := place.form(name, jsonl)
 	if err != nil {
 		return "", &connectors.Error{Kind: connectors.KindPermanent, Op: op, Err: err}
 	}
 	_, err = a.http.Do(ctx, httpapi.Request{
-		Op: op, Method: http.MethodPost, URL: target.URL, Body: body, ContentType: kind, Raw: true, Idempotent: true,
+		Op: op, Method: http.MethodPost, URL: place.URL, Body: body, ContentType: kind, Raw: true, Idempotent: true,
 	})
 	var e *connectors.Error
 	if errors.As(err, &e) && e.Kind == connectors.KindPermanent { // the next run stages anew
 		e.Kind, e.Remedy = connectors.KindRetry, "the place for uploads did not take the file: the next run tries again"
 	}
-	return target.path(), err
+	return place.path(), err
 }
 
 // target is where a file may be uploaded, and the form fields that permit it.
@@ -255,28 +274,33 @@ type target struct {
 	} `json:"parameters"`
 }
 
-func (a *api) stage(ctx context.Context, name string) (target, error) {
+// stage asks for a place for each of several files.
+func (a *api) stage(ctx context.Context, names ...string) ([]target, error) {
 	var data struct {
 		Staged struct {
 			Targets []target    `json:"stagedTargets"`
 			Errors  []userError `json:"userErrors"`
 		} `json:"stagedUploadsCreate"`
 	}
-	input := []map[string]any{{"resource": "BULK_MUTATION_VARIABLES", "filename": name, "mimeType": "text/jsonl", "httpMethod": "POST"}}
+	input := make([]map[string]any, len(names))
+	for i, name := range names {
+		input[i] = map[string]any{"resource": "BULK_MUTATION_VARIABLES", "filename": name, "mimeType": "text/jsonl", "httpMethod": "POST"}
+	}
 	q := query{
-		Op: "staged upload", Text: text("staged_upload"), Variables: map[string]any{"input": input},
+		Op: stagedUpload, Text: text("staged_upload"), Variables: map[string]any{"input": input},
 		Cost: believed("staged_upload", 0), Idempotent: true, // a place too many does no harm
 	}
 	if err := a.run(ctx, q, &data); err != nil {
-		return target{}, err
+		return nil, err
 	}
 	if err := a.refusedInput(q.Op, data.Staged.Errors); err != nil {
-		return target{}, err
+		return nil, err
 	}
-	if len(data.Staged.Targets) != 1 || data.Staged.Targets[0].path() == "" {
-		return target{}, &connectors.Error{Kind: connectors.KindRetry, Op: q.Op, Err: errors.New("no place for the file came back")}
+	places := data.Staged.Targets
+	if len(places) != len(names) || slices.ContainsFunc(places, func(t target) bool { return t.path() == "" }) {
+		return nil, &connectors.Error{Kind: connectors.KindRetry, Op: q.Op, Err: errors.New("no place for the file came back")}
 	}
-	return data.Staged.Targets[0], nil
+	return places, nil
 }
 
 // path is how the uploaded file is named afterwards.

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// fileSize is how many bytes one file may have. Shopify takes 100 MB, but a file is in memory twice while it is sent.
-	fileSize = 24 << 20
+	// fileSize is how many bytes one file may have. Shopify takes 100 MB; the metafields of peopleAtOnce come to 68 MB, and each
+	// file more is two calls more. It is in memory twice while it is sent.
+	fileSize = 80 << 20
 	// firstPoll is the shortest time between two questions about an operation, and longestPoll the longest.
 	firstPoll   = time.Second
 	longestPoll = time.Minute
@@ -34,6 +35,7 @@ func (d *destination) enqueue(ctx context.Context, wishes []wish) (connectors.Jo
 	for place, w := range wishes {
 		j.People[place] = w.person
 	}
+	j.files = neededSteps(wishes)
 	for _, s := range steplist() {
 		var content bytes.Buffer
 		var lines packed
@@ -64,15 +66,40 @@ func (d *destination) enqueue(ctx context.Context, wishes []wish) (connectors.Jo
 	return j.text()
 }
 
+// neededSteps is how many steps the wishes take.
+func neededSteps(wishes []wish) (n int) {
+	for _, needs := range []func(wish) bool{
+		func(w wish) bool { return len(w.leave) > 0 }, func(w wish) bool { return len(w.join) > 0 },
+		func(w wish) bool { return len(w.drop) > 0 }, func(w wish) bool { return len(w.set) > 0 },
+	} {
+		if slices.ContainsFunc(wishes, needs) {
+			n++
+		}
+	}
+	return n
+}
+
 // seal uploads a file that has lines and puts it into the job.
 func (d *destination) seal(ctx context.Context, j *job, f sheet, content []byte) error {
 	if len(f.Lines) == 0 {
 		return nil
 	}
-	path, err := d.upload(ctx, fmt.Sprintf("%s-%s-%d.jsonl", d.prefix, strings.TrimPrefix(string(f.Step), "bulk_"), len(j.Files)), content)
+	name := func(i int) string { return fmt.Sprintf("%s-%d.jsonl", d.prefix, i) }
+	if len(j.places) == 0 { // for all that are to come, in one call
+		var names []string
+		for i := len(j.Files); i < max(j.files, len(j.Files)+1); i++ {
+			names = append(names, name(i))
+		}
+		var err error
+		if j.places, err = d.stage(ctx, names...); err != nil {
+			return permitted(err)
+		}
+	}
+	path, err := d.put(ctx, j.places[0], name(len(j.Files)), content)
 	if err != nil {
 		return permitted(err)
 	}
+	j.places = j.places[1:]
 	f.Path = path
 	d.fresh[path] = true
 	j.Files = append(j.Files, f)

@@ -19,7 +19,7 @@ const (
 	// bulkAbove is how many mutations are still sent in batches; more go as files. The setting bulk_from can make it less.
 	bulkAbove = 300
 	// peopleAtOnce is how many people one push hands over: enough for a large shop to need a handful of requests, and no
-	// more than memory has room for (about 130 MB with four attributes, files included).
+	// more than memory has room for (about 200 MB with all attributes, files included).
 	peopleAtOnce = 50_000
 	// perRequest is how many mutations of 10 points one request holds within the 1000 points that Shopify takes.
 	perRequest = 90

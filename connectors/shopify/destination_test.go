@@ -171,6 +171,25 @@ func TestJobsGoThereAndBack(t *testing.T) {
 	})
 }
 
+// Each file costs two calls, and tagging a hundred thousand customers shall take ten at most, definitions included.
+func TestEverybodyHandedOverFitsIntoOneFile(t *testing.T) {
+	d := &destination{prefix: "perennial", types: map[string]string{}}
+	w := wish{customer: "7000000000001", set: map[string]string{
+		"segment": "potential_loyalist", "segment_name": "Potential Loyalist", "rfm": "545", "r": "5", "f": "4", "m": "5",
+		"since": "2026-11-02", "lifecycle": "first_time", "value_tier": "middle", "predicted_value": "12000.00",
+		"next_order_week": "2026-12-07", "churn_risk": "medium",
+	}}
+	for key := range w.set {
+		d.types[fieldOf(key)] = fieldType(key)
+	}
+	calls := d.callsOf(setting, 0, w)
+	require.Len(t, calls, 1)
+	line, err := json.Marshal(calls[0].variables())
+	require.NoError(t, err)
+	require.Less(t, (len(line)+1)*peopleAtOnce, fileSize, "%s", line)
+	require.Less(t, fileSize+1<<20, maxUpload)
+}
+
 func TestJobOfManyPeopleIsSmall(t *testing.T) {
 	j := job{Version: jobVersion}
 	person := int64(4_000_000)

@@ -28,6 +28,9 @@ type job struct {
 	People  packed    `json:"people"`
 	Failed  []failure `json:"failed,omitempty"`
 	Files   []sheet   `json:"files"` // those not over yet, in their order
+
+	files  int      // while they are made: how many there will be, or more where one is too large
+	places []target // where the next ones go, asked for already
 }
 
 // failure is what went wrong for some people in the same way.

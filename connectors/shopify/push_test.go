@@ -234,6 +234,7 @@ func TestManyCustomersNeedFewCalls(t *testing.T) {
 	d := c.open(bulkAbove)
 	c.taken(c.apply(d, changes...))
 	require.LessOrEqual(t, c.calls(), 10, "all tagged, the number of calls does not grow with that of people")
+	require.Equal(t, 1, c.Count("stagedUploadsCreate"), "places for all files are asked for at once")
 	require.Len(t, c.members(connectors.Audience{Key: "champions"}), 700)
 
 	for name, n := range map[string]int{"a night of 500": 500, "a night of 60": 60} {

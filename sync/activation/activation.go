@@ -17,8 +17,6 @@ type Target struct {
 	Attributes   []string              // keys of those that are pushed; see Attributes
 	Names        map[string]string     // names for people of all RFM segments in use, by id, for the attribute segment_name
 	Prospects    string                // the RFM segment of people without scores; empty where there is none
-	Own          []string              // keys of the owner's own segments, which may have people in common
-	Retired      []string              // keys of RFM segments that are not in use because of the number of customers
 	Exclude      []string              // normalised e-mail addresses that are never sent there
 	NeedsConsent bool                  // being in an audience means being mailed
 	Consent      ConsentMode
@@ -33,7 +31,8 @@ type Target struct {
 // Attributes are the keys of all attributes that there are.
 func Attributes() []string {
 	return []string{
-		"segment", "segment_name", "rfm", "since", "lifecycle", "value_tier", "predicted_value", "next_order_week", "churn_risk",
+		"segment", "segment_name", "rfm", "r", "f", "m", "since", "lifecycle", "value_tier", "predicted_value", "next_order_week",
+		"churn_risk",
 	}
 }
 
@@ -130,11 +129,12 @@ type Plan struct {
 type Difference struct {
 	Audience connectors.Audience
 	Scheme   string // of audiences that have nobody in common, so that who leaves one enters another; else empty
-	Retired  bool   // the scheme has other groups now because of the number of customers
-	Before   int    // members delivered
-	After    int    // members after the push, if everybody who joins is taken
-	Join     int    // without those whom the platform did not take before and who are offered again
-	Leave    int
+	// Regrouped: the scheme has other groups than at the last push, because of the number of customers.
+	Regrouped bool
+	Before    int // members delivered
+	After     int // members after the push, if everybody who joins is taken
+	Join      int // without those whom the platform did not take before and who are offered again
+	Leave     int
 	// Unsubscribed counts those of Leave who unsubscribed themselves. The guard looks past them: consent comes first.
 	Unsubscribed int
 }
@@ -160,6 +160,7 @@ type Delivery struct {
 	RemoteID   string
 	Audiences  []string
 	Attributes map[string]string
+	Waiting    bool // on the work list: part of it may never have been brought there
 }
 
 // ConsentOf returns what a change says about a person of whom the shop knows state. Whoever unsubscribed in the shop

@@ -258,6 +258,28 @@ func TestReadBackOfARollWalksOnce(t *testing.T) {
 	require.Equal(t, []string{"champions"}, p.ours("3"))
 }
 
+// What a push that was cut short did not bring there was taken away by nobody.
+func TestReadBackCountsNoLossOfWhatWaits(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com", "cid@example.com")
+	ann, bob := s.person("", "ann@example.com"), s.person("", "bob@example.com")
+	s.place(ann, "champions")
+	s.place(bob, "champions")
+	s.push(p, list())
+	s.place(ann, "lost")
+	s.place(s.person("", "cid@example.com"), "lost")
+	p.script = func(int, []connectors.Change) (int, error) { return 0, errors.New("no connection") }
+	_, err := activation.Push(context.Background(), s.options(p, list()))
+	require.ErrorContains(t, err, "no connection")
+	delete(p.people["bob@example.com"].in, "champions")
+	drift, err := activation.ReadBack(context.Background(), s.options(p, list()))
+	require.NoError(t, err)
+	require.Equal(t, activation.Drift{Read: 1, Lost: 1}, drift)
+	p.script = nil
+	require.Equal(t, 3, s.push(p, list()).Delivered)
+	require.Equal(t, []string{"lost"}, p.ours("ann@example.com"))
+	require.Equal(t, []string{"champions"}, p.ours("bob@example.com"))
+}
+
 func TestReadBackTakesNumbersAsTheyAreWritten(t *testing.T) {
 	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
 	target := list()

@@ -40,10 +40,7 @@ func (g Guard) Held(differences []Difference) []Hold {
 }
 
 // sum is what becomes of the members of several audiences.
-type sum struct {
-	before, after int
-	regrouped     bool // into other audiences, because the shop grew
-}
+type sum struct{ before, after int }
 
 func sumOf(sums map[string]*sum, scheme string) *sum {
 	if sums[scheme] == nil {
@@ -55,7 +52,6 @@ func sumOf(sums map[string]*sum, scheme string) *sum {
 func (s *sum) add(d Difference) {
 	s.before += d.Before - d.Unsubscribed
 	s.after += d.After
-	s.regrouped = s.regrouped || d.Scheme != "" && d.Retired && d.Before > 0
 }
 
 // holds decides about one audience, by what becomes of those of its scheme together.
@@ -66,7 +62,7 @@ func (g Guard) holds(d Difference, all *sum) bool {
 		return false
 	}
 	lost := g.shrinks(all.before, all.after)
-	if all.regrouped && d.Scheme != "" && !lost {
+	if d.Regrouped && !lost {
 		return false
 	}
 	before := d.Before - d.Unsubscribed
@@ -95,6 +91,15 @@ type HeldError struct {
 	Withdrawn   int // people who unsubscribed
 }
 
+// Confirmation is the command that lets all that is held pass: what is confirmed by itself is held with the others again.
+func Confirmation(held []Hold) string {
+	keys := make([]string, len(held))
+	for i, h := range held {
+		keys[i] = h.Audience.Key
+	}
+	return "perennial push --confirm " + strings.Join(keys, ",")
+}
+
 // Error names the audiences, a line each, and the command that lets them pass.
 func (e *HeldError) Error() string {
 	lines := make([]string, len(e.Held))
@@ -103,8 +108,13 @@ func (e *HeldError) Error() string {
 			lines[i] = h.History()
 			continue
 		}
-		lines[i] = fmt.Sprintf("%s would go from %d to %d members (if that is right: perennial push --confirm %s)",
-			h.Audience.Name, h.Before, h.After, h.Audience.Key)
+		lines[i] = fmt.Sprintf("%s would go from %d to %d members", h.Audience.Name, h.Before, h.After)
+		if len(e.Held) == 1 {
+			lines[i] += fmt.Sprintf(" (if that is right: %s)", Confirmation(e.Held))
+		}
+	}
+	if len(lines) > 1 {
+		lines = append(lines, "if all of that is right: "+Confirmation(e.Held))
 	}
 	what := "held, nothing was sent"
 	if e.Withdrawn > 0 {

@@ -14,7 +14,7 @@ import (
 // TestGuard holds audiences that empty or shrink as by mistake, and lets ordinary nights pass.
 func TestGuard(t *testing.T) {
 	type move struct {
-		key                         string // behind its scheme and a slash, where it has one; with "!" where it is retired
+		key                         string // behind its scheme and a slash, where it has one; with "!" where that has other groups now
 		before, after, unsubscribed int
 	}
 	guard := activation.Guard{Shrink: 0.3, MinSize: 50}
@@ -47,17 +47,16 @@ func TestGuard(t *testing.T) {
 		"a few of one scheme move on":  {guard, []move{{"rfm/a", 9, 0, 0}, {"rfm/b", 90, 99, 0}, {"tier/c", 99, 60, 0}}, []string{"tier/c"}},
 		"a few of the owner's move on": {guard, []move{{"a", 9, 0, 0}, {"rfm/b", 90, 90, 0}}, nil},
 		"the shop grew": {
-			guard, []move{{"rfm/a", 60, 20, 0}, {"rfm/b!", 50, 0, 0}, {"rfm/c", 0, 30, 0}, {"rfm/d", 0, 65, 0}, {"tier/c", 60, 20, 0}}, []string{"tier/c"},
+			guard, []move{{"rfm/a!", 60, 20, 0}, {"rfm/b!", 50, 0, 0}, {"rfm/c!", 0, 30, 0}, {"rfm/d!", 0, 65, 0}, {"tier/c", 60, 20, 0}}, []string{"tier/c"},
 		},
-		"the shop grew and lost people": {guard, []move{{"rfm/a", 60, 20, 0}, {"rfm/b!", 50, 0, 0}, {"rfm/c", 0, 30, 0}}, []string{"rfm/a", "rfm/b!"}},
-		"long ago the shop grew":        {guard, []move{{"rfm/a", 60, 20, 0}, {"rfm/b!", 0, 0, 0}, {"rfm/c", 0, 40, 0}}, []string{"rfm/a"}},
+		"the shop grew and lost people": {guard, []move{{"rfm/a!", 60, 20, 0}, {"rfm/b!", 50, 0, 0}, {"rfm/c!", 0, 30, 0}}, []string{"rfm/a!", "rfm/b!"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var differences []activation.Difference
 			for _, m := range c.moves {
 				d := activation.Difference{Audience: connectors.Audience{Key: m.key, Name: m.key}, Before: m.before, After: m.after, Unsubscribed: m.unsubscribed}
 				if scheme, _, is := strings.Cut(m.key, "/"); is {
-					d.Scheme, d.Retired = scheme, strings.HasSuffix(m.key, "!")
+					d.Scheme, d.Regrouped = scheme, strings.HasSuffix(m.key, "!")
 				}
 				d.Join, d.Leave = max(0, m.after-m.before), max(0, m.before-m.after)
 				differences = append(differences, d)
@@ -69,4 +68,15 @@ func TestGuard(t *testing.T) {
 			require.Equal(t, c.held, held)
 		})
 	}
+}
+
+// What is held together is confirmed together: one by one, each would be held with the others again.
+func TestHeldErrorNamesOneCommand(t *testing.T) {
+	champions := activation.Hold{Audience: connectors.Audience{Key: "champions", Name: "Champions"}, Before: 60, After: 20}
+	vip := activation.Hold{Audience: connectors.Audience{Key: "vip", Name: "VIP"}, Before: 12}
+	require.EqualError(t, &activation.HeldError{Held: []activation.Hold{champions}}, "held, nothing was sent:\n"+
+		"  Champions would go from 60 to 20 members (if that is right: perennial push --confirm champions)")
+	require.EqualError(t, &activation.HeldError{Held: []activation.Hold{champions, vip}, Withdrawn: 3},
+		"held (3 who unsubscribed were let go, nothing else was sent):\n  Champions would go from 60 to 20 members\n"+
+			"  VIP would go from 12 to 0 members\n  if all of that is right: perennial push --confirm champions,vip")
 }

@@ -72,12 +72,13 @@ func desire(t activation.Target, w stand, decimals int) desired {
 	if whole, _, _ := strings.Cut(value, "."); value != "" {
 		value = strings.TrimSuffix(whole+"."+strings.Repeat("0", decimals), ".")
 	}
-	name := t.Names[segment]
+	name, scores := t.Names[segment], w.rfm+"   "
 	if name == "" {
 		name = segment
 	}
 	for key, text := range map[string]string{
-		"segment": segment, "segment_name": name, "rfm": w.rfm, "since": w.since, "lifecycle": w.stage, "value_tier": w.tier,
+		"segment": segment, "segment_name": name, "rfm": w.rfm, "r": strings.TrimSpace(scores[:1]), "f": strings.TrimSpace(scores[1:2]),
+		"m": strings.TrimSpace(scores[2:]), "since": w.since, "lifecycle": w.stage, "value_tier": w.tier,
 		"churn_risk": w.churn, "predicted_value": value, "next_order_week": w.week,
 	} {
 		if text != "" && slices.Contains(t.Attributes, key) {
@@ -91,7 +92,7 @@ func drawStand(t *rapid.T) stand {
 	w := stand{known: rapid.IntRange(0, 9).Draw(t, "known") > 0, stage: "prospect"}
 	if rapid.IntRange(0, 3).Draw(t, "ordered") > 0 {
 		w.segment = rapid.SampledFrom([]string{"champions", "lost", "loyal"}).Draw(t, "segment")
-		w.rfm = rapid.SampledFrom([]string{"111", "545"}).Draw(t, "rfm")
+		w.rfm = rapid.SampledFrom([]string{"111", "515", "545"}).Draw(t, "rfm")
 		w.since = rapid.SampledFrom([]string{"2026-02-01", "2026-03-01"}).Draw(t, "since")
 		w.stage = rapid.SampledFrom([]string{"active", "lost"}).Draw(t, "stage")
 		w.tier = rapid.SampledFrom([]string{"", "low", "top"}).Draw(t, "tier")

@@ -281,6 +281,60 @@ func TestGuardHoldsAndLetsPass(t *testing.T) {
 	require.Equal(t, 41, held.Held[0].After)
 }
 
+// grouped says into how many groups of its preset the analysis of the day before the clock put people.
+func (s *shop) grouped(preset string, groups int) {
+	s.t.Helper()
+	version := fmt.Sprint(preset, groups)
+	s.exec(`INSERT INTO schemes (store_id, scheme, version, rule, first_day)
+		SELECT $1, 'rfm', $2, jsonb_strip_nulls(jsonb_build_object('preset', nullif($3, ''), 'groups', nullif($4::integer, 0))), '2026-02-01'
+		ON CONFLICT DO NOTHING`, version, preset, groups)
+	s.exec(`INSERT INTO snapshots (store_id, scheme, day, segment, version, as_of, place, customers, orders, gross, net)
+		SELECT $1, 'rfm', $3::timestamptz::date, 'any', $2, $3::timestamptz - interval '1 hour', 1, 0, 0, 0, 0`, version, s.now)
+}
+
+// The groups of a small shop give way to others when it grows, though some keep their key: that is no mistake, that night.
+func TestGroupsOfAShopThatGrewAreNotHeld(t *testing.T) {
+	s, p := newShop(t), newPlatform()
+	var people []int64
+	for i := range 60 {
+		address := fmt.Sprintf("p%02d@example.com", i)
+		people = append(people, s.person("", address))
+		s.place(people[i], "lost")
+		p.people[address] = newPlatform("x").people["x"]
+	}
+	target := list()
+	target.Guard = activation.Guard{Shrink: 0.3, MinSize: 50}
+	s.grouped("", 4)
+	s.push(p, target)
+
+	move := func(segment string) {
+		s.now = s.now.Add(24 * time.Hour)
+		for _, person := range people[:40] {
+			s.place(person, segment)
+		}
+	}
+	var held *activation.HeldError
+	move("champions")
+	s.grouped("usual", 4)
+	_, err := activation.Push(context.Background(), s.options(p, target))
+	require.ErrorAs(t, err, &held, "the groups are the same")
+	s.now = s.now.Add(24 * time.Hour)
+	s.grouped("usual", 0)
+	require.Equal(t, 40, s.push(p, target).Delivered)
+
+	move("lost")
+	s.grouped("usual", 0)
+	s.push(p, confirmed(target, "champions"))
+	move("champions")
+	s.grouped("klaviyo", 4)
+	_, err = activation.Push(context.Background(), s.options(p, target))
+	require.ErrorAs(t, err, &held, "the preset is another")
+	s.now = s.now.Add(24 * time.Hour)
+	s.grouped("usual", 0)
+	_, err = activation.Push(context.Background(), s.options(p, target))
+	require.ErrorAs(t, err, &held, "the groups are the same again")
+}
+
 func TestWithoutOlderOrdersNobodyIsPushed(t *testing.T) {
 	s, p := newShop(t), newPlatform()
 	staying, leaving := s.person("ann", "ann@example.com"), s.person("bob", "bob@example.com")
@@ -419,6 +473,29 @@ func TestAudienceThatIsNotWantedAnyMoreIsEmptied(t *testing.T) {
 	require.ErrorAs(t, err, &held)
 	s.push(p, confirmed(target, "Champions"))
 	require.Empty(t, p.ours("ann@example.com"))
+}
+
+// Whoever leaves a segment that the owner gave up is not lost to the RFM groups.
+func TestSegmentThatTheOwnerGaveUpIsHeldAlone(t *testing.T) {
+	s, p := newShop(t), newPlatform()
+	target := list()
+	target.Guard = activation.Guard{Shrink: 0.3, MinSize: 50}
+	target.Audiences = append(target.Audiences, connectors.Audience{Key: "vip", Name: "VIP"})
+	var people []int64
+	for i := range 60 {
+		address := fmt.Sprintf("p%02d@example.com", i)
+		people = append(people, s.person("", address))
+		s.stand(people[i], stand{segment: "champions", rfm: "555", since: "2026-02-01", known: true, stage: "active", own: []string{"vip"}})
+		p.people[address] = newPlatform("x").people["x"]
+	}
+	s.place(people[0], "lost")
+	s.push(p, target)
+	s.place(people[0], "champions")
+	target.Audiences = target.Audiences[:2]
+	var held *activation.HeldError
+	_, err := activation.Push(context.Background(), s.options(p, target))
+	require.ErrorAs(t, err, &held)
+	require.Equal(t, []activation.Hold{{Audience: connectors.Audience{Key: "vip", Name: "VIP", ID: "id-vip"}, Before: 60}}, held.Held)
 }
 
 func TestAudienceDeletedAtThePlatformIsFilledAnew(t *testing.T) {

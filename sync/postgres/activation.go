@@ -69,6 +69,8 @@ type planner struct {
 	pushed  pushed
 	plan    activation.Plan
 	leftOut map[string]int // by reason, the plan's own part of what is withheld
+	// regrouped: the RFM groups are others than at the last push, because of the number of customers.
+	regrouped bool
 }
 
 func newPlanner(store int64, target activation.Target, at time.Time) (*planner, error) {
@@ -171,6 +173,9 @@ func (p *planner) compare(ctx context.Context, tx *sqlx.Tx, query string) error 
 	}
 	known, err := p.known(ctx, tx)
 	if err != nil {
+		return err
+	}
+	if p.regrouped, err = p.otherGroups(ctx, tx); err != nil {
 		return err
 	}
 	p.plan, p.leftOut = activation.Plan{Withheld: map[string]int{}}, map[string]int{}
@@ -305,23 +310,51 @@ func (p *planner) sortOut(differences map[string]*activation.Difference, known m
 		if found := differences[a.Key]; found != nil {
 			d = *found
 		}
-		d.Audience, d.Scheme, d.Retired = a, p.scheme(a.Key), slices.Contains(p.target.Retired, a.Key)
+		d.Audience, d.Scheme = a, schemeOf(a.Key)
+		d.Regrouped = p.regrouped && d.Scheme == analysis.SchemeRFM
 		p.plan.Audiences = append(p.plan.Audiences, d)
 	}
 	p.plan.Held = p.target.Guard.Held(p.plan.Audiences)
 }
 
-// scheme is the scheme of an audience, empty for the owner's segments: they may have people in common.
-func (p *planner) scheme(key string) string {
-	if slices.Contains(p.target.Own, key) {
-		return ""
+// otherGroups says whether the analysis at the last push made another number of groups of the same preset than the last one.
+func (p *planner) otherGroups(ctx context.Context, tx *sqlx.Tx) (bool, error) {
+	var texts []string
+	err := tx.SelectContext(ctx, &texts, `
+		SELECT v.rule::text FROM (SELECT at FROM pushes WHERE store_id = $1 AND destination = $2 UNION ALL SELECT 'infinity') t
+		CROSS JOIN LATERAL (SELECT version FROM snapshots WHERE store_id = $1 AND scheme = $3 AND as_of <= t.at
+			ORDER BY day DESC LIMIT 1) n
+		JOIN schemes v ON v.store_id = $1 AND v.scheme = $3 AND v.version = n.version`,
+		p.store, p.target.Destination, analysis.SchemeRFM)
+	if err != nil {
+		return false, fmt.Errorf("groups at the last push: %w", err)
 	}
+	if len(texts) < 2 {
+		return false, nil
+	}
+	var presets [2]string
+	var groups [2]int
+	for i, text := range texts {
+		rule, err := analysis.ParseRule(text)
+		if err != nil {
+			return false, err
+		}
+		presets[i], groups[i] = cmp.Or(rule.Preset, segment.UsualPreset), rule.Groups
+	}
+	return presets[0] == presets[1] && groups[0] != groups[1], nil
+}
+
+// schemeOf is the scheme of an audience that there is or was, empty for the owner's segments: they may have people in common.
+func schemeOf(key string) string {
 	for _, scheme := range []string{segment.SchemeLifecycle, segment.SchemeTier, segment.SchemeChurn} {
 		if strings.HasPrefix(key, segment.Key(scheme, "")) {
 			return scheme
 		}
 	}
-	return analysis.SchemeRFM
+	if slices.ContainsFunc(segment.Presets(), func(p segment.Preset) bool { return slices.Contains(p.Keys(), key) }) {
+		return analysis.SchemeRFM
+	}
+	return ""
 }
 
 // saveOutcome stores what the guard holds, and who was left out why unless it held anything.

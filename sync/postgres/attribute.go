@@ -25,6 +25,9 @@ var attributes = map[string]attribute{
 	"segment":         {value: `coalesce(r.shown, s.segment)`},
 	"segment_name":    {value: `coalesce(r.name, s.segment)`},
 	"rfm":             {value: `nullif(concat(s.r, s.f, s.m), '')`, hashed: `coalesce((s.r * 10000 + s.f * 100 + s.m)::text || '/', '')`},
+	"r":               {value: `s.r::text`, hashed: `coalesce('r' || s.r, '')`},
+	"f":               {value: `s.f::text`, hashed: `coalesce('f' || s.f, '')`},
+	"m":               {value: `s.m::text`, hashed: `coalesce('m' || s.m, '')`},
 	"since":           {value: `to_char(s.since, 'YYYY-MM-DD')`, hashed: `coalesce((s.since - DATE '1970-01-01')::text, '')`},
 	"lifecycle":       {value: `t.stage`, place: true},
 	"value_tier":      {value: `nullif(t.tier, '')`, place: true},
@@ -62,7 +65,7 @@ func (p pushed) has(key string) bool { return slices.Contains(p, key) }
 // the day, stays first.
 func (p pushed) hashed() string {
 	text := ""
-	for _, key := range []string{"rfm", "since", "predicted_value", "next_order_week"} {
+	for _, key := range []string{"rfm", "since", "predicted_value", "next_order_week", "r", "f", "m"} {
 		if p.has(key) {
 			text += "\n\t\t\t\t|| " + attributes[key].hashed
 		}

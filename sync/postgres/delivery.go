@@ -173,6 +173,7 @@ type deliveryRow struct {
 	Attributes string         `db:"attributes"`
 	CustomerID string         `db:"customer_id"`
 	Email      string         `db:"email"`
+	Waiting    bool           `db:"waiting"`
 }
 
 // stands selects what was confirmed together with what tries without an answer may have put there.
@@ -182,7 +183,8 @@ const stands = `
 			AS audiences,
 		(coalesce((SELECT jsonb_object_agg(k, '') FROM unnest(o.stray_keys) k), '{}') || coalesce(o.attributes, '{}')
 			|| coalesce(d.attributes, '{}'))::text AS attributes,
-		coalesce(p.customer_id, '') AS customer_id, coalesce(p.email, '') AS email
+		coalesce(p.customer_id, '') AS customer_id, coalesce(p.email, '') AS email,
+		o.address IS NOT NULL AS waiting
 	FROM (SELECT * FROM deliveries WHERE store_id = $1 AND destination = $2 AND person_id > $3 AND hash IS NOT NULL) d
 	FULL JOIN (SELECT * FROM outbox WHERE store_id = $1 AND destination = $2 AND person_id > $3) o USING (person_id)
 	LEFT JOIN (SELECT * FROM persons WHERE store_id = $1) p USING (person_id)`
@@ -228,7 +230,9 @@ func (r deliveryRow) delivery() (activation.Delivery, error) {
 	} else {
 		person.CustomerID = r.Address
 	}
-	return activation.Delivery{Person: person, RemoteID: r.RemoteID, Audiences: r.Audiences, Attributes: attributes}, nil
+	return activation.Delivery{
+		Person: person, RemoteID: r.RemoteID, Audiences: r.Audiences, Attributes: attributes, Waiting: r.Waiting,
+	}, nil
 }
 
 // Correct notes what read-back found. Its hash is that of no state, so that the next plan finds a difference.

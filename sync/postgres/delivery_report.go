@@ -108,17 +108,18 @@ func (s *Store) members(ctx context.Context, tx *sqlx.Tx, d *report.Delivery) er
 // heldBack reads what the guard holds.
 func (s *Store) heldBack(ctx context.Context, tx *sqlx.Tx, d *report.Delivery) error {
 	var rows []struct {
+		Key    string `db:"key"`
 		Name   string `db:"name"`
 		Before int    `db:"before"`
 		After  int    `db:"after"`
 	}
-	err := tx.SelectContext(ctx, &rows, `SELECT name, before, after FROM holds
+	err := tx.SelectContext(ctx, &rows, `SELECT key, name, before, after FROM holds
 		WHERE store_id = $1 AND destination = $2 ORDER BY key`, s.id, d.Destination)
 	if err != nil {
 		return err
 	}
 	for _, row := range rows {
-		d.Held = append(d.Held, report.Held{Name: row.Name, Before: row.Before, After: row.After})
+		d.Held = append(d.Held, report.Held{Key: row.Key, Name: row.Name, Before: row.Before, After: row.After})
 	}
 	return nil
 }

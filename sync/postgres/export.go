@@ -22,6 +22,12 @@ type Exported struct {
 	M          string `db:"m"`
 	Segment    string `db:"segment"`
 	Since      string `db:"since"`
+	Stage      string `db:"stage"`
+	Tier       string `db:"tier"`
+	Churn      string `db:"churn"`
+	Value      string `db:"value"` // predicted over the horizon, rounded, as it is pushed
+	NextWeek   string `db:"next_week"`
+	Own        string `db:"own"` // ids of the owner's segments, with spaces between
 }
 
 // Export calls each for every person with an order, in order of person, with the figures of the last analysis. It reads
@@ -33,10 +39,14 @@ func (s *Store) Export(ctx context.Context, each func(Exported) error) error {
 			       COALESCE(CAST(a.first_day AS text), '') AS first_day, COALESCE(CAST(a.last_day AS text), '') AS last_day,
 			       CAST(a.gross AS text) AS gross, CAST(a.net AS text) AS net, COALESCE(CAST(r.r AS text), '') AS r,
 			       COALESCE(CAST(r.f AS text), '') AS f, COALESCE(CAST(r.m AS text), '') AS m,
-			       COALESCE(r.segment, '') AS segment, COALESCE(CAST(r.since AS text), '') AS since
+			       COALESCE(r.segment, '') AS segment, COALESCE(CAST(r.since AS text), '') AS since,
+			       COALESCE(t.stage, '') AS stage, COALESCE(t.tier, '') AS tier, COALESCE(t.churn, '') AS churn,
+			       COALESCE(CAST(trim_scale(t.value) AS text), '') AS value, COALESCE(CAST(t.next_week AS text), '') AS next_week,
+			       COALESCE(array_to_string(t.own, ' '), '') AS own
 			FROM person_stats a
 			JOIN persons p ON p.store_id = a.store_id AND p.person_id = a.person_id
 			LEFT JOIN rfm_scores r ON r.store_id = a.store_id AND r.person_id = a.person_id
+			LEFT JOIN standings t ON t.store_id = a.store_id AND t.person_id = a.person_id
 			WHERE a.store_id = $1
 			ORDER BY a.person_id`, s.id)
 		if err != nil {

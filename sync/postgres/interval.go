@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/perennial-cvo/perennial/analysis"
-	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
 // intervals writes the memberships of one scheme. Whose they are is in the temporary table changes.
@@ -55,12 +54,22 @@ func (i intervals) saveScores(ctx context.Context, left int) error {
 			return fmt.Errorf("scores: %w", err)
 		}
 	}
-	for _, step := range []string{
+	steps := []string{
 		`UPDATE rfm_scores s SET r = n.r, f = n.f, m = n.m, segment = n.segment, since = coalesce(n.since, ` + day + `)
 			FROM changes n WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.segment IS NOT NULL AND n.was IS NOT NULL`,
 		`INSERT INTO rfm_scores (store_id, person_id, r, f, m, segment, since)
 			SELECT $1, person_id, r, f, m, segment, coalesce(since, ` + day + `) FROM changes WHERE segment IS NOT NULL AND was IS NULL`,
-	} {
+	}
+	if i.again { // who is back in a segment may have been there under earlier versions too
+		steps = append(steps, `UPDATE rfm_scores s SET since = k.since FROM (
+				SELECT person_id, max(m.first_day) AS since FROM changes n
+				JOIN memberships m USING (person_id, segment) WHERE m.store_id = $1 AND m.scheme = $2 AND NOT EXISTS (
+					SELECT FROM memberships p WHERE p.store_id = $1 AND p.scheme = $2 AND p.person_id = m.person_id
+						AND p.segment = m.segment AND p.last_day = m.first_day - 1)
+				GROUP BY person_id
+			) k WHERE s.store_id = $1 AND s.person_id = k.person_id AND s.since <> k.since`)
+	}
+	for _, step := range steps {
 		if err := i.exec(ctx, step); err != nil {
 			return fmt.Errorf("scores: %w", err)
 		}
@@ -101,14 +110,15 @@ func (i intervals) changeVersion(ctx context.Context) error {
 	return nil
 }
 
-// endSchemes closes what is left of the owner's segments that the result has no more.
+// endSchemes closes what is left of the schemes that the result has no more: segments of the owner's, and bands of risk where
+// nothing can be foretold.
 func (w *resultWriter) endSchemes(ctx context.Context) error {
 	present := map[string]bool{}
 	for _, scheme := range w.schemes() {
 		present[scheme.Name] = true
 	}
 	for _, name := range w.before {
-		if present[name] || !strings.HasPrefix(name, segment.SchemeOwn+":") {
+		if present[name] {
 			continue
 		}
 		i := intervals{resultWriter: w, scheme: analysis.Scheme{Name: name}}

@@ -20,7 +20,7 @@ var ErrDaySaved = errors.New("a later day is saved already; nothing was changed"
 // comes or leaves has the standing interval closed on the day before and a new one opened; a second run of the same day
 // replaces what the first one opened. Under another version of a scheme every interval of it is closed and opened anew,
 // because the record says by which rule somebody was a member; the day since when they are in the segment stays. What is
-// left of an owner's segment that the last result had and this one has not is closed.
+// left of a scheme that the last result had and this one has not is closed.
 func (s *Store) Save(ctx context.Context, result analysis.Result) (analysis.Saved, error) {
 	var saved analysis.Saved
 	err := s.write(ctx, func(tx *sqlx.Tx) error {

@@ -89,6 +89,26 @@ func TestSecondRunOfADayHasTheLastWord(t *testing.T) {
 	require.Equal(t, "1 champions 545", s.since("ann"))
 }
 
+// TestSinceIsToldAgainAsItWas: who comes back on a second run of a day has been there all the time, whatever versions there were.
+func TestSinceIsToldAgainAsItWas(t *testing.T) {
+	s := newShop(t)
+	s.save(1, "v1", map[string]string{"ann": "champions", "bob": "loyal"})
+	s.save(2, "v1", map[string]string{"bob": "champions"})
+	s.save(4, "v2", map[string]string{"ann": "lost"})
+	s.save(4, "v3", map[string]string{"ann": "champions"})
+	require.Equal(t, []string{"1-3 champions v1", "4- champions v3"}, s.history("ann"))
+	require.Equal(t, "1 champions 545", s.since("ann"))
+	s.save(6, "v3", map[string]string{"ann": "lost", "bob": ""})
+	s.save(6, "v3", map[string]string{"ann": "champions", "bob": "champions"})
+	require.Equal(t, []string{"1-3 champions v1", "4- champions v3"}, s.history("ann"))
+	require.Equal(t, "1 champions 545", s.since("ann"))
+	require.Equal(t, "2 champions 545", s.since("bob"))
+	s.save(8, "v3", map[string]string{"ann": "lost"})
+	s.save(9, "v3", map[string]string{"ann": "loyal"})
+	s.save(9, "v3", map[string]string{"ann": "champions"})
+	require.Equal(t, "9 champions 545", s.since("ann"), "it was left in between")
+}
+
 func TestSavingAgainChangesNothing(t *testing.T) {
 	s := newShop(t)
 	segments := map[string]string{"ann": "champions", "bob": "loyal"}

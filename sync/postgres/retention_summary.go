@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/retention"
+	"github.com/perennial-cvo/perennial/sync/schedule"
 )
 
 var _ analysis.Returns = (*Store)(nil)
@@ -49,11 +49,14 @@ func (s *Store) RetentionSummary(ctx context.Context) (summary retention.Summary
 	return summary, true, nil
 }
 
-// RefreshedSince says whether a run of the analysis that began at or after a moment found anybody's orders changed.
-func (s *Store) RefreshedSince(ctx context.Context, moment time.Time) (bool, error) {
+// RefreshedSinceRetention says whether a run of the analysis that began after the last one that kept a summary found
+// anybody's orders changed. One that did not end well may have, and nobody wrote it down.
+func (s *Store) RefreshedSinceRetention(ctx context.Context) (bool, error) {
 	var changed bool
 	err := s.db.GetContext(ctx, &changed, `SELECT EXISTS (SELECT FROM runs
-		WHERE store_id = $1 AND kind = 'analyze' AND started_at >= $2 AND (counts->>'refreshed')::bigint > 0)`, s.id, moment)
+		WHERE store_id = $1 AND kind IN ('worth', 'analyze') AND (state <> $2 OR (counts->>'refreshed')::bigint > 0)
+			AND run_id > (SELECT coalesce(max(run_id), 0) FROM runs WHERE store_id = $1 AND kind = 'retention' AND state = $2))`,
+		s.id, schedule.Succeeded)
 	if err != nil {
 		return false, fmt.Errorf("runs: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/sync/schedule"
 )
 
 // invented is an order with its refund, as the shop tells it.
@@ -315,4 +316,40 @@ func TestTheLatestSummaryIsKept(t *testing.T) {
 		require.Empty(t, gocmp.Diff(want, got, cmpopts.EquateEmpty()))
 	}
 	require.Equal(t, 1, one[int](s, `SELECT count(*) FROM retention`))
+}
+
+// TestOrdersChangedSinceTheLastSummary: by a run on the same day after it, or by one that was interrupted when the sums of
+// customers were made already.
+func TestOrdersChangedSinceTheLastSummary(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	run := func(kind string, state schedule.State, refreshed int) {
+		t.Helper()
+		id, err := s.db.StartRun(ctx, s.id, kind, noon)
+		require.NoError(t, err)
+		require.NoError(t, s.db.EndRun(ctx, s.id, id, schedule.End{At: noon, State: state, Counts: map[string]int{"refreshed": refreshed}}))
+	}
+	changed := func() bool {
+		t.Helper()
+		changed, err := s.RefreshedSinceRetention(ctx)
+		require.NoError(t, err)
+		return changed
+	}
+	require.False(t, changed())
+	run("analyze", schedule.Succeeded, 3)
+	require.True(t, changed())
+	run("retention", schedule.Failed, 0)
+	require.True(t, changed())
+	run("retention", schedule.Succeeded, 0)
+	require.False(t, changed())
+	run("analyze", schedule.Succeeded, 0)
+	require.False(t, changed())
+	run("analyze", schedule.Succeeded, 1)
+	run("analyze", schedule.Succeeded, 0)
+	require.True(t, changed(), "the last one found nothing left to do")
+	run("retention", schedule.Succeeded, 0)
+	_, err := s.db.StartRun(ctx, s.id, "worth", noon)
+	require.NoError(t, err)
+	run("analyze", schedule.Succeeded, 0)
+	require.True(t, changed(), "the process ended in the appraisal, after the sums were made")
 }

@@ -84,7 +84,14 @@ func appendStanding(line []byte, p *analysis.Placed) []byte {
 	for _, text := range []string{at.Stage, at.Tier, at.Churn} {
 		line = appendText(append(line, '\t'), text)
 	}
-	line = append(appendText(append(line, '\t', '{'), strings.Join(at.Own, ",")), '}') // ids need no quotes
+	line = append(line, '\t', '{')
+	for n, id := range at.Own {
+		if n > 0 {
+			line = append(line, ',')
+		}
+		line = append(append(append(line, '"'), id...), '"') // without quotes, null would be none
+	}
+	line = append(line, '}')
 	value, week := null, null
 	if p.Valued {
 		value = decimal.New(p.Value, -4).String()

@@ -149,6 +149,32 @@ func TestOwnSegmentsThatAreNoMoreAreClosed(t *testing.T) {
 		WHERE scheme LIKE 'own:%' ORDER BY 1`), "the third day's was taken back")
 }
 
+// TestSegmentNamedNull: any proper id is a segment's, also one that SQL has a meaning for.
+func TestSegmentNamedNull(t *testing.T) {
+	s := newShop(t)
+	is := analysis.Standing{Place: &analysis.Place{Stage: "active", Own: []string{"null", "tea"}}}
+	s.place(1, schemes("lifecycle", "own:null", "own:tea"), map[string]analysis.Standing{"ann": is})
+	require.Equal(t, map[string]analysis.Standing{"ann": is}, s.standingsNow())
+	require.Equal(t, []string{"lifecycle 1- active", "own:null 1- null", "own:tea 1- tea"}, s.course("ann"))
+}
+
+// TestRiskThatIsNotKnownAnyMore: a night that cannot foretell has no bands of risk, and nobody stays in one; the next night
+// that can opens them anew.
+func TestRiskThatIsNotKnownAnyMore(t *testing.T) {
+	s := newShop(t)
+	with, without := schemes("lifecycle", "churn"), schemes("lifecycle")
+	in, out := analysis.Standing{Place: &analysis.Place{Stage: "active", Churn: "low"}}, analysis.Standing{Place: &analysis.Place{Stage: "active"}}
+	s.place(1, with, map[string]analysis.Standing{"ann": in})
+	s.place(3, without, map[string]analysis.Standing{"ann": out})
+	require.Equal(t, []string{"churn 1-2 low", "lifecycle 1- active"}, s.course("ann"))
+	s.place(5, with, map[string]analysis.Standing{"ann": in})
+	require.Equal(t, []string{"churn 1-2 low", "churn 5- low", "lifecycle 1- active"}, s.course("ann"))
+	s.place(5, without, map[string]analysis.Standing{"ann": out})
+	require.Equal(t, []string{"churn 1-2 low", "lifecycle 1- active"}, s.course("ann"))
+	s.place(5, with, map[string]analysis.Standing{"ann": in})
+	require.Equal(t, []string{"churn 1-2 low", "churn 5- low", "lifecycle 1- active"}, s.course("ann"))
+}
+
 func TestSavingStandingsAgainChangesNothing(t *testing.T) {
 	s := newShop(t)
 	with := schemes("lifecycle", "tier", "own:tea")
@@ -185,15 +211,18 @@ func TestStandingsTellEveryDay(t *testing.T) {
 		runs++
 		s := base.another(fmt.Sprintf("standings-%d", runs))
 		stands, days := map[string]analysis.Standing{}, map[int]map[string]analysis.Standing{}
-		day, versions := 1, schemes("lifecycle", "tier", "churn")
+		day, versions := 1, schemes("lifecycle", "tier")
 		for range rapid.IntRange(1, 7).Draw(t, "runs") {
 			if versions["own:tea"] = rapid.SampledFrom([]string{"", "v1", "v1", "v2"}).Draw(t, "own"); versions["own:tea"] == "" {
 				delete(versions, "own:tea")
 			}
 			versions["tier"] = rapid.SampledFrom([]string{versions["tier"], versions["tier"], "v2"}).Draw(t, "tiers")
+			if versions["churn"] = "v1"; rapid.IntRange(0, 3).Draw(t, "foretold") == 0 {
+				delete(versions, "churn")
+			}
 			news := map[string]analysis.Standing{}
 			for _, name := range []string{"ann", "bob"} {
-				if is := drawStanding(t, versions["own:tea"] != ""); !is.Equal(stands[name]) {
+				if is := drawStanding(t, versions); !is.Equal(stands[name]) {
 					news[name], stands[name] = is, is
 				}
 			}
@@ -216,18 +245,20 @@ func TestStandingsTellEveryDay(t *testing.T) {
 	})
 }
 
-func drawStanding(t *rapid.T, tea bool) analysis.Standing {
+func drawStanding(t *rapid.T, versions map[string]string) analysis.Standing {
 	is := analysis.Standing{Place: &analysis.Place{Stage: rapid.SampledFrom([]string{"", "active", "lost"}).Draw(t, "stage")}}
 	if is.Stage == "" {
 		return is
 	}
 	is.Tier = rapid.SampledFrom([]string{"", "top", "low"}).Draw(t, "tier")
-	is.Churn = rapid.SampledFrom([]string{"", "low"}).Draw(t, "churn")
+	if versions["churn"] != "" {
+		is.Churn = rapid.SampledFrom([]string{"", "low"}).Draw(t, "churn")
+	}
 	if is.Valued = rapid.Bool().Draw(t, "valued"); is.Valued {
 		is.Value = rapid.SampledFrom([]int64{0, -5, 120_000}).Draw(t, "value")
 	}
 	is.NextWeek = rapid.SampledFrom([]int{0, 20_510, 20_517}).Draw(t, "week")
-	if tea && rapid.Bool().Draw(t, "tea") {
+	if versions["own:tea"] != "" && rapid.Bool().Draw(t, "tea") {
 		is.Own = []string{"tea"}
 	}
 	return is

@@ -206,9 +206,7 @@ func (p *place) bareWrite(tx *sql.Tx, customers []analysis.Customer) {
 // difference holds a plan that finds everybody delivered as desired against the bare join of the two sides.
 func (p *place) difference(people, turns int) []figure {
 	p.tb.Helper()
-	target := activation.Target{Destination: "shop", NeedsAccount: true, Names: map[string]string{}, Attributes: []string{
-		"segment", "segment_name", "rfm", "since", "lifecycle", "value_tier", "predicted_value", "next_order_week", "churn_risk",
-	}}
+	target := activation.Target{Destination: "shop", NeedsAccount: true, Names: map[string]string{}, Attributes: activation.Attributes()}
 	for _, d := range segment.Definitions() {
 		target.Audiences = append(target.Audiences, connectors.Audience{Key: d.ID, Name: d.Name})
 		target.Names[d.ID] = d.Name

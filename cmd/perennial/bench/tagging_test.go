@@ -53,9 +53,12 @@ func changesFor(shop *simulator.Shop, join, leave string) []connectors.Change {
 	var changes []connectors.Change
 	for _, c := range shop.Customers() {
 		change := connectors.Change{
-			Person:     connectors.Person{ID: c.ID, CustomerID: strconv.FormatInt(c.ID, 10), Email: commerce.Email(c.Email)},
-			Audiences:  []string{join},
-			Attributes: map[string]string{"segment": join, "segment_name": strings.ToUpper(join), "rfm": "545", "since": "2026-11-01"},
+			Person:    connectors.Person{ID: c.ID, CustomerID: strconv.FormatInt(c.ID, 10), Email: commerce.Email(c.Email)},
+			Audiences: []string{join},
+			Attributes: map[string]string{
+				"segment": join, "segment_name": strings.ToUpper(join), "rfm": "545", "r": "5", "f": "4", "m": "5", "since": "2026-11-01",
+				"lifecycle": "active", "value_tier": "top", "predicted_value": "120.00", "next_order_week": "2026-11-30", "churn_risk": "low",
+			},
 		}
 		if leave != "" {
 			change.Leave = []string{leave}
@@ -65,8 +68,17 @@ func changesFor(shop *simulator.Shop, join, leave string) []connectors.Change {
 	return changes
 }
 
-// deliver hands over all changes at once and follows the jobs to their end. It returns how many were delivered.
+// deliver hands over changes, as many at once as the destination takes, and follows the jobs to their end. It returns how many
+// were delivered.
 func deliver(tb testing.TB, destination connectors.Destination, changes []connectors.Change) (delivered int) {
+	tb.Helper()
+	for part := range slices.Chunk(changes, destination.(connectors.Batcher).BatchSize()) {
+		delivered += deliverTogether(tb, destination, part)
+	}
+	return delivered
+}
+
+func deliverTogether(tb testing.TB, destination connectors.Destination, changes []connectors.Change) (delivered int) {
 	tb.Helper()
 	ctx := context.Background()
 	result, err := destination.Apply(ctx, changes)

@@ -12,6 +12,7 @@ import (
 // TestAccountTakesOverAGuestsAddress lets an account change its e-mail address to one under which a guest has bought and was
 // put into an audience. The guest's orders go over to the account, and so does the subscriber: in one audience, the account's.
 func TestAccountTakesOverAGuestsAddress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 150, 21)
 	w.night()
 	w.CheckInvariants()

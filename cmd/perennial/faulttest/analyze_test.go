@@ -10,6 +10,7 @@ import (
 // TestAnalysesThatCannotBe asks for an analysis and a push before the first load, and for an analysis of a day before the
 // last: all say what to do, and are nothing that nobody foresaw.
 func TestAnalysesThatCannotBe(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 20, 17)
 	_, errs, code := w.run("analyze")
 	require.Equal(t, 8, code, errs)
@@ -30,6 +31,7 @@ func TestAnalysesThatCannotBe(t *testing.T) {
 // TestClockThatWentBackStopsNoPush: where the shop moved westwards its day was analysed already, and people who
 // unsubscribed still leave.
 func TestClockThatWentBackStopsNoPush(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 20, 19)
 	w.night()
 	_, err := w.db.Exec(`UPDATE snapshots SET day = day + 5`)

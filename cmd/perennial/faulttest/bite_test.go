@@ -15,6 +15,7 @@ import (
 
 // TestInvariantsBite spoils one thing at a time, and each time the invariant in question has to say so.
 func TestInvariantsBite(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, complains string
 		spoil           func(w *world)

@@ -251,6 +251,7 @@ func (w *world) hang(p func() *process) *process {
 
 // TestStopDuringASync stops a command and the daemon while the shop hangs: both end soon, and the next start goes on.
 func TestStopDuringASync(t *testing.T) {
+	t.Parallel()
 	t.Run("command", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, 60, 73)

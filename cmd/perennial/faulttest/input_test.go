@@ -28,6 +28,7 @@ func (w *world) refuses(code int, words []string, args ...string) {
 // TestFaultyShop gives the shop a fault that lasts through a sync. What was read before is kept, nothing is half-written,
 // and once the shop is mended the same command brings everything.
 func TestFaultyShop(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		fault woocommercetest.Fault
@@ -67,6 +68,7 @@ func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // TestNoisyShop has answers that can be read all the same, with a word to the owner where something is to be mended.
 func TestNoisyShop(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []woocommercetest.FaultKind{woocommercetest.BOM, woocommercetest.PHPNotice} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -82,6 +84,7 @@ func TestNoisyShop(t *testing.T) {
 
 // TestDeferredNight has a shop under maintenance: the night is put off until the time that it names, once.
 func TestDeferredNight(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 40, 43)
 	w.woo.Fault(woocommercetest.Fault{Kind: woocommercetest.Maintenance, Path: "/orders", Skip: 1, Times: woocommercetest.Forever})
 	w.refuses(4, []string{"503"}, "run", "--once")
@@ -97,6 +100,7 @@ func TestDeferredNight(t *testing.T) {
 
 // TestWrongSecret has a right key with the secret of another.
 func TestWrongSecret(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 10, 44)
 	w.env = []string{"FAULTTEST_SECRET=cs_canaryW0000000000000000000000000000wr0ng"}
 	w.refuses(3, []string{"401", "consumer_secret", "what to do"}, "sync")
@@ -107,6 +111,7 @@ func TestWrongSecret(t *testing.T) {
 
 // TestSwappedKeys has the two halves of the key in each other's place; that is found without network.
 func TestSwappedKeys(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 10, 44)
 	w.env = []string{"FAULTTEST_KEY=" + canarySecret, "FAULTTEST_SECRET=" + canaryKey}
 	w.refuses(2, []string{"swapped", "what to do"}, "sync")
@@ -115,6 +120,7 @@ func TestSwappedKeys(t *testing.T) {
 
 // TestBasicOverHTTP asks for a way of signing in that plain http does not allow.
 func TestBasicOverHTTP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 10, 44)
 	w.rewrite(`consumer_key_env`, "allow_query_auth = true\nconsumer_key_env")
 	w.refuses(2, []string{"allow_query_auth", "https://", "what to do"}, "sync")
@@ -133,6 +139,7 @@ func (w *world) rewrite(old, with string) {
 // TestReadOnlyKey has a key that may only read while tags are wanted: the shop is read, lists are pushed, and the push of
 // tags is refused in words.
 func TestReadOnlyKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 60, 45)
 	w.woo.Grant(woocommercetest.Key{ConsumerKey: canaryKey, ConsumerSecret: canarySecret, Permissions: "read"})
 	w.must("sync", "--quiet")
@@ -149,6 +156,7 @@ func TestReadOnlyKey(t *testing.T) {
 
 // TestRevokedDuringPush has the platform's token revoked once the push is under way.
 func TestRevokedDuringPush(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 60, 46)
 	w.must("sync", "--quiet")
 	w.must("analyze", "--quiet")
@@ -164,6 +172,7 @@ func TestRevokedDuringPush(t *testing.T) {
 
 // TestRedirectElsewhere has a shop that sends us to another host, which must not see a credential.
 func TestRedirectElsewhere(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var seen []string
 	thief := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -186,6 +195,7 @@ func TestRedirectElsewhere(t *testing.T) {
 // TestOddOrders has orders that are odd and can be read, and orders that cannot: those go to quarantine, are listed, and
 // heal once the shop is mended.
 func TestOddOrders(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 60, 48)
 	unknown := w.shop.PlaceOrder(simulator.OrderDraft{Email: "one@mail.example", Status: "awaiting-label"})
 	foreign := w.shop.PlaceOrder(simulator.OrderDraft{Email: "two@mail.example", Currency: "CHF"})
@@ -248,6 +258,7 @@ func TestOddOrders(t *testing.T) {
 
 // TestAbsurdDates has orders of other centuries: they are kept, and what comes later is still found.
 func TestAbsurdDates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 40, 51)
 	ahead := w.shop.PlaceOrder(simulator.OrderDraft{Email: "ahead@mail.example", Status: simulator.Failed})
 	late := w.shop.PlaceOrder(simulator.OrderDraft{Email: "late@mail.example", Status: simulator.Failed})
@@ -277,6 +288,7 @@ func TestAbsurdDates(t *testing.T) {
 // TestTooManyUnreadable has a shop of which a large part cannot be read: the run says so and fails, and what can be read is
 // stored.
 func TestTooManyUnreadable(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 60, 49)
 	orders := w.shop.Orders()
 	for _, o := range orders[:30] {
@@ -289,6 +301,7 @@ func TestTooManyUnreadable(t *testing.T) {
 
 // TestMalformedConfiguration names the place and the remedy, and touches neither shop nor database.
 func TestMalformedConfiguration(t *testing.T) {
+	t.Parallel()
 	second := "\n[[stores]]\nname = \"Alder\"\nkind = \"csvfile\"\n"
 	tests := []struct {
 		name, old, with string

@@ -62,6 +62,7 @@ func chance(t *testing.T) *rand.Rand {
 // moments of either. After each kill it is started again and runs to its end, and then everything is as if nothing had
 // happened.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	var kills tally
 	first, nights, moments := 1, 56, 50
 	if testing.Short() {

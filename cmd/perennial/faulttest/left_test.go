@@ -11,6 +11,7 @@ import (
 // TestWhatNoPushReachesAnyMoreIsTold takes a destination out of the configuration, switches the tags off and renames the
 // shop: what stands remotely is told of, and a person who is forgotten is told to be erased there by hand.
 func TestWhatNoPushReachesAnyMoreIsTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 40, 13)
 	w.night()
 	require.NotContains(t, w.must("status"), "perennial purge --yes")

@@ -28,6 +28,7 @@ func (w *world) front(path string, instead func(http.ResponseWriter)) {
 // TestShopThatForgetsItsSettings lives through a first night, then the shop hides its time zone, then its currency: nobody
 // moves for that.
 func TestShopThatForgetsItsSettings(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 30, 12)
 	w.night()
 	zone, counted := w.query(`SELECT time_zone FROM stores`), w.query(`SELECT count(*) FROM orders WHERE counted`)
@@ -52,6 +53,7 @@ func TestShopThatForgetsItsSettings(t *testing.T) {
 // TestShopWithoutReviews lives with a shop in which a plugin took the reviews out of the REST API: everything else is
 // read, analysed and pushed, and the run says what is missing.
 func TestShopWithoutReviews(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 30, 11)
 	w.front("/products/reviews", func(out http.ResponseWriter) {
 		out.WriteHeader(http.StatusNotFound)

@@ -11,6 +11,7 @@ import (
 // TestMovementIsToldFromTheRecord lives through five weeks: the days asked for have to be days of history, the matrix adds up
 // to what the snapshots say, and after four whole weeks it is counted where customers go next, once a week.
 func TestMovementIsToldFromTheRecord(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 60, 29)
 	w.night()
 	out := w.must("segments", "--moves")
@@ -70,7 +71,8 @@ func TestMovementIsToldFromTheRecord(t *testing.T) {
 	courses := w.query(`SELECT count(*)::text FROM runs WHERE kind = 'course' AND state = 'succeeded'`)
 	w.must("analyze", "--quiet")
 	require.Equal(t, courses, w.query(`SELECT count(*)::text FROM runs WHERE kind = 'course' AND state = 'succeeded'`), "no other week is over")
-	require.Contains(t, w.must("report"), "log-loss")
+	require.Contains(t, w.must("report"), "the forecast for a week ahead")
+	require.Contains(t, w.must("report", "--full"), "log-loss")
 	require.Contains(t, w.must("report"), "Movement since ")
 
 	email := w.query(`SELECT p.email FROM rfm_scores r JOIN persons p USING (store_id, person_id) WHERE p.email IS NOT NULL LIMIT 1`)[0]

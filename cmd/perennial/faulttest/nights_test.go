@@ -14,6 +14,7 @@ import (
 // TestThreeNights lives through three nights with a shop that goes on, is edited, loses and gains people, and with people
 // who unsubscribe. The third night is a week later, so that it sweeps.
 func TestThreeNights(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 400, 7)
 	w.night()
 	w.CheckInvariants()
@@ -111,6 +112,7 @@ func (w *world) checkHistory() {
 }
 
 func TestFirstNightByCommands(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 60, 3)
 	require.Contains(t, w.must("check"), "everything is in order")
 	w.must("sync")
@@ -141,6 +143,7 @@ func TestFirstNightByCommands(t *testing.T) {
 }
 
 func TestForgetAndPurge(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 80, 11)
 	w.night()
 	w.CheckInvariants()
@@ -167,6 +170,7 @@ func TestForgetAndPurge(t *testing.T) {
 
 // TestGuardHoldsAPush shows that a change of rules that would turn the audiences over stops until it is confirmed.
 func TestGuardHoldsAPush(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 400, 5)
 	w.night()
 	w.configure("[stores.rfm.segments]\n\"***\" = \"lost\"\n")
@@ -199,6 +203,7 @@ func (w *world) confirm() {
 
 // TestEachDayOnce runs the daemon twice on each of several days: each local day has one night.
 func TestEachDayOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 20, 9)
 	w.night()
 	for range 3 {

@@ -180,6 +180,11 @@ type desired struct {
 	ordered     bool
 }
 
+// shownKeys are the attributes, but for the name of the segment, in the order in which desires asks for them.
+var shownKeys = []string{
+	"segment", "rfm", "since", "lifecycle", "value_tier", "churn_risk", "predicted_value", "next_order_week", "r", "f", "m",
+}
+
 // desires are what memberships and standings say, by account and by address.
 func (w *world) desires() (byAccount, byEmail map[string]*desired) {
 	byAccount, byEmail = map[string]*desired{}, map[string]*desired{}
@@ -187,11 +192,12 @@ func (w *world) desires() (byAccount, byEmail map[string]*desired) {
 	for _, row := range w.query(`
 		SELECT p.person_id, COALESCE(p.customer_id, ''), COALESCE(p.email, ''), COALESCE(r.segment, ''), COALESCE(CAST(r.r AS text) || r.f || r.m, ''),
 			COALESCE(CAST(r.since AS text), ''), COALESCE(t.stage, ''), COALESCE(t.tier, ''), COALESCE(t.churn, ''),
-			COALESCE(CAST(round(t.value, 2) AS text), ''), COALESCE(CAST(t.next_week AS text), '')
+			COALESCE(CAST(round(t.value, 2) AS text), ''), COALESCE(CAST(t.next_week AS text), ''),
+			COALESCE(CAST(r.r AS text), ''), COALESCE(CAST(r.f AS text), ''), COALESCE(CAST(r.m AS text), '')
 		FROM persons p LEFT JOIN rfm_scores r USING (store_id, person_id) LEFT JOIN standings t USING (store_id, person_id)`) {
 		fields := strings.Split(row, "|")
 		d := &desired{attributes: map[string]string{}, ordered: fields[3] != ""}
-		for i, key := range []string{"segment", "rfm", "since", "lifecycle", "value_tier", "churn_risk", "predicted_value", "next_order_week"} {
+		for i, key := range shownKeys {
 			if fields[3+i] != "" {
 				d.attributes[key] = fields[3+i]
 			}
@@ -272,7 +278,7 @@ func (w *world) remoteLists(f *findings, byEmail map[string]*desired) {
 			f.add("I4: %s should be in audiences %q, is believed to be in %q and is in %q", p.Email, want, believed[p.Email], got)
 		}
 		attributes, _ := p.Attribs["perennial"].(map[string]any)
-		for _, key := range []string{"segment", "rfm", "since", "lifecycle", "value_tier", "churn_risk", "predicted_value", "next_order_week"} {
+		for _, key := range shownKeys {
 			if got, _ := attributes[key].(string); got != wanted.attributes[key] {
 				f.add("I4: attribute %s of %s should be %q and is %q", key, p.Email, wanted.attributes[key], got)
 			}

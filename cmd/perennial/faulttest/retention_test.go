@@ -10,6 +10,7 @@ import (
 // TestWhoComesBackIsToldAndKept: a night works it out where orders changed, and a night without changes leaves it; where it
 // cannot be worked out, the pushes have happened.
 func TestWhoComesBackIsToldAndKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 60, 23)
 	w.night()
 	require.Contains(t, w.must("report"), "Who comes back, as of")

@@ -41,6 +41,7 @@ const living = `SELECT id FROM reviews WHERE deleted_at IS NULL ORDER BY 1`
 
 // TestReviewPlatform binds a shop to a platform that is away, then refuses its key, then answers.
 func TestReviewPlatform(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 30, 13)
 	const token = "canary-wr0ng-t0ken"
 	for range 30 {
@@ -83,6 +84,7 @@ func TestReviewPlatform(t *testing.T) {
 
 // TestReviewKindsAreNamed refuses what is no review platform, and a platform where a shop should be.
 func TestReviewKindsAreNamed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 10, 14)
 	for text, want := range map[string]string{
 		"[stores.reviews]\nkind = \"woocommerce\"\n":                                                                           `reviews of store alder: unknown kind "woocommerce"`,

@@ -47,6 +47,7 @@ func commands(email string) [][]string {
 
 // TestNoSecretInAnyOutput runs every command for help, loudly, and with one thing after the other out of order.
 func TestNoSecretInAnyOutput(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 30, 61)
 	address := w.canaryRole(t)
 	w.env = []string{"FAULTTEST_DATABASE_URL=" + address}
@@ -90,6 +91,7 @@ func TestNoSecretInAnyOutput(t *testing.T) {
 
 // TestNoSecretInFailures has shop and platform answer with all kinds of trouble, which repeats what they were asked.
 func TestNoSecretInFailures(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []woocommercetest.FaultKind{
 		woocommercetest.BadKey, woocommercetest.Redirect, woocommercetest.Dropped, woocommercetest.Fatal, woocommercetest.Captcha200,
 	} {

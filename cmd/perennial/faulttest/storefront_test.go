@@ -177,6 +177,12 @@ const ourTags = "perennial:"
 
 func (f *shopifyFront) ours(c *simulator.Customer) fields {
 	stands := f.Metafields(c.ID, "perennial")
+	for _, score := range []string{"r", "f", "m"} { // Shopify takes no key of one letter
+		if field := "score_" + score; stands[field] != "" {
+			stands[score] = stands[field]
+			delete(stands, field)
+		}
+	}
 	var audiences []string
 	for _, tag := range f.Tags(c.ID) {
 		if key, is := strings.CutPrefix(tag, ourTags); is {

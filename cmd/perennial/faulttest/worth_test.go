@@ -10,6 +10,7 @@ import (
 // TestWorthIsToldAndKeptForAWeek: the first night tells what customers are worth, the next nights leave it, and after a week
 // it is worked out anew; a worth that cannot be told keeps no push from happening.
 func TestWorthIsToldAndKeptForAWeek(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 60, 23)
 	w.night()
 	require.Equal(t, []string{"1"}, w.query(`SELECT count(*) FROM appraisals`))

@@ -1,5 +1,10 @@
 -- +goose Up
 
+-- In the order of each person's purchases, so that they need not be sorted. It takes the place of the old one when it is
+-- ready: in a large shop that takes a while, in which orders can be read.
+CREATE INDEX orders_purchases ON orders (store_id, person_id, placed_at) INCLUDE (gross, id, cost) WHERE counted;
+INSERT INTO touched SELECT store_id, person_id FROM person_stats ON CONFLICT DO NOTHING;
+
 -- What lifecycle and lifetime value need of a person's purchases, kept beside the other aggregates. Orders of which all
 -- money was given back are no purchases.
 ALTER TABLE person_stats
@@ -9,11 +14,9 @@ ALTER TABLE person_stats
     ADD COLUMN bought       numeric NOT NULL DEFAULT 0,          -- of the purchases, after refunds
     ADD COLUMN first_bought numeric NOT NULL DEFAULT 0,          -- of the first purchase day
     ADD COLUMN cost         numeric;                             -- of the purchases; null where not all of it is known
-INSERT INTO touched SELECT store_id, person_id FROM person_stats ON CONFLICT DO NOTHING;
 
--- In the order of each person's purchases, so that they need not be sorted.
 DROP INDEX orders_person;
-CREATE INDEX orders_person ON orders (store_id, person_id, placed_at) INCLUDE (gross, id, cost) WHERE counted;
+ALTER INDEX orders_purchases RENAME TO orders_person;
 
 -- Where everybody stands beside the RFM groups, and what is shown of their worth. Everybody known has a row, whoever never
 -- bought included. Values move a little every night; what is shown is rounded and stands until it has to change.
