@@ -122,6 +122,7 @@ func (v *Validator) Check(r *http.Request, requestBody []byte, status int, heade
 		AuthenticationFunc: authenticate, IncludeResponseStatus: status < http.StatusBadRequest, SkipSettingDefaults: true,
 		RejectWhenRequestBodyNotSpecified: true,
 	}
+	options.WithCustomSchemaErrorFunc(brief)
 	request := &openapi3filter.RequestValidationInput{Request: asked, PathParams: params, Route: route, Options: options}
 	if err := openapi3filter.ValidateRequest(ctx, request); err != nil {
 		return fmt.Errorf("request %s %s: %w", r.Method, route.Path, err)
@@ -137,6 +138,11 @@ func (v *Validator) Check(r *http.Request, requestBody []byte, status int, heade
 		return fmt.Errorf("answer %d to %s %s: %w", status, r.Method, route.Path, err)
 	}
 	return nil
+}
+
+// brief says where a value is wrong and why, without the schema and the value, which fill pages.
+func brief(err *openapi3.SchemaError) string {
+	return fmt.Sprintf("/%s: %s", strings.Join(err.JSONPointer(), "/"), err.Reason)
 }
 
 // authenticate demands that credentials stand where the file wants them. Whether they are right is the fake's to say.
