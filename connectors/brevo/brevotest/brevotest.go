@@ -31,6 +31,7 @@ type Options struct {
 	ImportDelay time.Duration    // between an import and its work, on Now
 	Rate        int              // requests on contacts in any second, 10 where 0
 	Hourly      int              // requests on everything else in any hour, 100 where 0
+	Buyers      bool             // people of the shop who never subscribed are contacts too, on no list, as a plugin of the shop makes them
 	// Validate, where set, judges every exchange; what it finds is kept for Complaints.
 	Validate func(r *http.Request, requestBody []byte, status int, header http.Header, responseBody []byte) error
 }
@@ -73,7 +74,7 @@ type Server struct {
 }
 
 // New starts an account with a folder, a newsletter and the usual attributes. Where shop is not nil, everybody of the shop
-// who ever subscribed is a contact, and people who come to the shop later subscribe later.
+// who ever subscribed is a contact, and people who come to the shop later subscribe later. See Options.Buyers for the rest.
 func New(shop *simulator.Shop, opts Options) *Server {
 	if opts.APIKey == "" {
 		opts.APIKey = "fake-brevo-key"
@@ -257,6 +258,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 	defer s.mu.Unlock()
 	s.arrivals()
 	s.work()
+	w.Header().Set("Date", s.opts.Now().UTC().Format(http.TimeFormat)) // of the clock that dates the contacts
 	if refused, no := s.limit(w, r); no {
 		refused.send(w)
 		return

@@ -86,13 +86,16 @@ func (s *Server) arrivals() {
 	s.generation = s.shop.Generation()
 	people := s.shop.Subscribers()
 	for _, p := range people[min(s.seeded, len(people)):] {
-		if p.State == simulator.Unknown || s.byEmail[p.Email] != nil {
+		if p.State == simulator.Unknown && !s.opts.Buyers || p.Email == "" || s.byEmail[p.Email] != nil {
 			continue
 		}
 		c := s.addContact(p.Email)
 		first, last, _ := strings.Cut(p.Name, " ")
 		c.Attributes = map[string]any{"FIRSTNAME": first, "LASTNAME": last, "SHOE_SIZE": float64(36 + c.ID%9)}
 		c.Created, c.Modified = p.Since, p.Since
+		if p.State == simulator.Unknown {
+			continue
+		}
 		c.join(s.newsletter.ID)
 		c.Blacklisted = p.State != simulator.Subscribed
 	}
@@ -144,10 +147,26 @@ func (s *Server) getContacts(c call) answer {
 	return contactsOf(s.contacts, c, contactsPage)
 }
 
+// since leaves out the contacts that were not modified after the moment asked for.
+func since(all []*contact, c call) (rest []*contact, ok bool) {
+	text := c.URL.Query().Get("modifiedSince")
+	if text == "" {
+		return all, true
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return nil, false
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(p *contact) bool { return !p.Modified.After(at) }), true
+}
+
 func contactsOf(all []*contact, c call, most int) answer {
 	limit, offset, ok := paging(c, 50, most)
 	if !ok {
 		return tooMany
+	}
+	if all, ok = since(all, c); !ok {
+		return fail(http.StatusBadRequest, "invalid_parameter", "modifiedSince is not a valid date")
 	}
 	page := []map[string]any{}
 	for _, p := range cut(all, c, limit, offset) {

@@ -2,12 +2,14 @@ package brevotest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func (s *Server) with(email string, do func(*contact) error) error {
@@ -29,6 +31,7 @@ func (s *Server) Unsubscribe(email string, list int64) error {
 		}
 		if !slices.Contains(c.Left, list) {
 			c.Left = append(c.Left, list)
+			c.Modified = s.opts.Now()
 		}
 		return nil
 	})
@@ -36,7 +39,19 @@ func (s *Server) Unsubscribe(email string, list int64) error {
 
 // Blacklist lets a person leave everything, as the link in a mail does by default, or Brevo stop mailing them.
 func (s *Server) Blacklist(email string) error {
-	return s.with(email, func(c *contact) error { c.Blacklisted = true; return nil })
+	return s.with(email, func(c *contact) error {
+		c.Blacklisted, c.Modified = true, s.opts.Now()
+		return nil
+	})
+}
+
+// Age lets time pass since everybody was modified.
+func (s *Server) Age(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.contacts {
+		c.Modified = c.Modified.Add(-by)
+	}
 }
 
 // Register makes a contact one that Brevo does not let be deleted.
@@ -60,11 +75,15 @@ func (s *Server) Subscribe(email string, lists ...int64) {
 	for _, id := range lists {
 		c.join(id)
 	}
+	c.Modified = s.opts.Now()
 }
 
 // SetAttribute lets somebody change a value by hand.
 func (s *Server) SetAttribute(email, name string, value any) error {
-	return s.with(email, func(c *contact) error { c.Attributes[name] = value; return nil })
+	return s.with(email, func(c *contact) error {
+		c.Attributes[name], c.Modified = value, s.opts.Now()
+		return nil
+	})
 }
 
 // DefineAttribute lets an admin make an attribute.
@@ -183,11 +202,13 @@ func (s *Server) Lists() []Mailing {
 // control answers under /_sim, where tests and demos in other processes steer the fake:
 //
 //	GET  /_sim/people, /_sim/lists, /_sim/requests, /_sim/mailed?list=3
+//	GET  /_sim/attributes  types by name
 //	POST /_sim/fault       {"kind":"429","times":2,"retry_after":1000000000,"writes":true}
 //	POST /_sim/job         {"job":"job stalls"}
 //	POST /_sim/revoke
-//	POST /_sim/unsubscribe {"email":"…","list":3}
-//	POST /_sim/blacklist, /_sim/delete {"email":"…"}
+//	POST /_sim/subscribe, /_sim/unsubscribe {"email":"…","list":3}
+//	POST /_sim/blacklist, /_sim/register, /_sim/delete {"email":"…"}
+//	POST /_sim/attribute   {"email":"…","name":"PERENNIAL_RFM","value":"111"}
 func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 	what := strings.TrimPrefix(r.URL.Path, "/_sim/")
 	if r.Method == http.MethodGet {
@@ -214,6 +235,8 @@ func (s *Server) look(what string, r *http.Request) (any, bool) {
 		return s.Lists(), true
 	case "requests":
 		return s.Requests(), true
+	case "attributes":
+		return s.Attributes(), true
 	case "mailed":
 		id, _ := strconv.ParseInt(r.URL.Query().Get("list"), 10, 64)
 		return s.Mailed(id), true
@@ -221,12 +244,21 @@ func (s *Server) look(what string, r *http.Request) (any, bool) {
 	return nil, false
 }
 
+func (s *Server) listByID(id int64) *list {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list(id)
+}
+
+// command carries out one order.
 func (s *Server) command(what string, r *http.Request) error {
 	var in struct {
 		Fault
 		Job   JobFault `json:"job"`
 		Email string   `json:"email"`
 		List  int64    `json:"list"`
+		Name  string   `json:"name"`
+		Value any      `json:"value"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil && r.ContentLength != 0 {
 		return fmt.Errorf("command: %w", err)
@@ -238,8 +270,17 @@ func (s *Server) command(what string, r *http.Request) error {
 		s.Job(in.Job)
 	case "revoke":
 		s.Revoke()
+	case "subscribe":
+		if in.Email == "" || s.listByID(in.List) == nil {
+			return errors.New("subscribe: an address and a list are wanted")
+		}
+		s.Subscribe(in.Email, in.List)
 	case "unsubscribe":
 		return s.Unsubscribe(in.Email, in.List)
+	case "register":
+		return s.Register(in.Email)
+	case "attribute":
+		return s.SetAttribute(in.Email, in.Name, in.Value)
 	case "blacklist":
 		return s.Blacklist(in.Email)
 	case "delete":

@@ -203,6 +203,7 @@ func (s *Server) move(c call, do func(p *contact, list int64) bool) answer {
 	for _, one := range in.IDs {
 		i := slices.IndexFunc(s.contacts, func(p *contact) bool { return p.ID == one })
 		if i >= 0 && do(s.contacts[i], id) {
+			s.contacts[i].Modified = s.opts.Now()
 			success = append(success, one)
 		} else {
 			failure = append(failure, one)
