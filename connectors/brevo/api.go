@@ -86,7 +86,7 @@ type api struct {
 func newAPI(s settings, deps connectors.Deps, tune tuning) (*api, error) {
 	var a api
 	fast := options(s, deps, tune)
-	fast.Concurrency, fast.Interval, fast.Budget = connections, interval(s.Rate), budget
+	fast.Concurrency, fast.Interval, fast.Budget = s.connections(), interval(s.Rate), budget
 	fast.Classify = func(r httpapi.Response) *connectors.Error { return classify(r, a.contacts.Harmless, deps.Now()) }
 	slow := options(s, deps, tune)
 	slow.Attempts = 2
@@ -161,16 +161,24 @@ func classify(r httpapi.Response, harmless func(string) string, now time.Time) *
 func ask[T any](ctx context.Context, c *httpapi.Client, r httpapi.Request) (T, error) {
 	var value T
 	answer, err := c.Do(ctx, r)
-	if err != nil || len(answer.Body) == 0 {
+	if err != nil {
 		return value, err
 	}
-	if err := json.Unmarshal(answer.Body, &value); err != nil {
-		return value, &connectors.Error{
-			Kind: connectors.KindRetry, Op: r.Op, Err: errors.New("the answer has another shape than Brevo's"),
+	return value, decode(r.Op, answer, &value)
+}
+
+// decode reads an answer; an empty one leaves the value as it is.
+func decode(op string, answer httpapi.Response, value any) error {
+	if len(answer.Body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(answer.Body, value); err != nil {
+		return &connectors.Error{
+			Kind: connectors.KindRetry, Op: op, Err: errors.New("the answer has another shape than Brevo's"),
 			Remedy: "check the address: something else may answer under it",
 		}
 	}
-	return value, nil
+	return nil
 }
 
 // send makes one request with a body.
@@ -193,11 +201,17 @@ type made struct {
 type contactPage struct {
 	Contacts []contact `json:"contacts"`
 	Count    int       `json:"count"`
+	At       time.Time `json:"-"` // when Brevo answered, by its own clock; zero where it does not say
 }
 
 // page reads contacts, of a list or of the whole account.
 func (a *api) page(ctx context.Context, op, path string, query url.Values) (contactPage, error) {
-	p, err := ask[contactPage](ctx, a.contacts, httpapi.Request{Op: op, Path: path, Query: query})
+	var p contactPage
+	answer, err := a.contacts.Do(ctx, httpapi.Request{Op: op, Path: path, Query: query})
+	if err == nil {
+		err = decode(op, answer, &p)
+	}
+	p.At = answer.Date
 	for i, c := range p.Contacts {
 		p.Contacts[i].Email = commerce.Email(c.Email)
 	}

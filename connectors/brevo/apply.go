@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/perennial-cvo/perennial/connectors"
@@ -35,11 +36,12 @@ func (d *destination) Apply(ctx context.Context, changes []connectors.Change) (c
 	if len(changes) == 0 {
 		return result, nil
 	}
-	tasks, err := d.prepare(ctx, changes)
+	w := work{d: d}
+	err := w.prepare(ctx, changes)
 	if err == nil {
-		result.Job, err = d.carryOut(ctx, tasks)
+		result.Job, err = w.carryOut(ctx)
 	}
-	for _, t := range tasks {
+	for _, t := range w.tasks {
 		if t.final {
 			result.Outcomes = append(result.Outcomes, t.outcome)
 		}
@@ -50,43 +52,51 @@ func (d *destination) Apply(ctx context.Context, changes []connectors.Change) (c
 	return result, err
 }
 
+// work is one Apply.
+type work struct {
+	d      *destination
+	tasks  []*task
+	asked  time.Time // when the look-up began, by our clock
+	begin  time.Time // a moment before it, by Brevo's
+	schema map[string]attribute
+	doubts []*task // of whom Brevo took what was written and does not show it
+}
+
 // prepare reads what is there and says what has to be done.
-func (d *destination) prepare(ctx context.Context, changes []connectors.Change) ([]*task, error) {
-	if err := d.meetOurs(ctx); err != nil {
-		return nil, err
+func (w *work) prepare(ctx context.Context, changes []connectors.Change) error {
+	if err := w.d.meetOurs(ctx); err != nil {
+		return err
 	}
-	tasks, emails := make([]*task, len(changes)), []string{}
+	w.asked, w.tasks = w.d.now(), make([]*task, len(changes))
+	emails := []string{}
 	for i, c := range changes {
-		tasks[i] = &task{change: c, outcome: connectors.Outcome{PersonID: c.Person.ID, State: connectors.Delivered}}
+		w.tasks[i] = &task{change: c, outcome: connectors.Outcome{PersonID: c.Person.ID, State: connectors.Delivered}}
 		switch email := c.Person.Email; {
 		case email == "":
-			tasks[i].conclude(connectors.Withheld, connectors.ReasonNoEmail)
+			w.tasks[i].conclude(connectors.Withheld, connectors.ReasonNoEmail)
 		case strings.ContainsFunc(email, unicode.IsControl):
-			tasks[i].conclude(connectors.Refused, "the e-mail address holds a control character")
+			w.tasks[i].conclude(connectors.Refused, "the e-mail address holds a control character")
 		default:
 			emails = append(emails, email)
 		}
 	}
-	people, err := d.lookUp(ctx, emails)
+	people, begin, err := w.d.lookUp(ctx, emails)
 	if err != nil {
-		return tasks, err
+		return err
 	}
-	var schema map[string]attribute
-	if d.writesAttributes() {
-		if err := d.ensureAttributes(ctx, keysOf(changes)); err != nil {
-			return tasks, err
-		}
-		if schema, err = d.knownSchema(ctx); err != nil {
-			return tasks, err
+	w.begin = begin
+	if w.d.writesAttributes() {
+		if w.schema, err = w.d.ensureAttributes(ctx, changes); err != nil {
+			return err
 		}
 	}
-	for _, t := range tasks {
+	for _, t := range w.tasks {
 		if !t.final {
 			c, known := people[t.change.Person.Email]
-			d.plan(t, c, known, schema)
+			w.d.plan(t, c, known, w.schema)
 		}
 	}
-	return tasks, nil
+	return nil
 }
 
 // wants reports whether a change gives a person anything that is written here.
@@ -103,29 +113,40 @@ func (d *destination) plan(t *task, c contact, known bool, schema map[string]att
 	}
 	if wants {
 		if reason := d.gate(c, known, t.change.Consent); reason != "" {
-			t.conclude(connectors.Withheld, reason)
-			if d.writesLists() {
-				t.leave = d.livingOurs(c)
-			}
-			t.final = len(t.leave) == 0
+			d.withdraw(t, reason)
 			return
 		}
 	}
 	if d.writesLists() && !d.planLists(t) {
 		return
 	}
-	if d.writesAttributes() {
-		set, err := d.differences(c, t.change, schema)
-		if err != nil {
-			t.conclude(connectors.Refused, err.Error())
-			return
-		}
-		t.set = set
+	if !d.writesLists() {
+		t.leave = d.formerOf(c)
 	}
+	set, err := d.differences(c, t.change, schema)
+	if err != nil {
+		t.conclude(connectors.Refused, err.Error())
+		return
+	}
+	t.set = set
 	t.create = !known && wants
 	if !t.create && len(t.set)+len(t.join)+len(t.leave) == 0 {
 		t.conclude(connectors.Unchanged, "")
 	}
+}
+
+// withdraw concludes about somebody who does not want mail, and takes them out of all audiences of ours.
+func (d *destination) withdraw(t *task, reason string) {
+	t.conclude(connectors.Withheld, reason)
+	if d.writesLists() {
+		t.leave = d.livingOurs(t.contact)
+	} else {
+		t.leave = d.formerOf(t.contact)
+	}
+	if d.standing(t.contact)[audiencesKey] != "" {
+		t.set = map[string]any{d.attributeName(audiencesKey): ""}
+	}
+	t.final = len(t.leave)+len(t.set) == 0
 }
 
 // planLists says which lists a person joins and leaves. It is false where one of them is not known.
@@ -155,11 +176,28 @@ func (d *destination) planLists(t *task) bool {
 	return true
 }
 
-// carryOut does the tasks. What is imported is started last, so that nobody waits for what fails before.
-func (d *destination) carryOut(ctx context.Context, tasks []*task) (connectors.Job, error) {
-	groups, rest := d.groups(tasks)
+// carryOut does the tasks and looks at what came of them. What is imported is started last, so that nobody waits for what
+// fails before.
+func (w *work) carryOut(ctx context.Context) (connectors.Job, error) {
+	if err := w.refresh(ctx); err != nil {
+		return "", err
+	}
+	groups, rest := w.d.groups(w.tasks)
+	err := w.write(ctx, rest)
+	if err == nil {
+		err = w.lookAgain(ctx, rest)
+	}
+	if err != nil {
+		forget(rest)
+		return "", err
+	}
+	return w.importGroups(ctx, groups)
+}
+
+// write does what is not imported.
+func (w *work) write(ctx context.Context, tasks []*task) error {
 	var updates, moves, births []*task
-	for _, t := range rest {
+	for _, t := range tasks {
 		switch {
 		case t.create:
 			births = append(births, t)
@@ -169,16 +207,17 @@ func (d *destination) carryOut(ctx context.Context, tasks []*task) (connectors.J
 			moves = append(moves, t)
 		}
 	}
-	if err := d.move(ctx, moves); err != nil {
-		return "", err
+	batches := func(n int) int { return (n + w.d.set.Batch - 1) / w.d.set.Batch }
+	if w.d.moving(moves) > batches(len(updates)+len(moves))-batches(len(updates)) {
+		updates, moves = append(updates, moves...), nil // an update changes lists too
 	}
-	if err := d.update(ctx, updates); err != nil {
-		return "", err
+	if err := w.d.move(ctx, moves); err != nil {
+		return err
 	}
-	if err := d.createPeople(ctx, births); err != nil {
-		return "", err
+	if err := w.d.update(ctx, updates); err != nil {
+		return err
 	}
-	return d.importGroups(ctx, groups)
+	return w.d.createPeople(ctx, births)
 }
 
 // createFrom is how many people who have to be created are worth an import.

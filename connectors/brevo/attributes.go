@@ -31,19 +31,34 @@ type attribute struct {
 	Type     string `json:"type"`
 }
 
-// typeOf is the type with which an attribute of ours is made: dates and numbers can be compared in Brevo's segments.
-func typeOf(key string) string {
-	switch key {
-	case "since", "next_order_week", "last_order":
+// audiencesKey is the key of the attribute that names the audiences where there are no lists.
+const audiencesKey = "audiences"
+
+var (
+	keyShape = regexp.MustCompile(`^[a-z0-9_]+$`)
+	decimal  = regexp.MustCompile(`^-?[0-9]+\.[0-9]+$`)
+)
+
+// typeFor is the type with which an attribute of ours is made, by all values that are at hand: dates and amounts can be
+// compared in Brevo's segments. A number without a point may be a name, such as that of a collection.
+func typeFor(values []string) string {
+	all := func(is func(string) bool) bool {
+		return len(values) > 0 && !slices.ContainsFunc(values, func(value string) bool { return !is(value) })
+	}
+	switch {
+	case all(isDate):
 		return typeDate
-	case "predicted_value":
+	case all(decimal.MatchString):
 		return typeFloat
 	default:
 		return typeText
 	}
 }
 
-var keyShape = regexp.MustCompile(`^[a-z0-9_]+$`)
+func isDate(text string) bool {
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
+}
 
 // attributePrefix is how the names of our attributes begin.
 func (d *destination) attributePrefix() string {
@@ -84,39 +99,37 @@ func (d *destination) forgetSchema() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.schema = nil
-	clear(d.proven)
 }
 
-// ensureAttributes makes the attributes of the keys where they are missing. Without them Brevo would take the values and
-// drop them without a word.
-func (d *destination) ensureAttributes(ctx context.Context, keys []string) error {
-	if len(keys) == 0 {
-		return nil
-	}
+// ensureAttributes makes the attributes of what the changes set where they are missing. Without them Brevo would take the
+// values and drop them without a word. It returns all attributes of the account.
+func (d *destination) ensureAttributes(ctx context.Context, changes []connectors.Change) (map[string]attribute, error) {
 	schema, err := d.knownSchema(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	values := d.valuesOf(changes)
+	keys := slices.Sorted(maps.Keys(values))
 	var refused error
 	missing := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return schema[d.attributeName(key)].Name != "" })
 	for _, key := range missing {
 		_, err := send[struct{}](ctx, d.api.contacts, httpapi.Request{
 			Op: "new attribute", Path: "/contacts/attributes/normal/" + d.attributeName(key), MayBeEmpty: true, Idempotent: true,
-		}, map[string]string{"type": typeOf(key)})
+		}, map[string]string{"type": typeFor(values[key])})
 		switch {
 		case isAbout(err, http.StatusBadRequest):
 			refused = err // perhaps somebody else has just made it
 		case err != nil:
-			return err
+			return nil, err
 		}
 	}
 	if len(missing) > 0 {
 		d.forgetSchema()
 		if schema, err = d.knownSchema(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return d.usable(schema, keys, refused)
+	return schema, d.usable(schema, keys, refused)
 }
 
 // usable returns an error where an attribute is missing still, for which refused may be the reason, or takes no values.
@@ -138,21 +151,35 @@ func (d *destination) usable(schema map[string]attribute, keys []string, refused
 	return nil
 }
 
-// keysOf returns the keys of all attributes that the changes set.
-func keysOf(changes []connectors.Change) []string {
-	keys := map[string]bool{}
+// valuesOf returns the values of all attributes that the changes set, by key.
+func (d *destination) valuesOf(changes []connectors.Change) map[string][]string {
+	values := map[string][]string{}
 	for _, c := range changes {
-		for key := range c.Attributes {
-			if keyShape.MatchString(key) {
-				keys[key] = true
+		for key, value := range c.Attributes {
+			if keyShape.MatchString(key) && key != audiencesKey && value != "" {
+				values[key] = append(values[key], value)
 			}
 		}
+		if !d.writesLists() && len(c.Audiences) > 0 {
+			values[audiencesKey] = []string{""} // a text
+		}
 	}
-	return slices.Sorted(maps.Keys(keys))
+	return values
 }
 
-// attributesOf returns our attributes of a contact as activation knows them. Empty ones are none.
+// attributesOf returns our attributes of a contact as activation knows them. Empty ones are none, and so are all where
+// nothing is written to contacts.
 func (d *destination) attributesOf(c contact) map[string]string {
+	if !d.writesAttributes() {
+		return map[string]string{}
+	}
+	values := d.standing(c)
+	delete(values, audiencesKey)
+	return values
+}
+
+// standing are all values under our prefix, by key.
+func (d *destination) standing(c contact) map[string]string {
 	values := map[string]string{}
 	for name, value := range c.Attributes {
 		key, ours := strings.CutPrefix(name, d.attributePrefix())
@@ -161,6 +188,20 @@ func (d *destination) attributesOf(c contact) map[string]string {
 		}
 	}
 	return values
+}
+
+// audiencesText names audiences in one text. Each stands between two commas, so that "contains ,risk," in a segment of
+// Brevo's does not find ",at_risk,".
+func audiencesText(keys []string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	return "," + strings.Join(slices.Compact(slices.Sorted(slices.Values(keys))), ",") + ","
+}
+
+// audiencesIn reads such a text.
+func audiencesIn(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
 }
 
 var timed = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T00:00:00(\.0+)?Z$`)
@@ -191,7 +232,7 @@ func valueFor(a attribute, text string) (any, error) {
 			return number, nil
 		}
 	case typeDate:
-		if _, err := time.Parse(time.DateOnly, text); err == nil {
+		if isDate(text) {
 			return text, nil
 		}
 	case typeBoolean:
@@ -204,11 +245,21 @@ func valueFor(a attribute, text string) (any, error) {
 	return nil, fmt.Errorf("the attribute %s has the type %s in Brevo and takes no such value", a.Name, a.Type)
 }
 
-// differences returns what has to be written so that the attributes of a change stand, with "" for what has to go.
+// differences returns what has to be written so that the attributes of a change stand, with "" for what has to go. Where
+// nothing is written to contacts, something may have to go all the same that stood there from another mode.
 func (d *destination) differences(c contact, change connectors.Change, schema map[string]attribute) (map[string]any, error) {
-	now := d.attributesOf(c)
-	set := map[string]any{}
-	for key, text := range change.Attributes {
+	now, set := d.standing(c), map[string]any{}
+	wanted := map[string]string{}
+	if d.writesAttributes() {
+		maps.Copy(wanted, change.Attributes)
+	}
+	if _, taken := wanted[audiencesKey]; taken {
+		return nil, fmt.Errorf("the attribute %s names the audiences: give yours another name", d.attributeName(audiencesKey))
+	}
+	if !d.writesLists() {
+		wanted[audiencesKey] = audiencesText(change.Audiences)
+	}
+	for key, text := range wanted {
 		if !keyShape.MatchString(key) {
 			return nil, errors.New("an attribute key is not fit for a name in Brevo")
 		}
@@ -224,9 +275,9 @@ func (d *destination) differences(c contact, change connectors.Change, schema ma
 			set[name] = value
 		}
 	}
+	replaces := d.writesAttributes() && change.Attributes != nil
 	for key := range now {
-		wanted := change.Attributes[key] != ""
-		if !wanted && (change.Attributes != nil || slices.Contains(change.Drop, key)) {
+		if wanted[key] == "" && (replaces || key == audiencesKey || slices.Contains(change.Drop, key)) {
 			set[d.attributeName(key)] = ""
 		}
 	}

@@ -3,7 +3,6 @@ package brevo
 import (
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -107,36 +106,6 @@ func TestOneBadRecordDoesNotBlockItsBatch(t *testing.T) {
 	require.Len(t, b.members(list), 6)
 }
 
-func TestWhatIsWrittenIsASetting(t *testing.T) {
-	b := startBench(t)
-	p := b.people(simulator.Subscribed)[0]
-
-	d := b.open(t, connectors.Settings{"write": "attributes"})
-	lists := len(b.Lists())
-	ready := ensure(t, d, champions, atRisk)
-	require.Equal(t, ready, ensure(t, d, ready...))
-	require.Equal(t, connectors.Delivered, one(t, d, join(p, champions)).State)
-	require.Len(t, b.Lists(), lists, "no list is made")
-	require.Equal(t, "545", b.person(t, p.Email).Attributes["PERENNIAL_RFM"])
-	page, err := d.Members(t.Context(), ready[0], "")
-	require.NoError(t, err)
-	require.Contains(t, page.Members[0].Audiences, "champions")
-	require.NoError(t, d.Remove(t.Context(), ready))
-	require.Equal(t, connectors.Delivered, one(t, d, connectors.Change{Person: p, Leave: []string{"champions"}, Drop: []string{"rfm"}}).State)
-	require.NotContains(t, b.person(t, p.Email).Attributes, "PERENNIAL_RFM")
-
-	d = b.open(t, connectors.Settings{"write": "lists"})
-	list := ensure(t, d, champions)[0]
-	b.DropAttribute("PERENNIAL_RFM")
-	require.Equal(t, connectors.Delivered, one(t, d, join(p, champions)).State)
-	require.Contains(t, b.members(list), p.Email)
-	require.NotContains(t, b.Attributes(), "PERENNIAL_RFM", "no attribute is made")
-
-	_, err = factory(hurry).NewDestination(connectors.Settings{"api_key": "x", "write": "all"}, connectors.Deps{})
-	require.ErrorContains(t, err, `"write" is "all"`)
-	require.True(t, strings.HasPrefix(connectors.KindOf(err).String(), "permanent"))
-}
-
 // cut breaks the connection at some requests.
 type cut func(r *http.Request) bool
 
@@ -151,7 +120,7 @@ func (c cut) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestWhatCouldNotBeReadBackIsNotDelivered(t *testing.T) {
 	b := startBench(t)
 	tune := hurry
-	tune.transport = cut(func(r *http.Request) bool { return r.URL.Query().Get("identifierType") == "contact_id" })
+	tune.transport = cut(func(r *http.Request) bool { return r.URL.Query().Has("modifiedSince") })
 	d, err := factory(tune).NewDestination(b.set, connectors.Deps{})
 	require.NoError(t, err)
 	_, err = d.Ensure(t.Context(), []connectors.Audience{champions})

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,23 +30,15 @@ const (
 	defaultBatch  = 100  // people in one update
 	largestBatch  = 150  // the most that a list change takes
 	defaultImport = 2000 // people who join the same lists, from whom on they are imported
-	connections   = 4
 	peopleAtOnce  = 20_000
 	// share of the allowed rate that is used, so that the hurry of a network makes no second too full.
-	share = 0.95
-)
-
-// The parts of a person that are pushed.
-const (
-	both           = "both"
-	attributesOnly = "attributes"
-	listsOnly      = "lists"
+	share = 0.92
 )
 
 type settings struct {
 	Key           secret.Text `mapstructure:"api_key"`
 	URL           string      `mapstructure:"url"`
-	Write         string      `mapstructure:"write"`
+	Mode          string      `mapstructure:"mode"`
 	CreateMissing bool        `mapstructure:"create_missing"`
 	Rate          int         `mapstructure:"rate"`
 	Batch         int         `mapstructure:"batch"`
@@ -57,6 +50,7 @@ type tuning struct {
 	backOff   time.Duration
 	poll      time.Duration // between two questions about imports
 	stalled   time.Duration // after which an import is held to be stuck
+	fresh     time.Duration // how old a look-up may be when something is written by it
 	highest   int           // rate
 	transport http.RoundTripper
 }
@@ -69,7 +63,10 @@ func factory(tune tuning) connectors.Factory {
 		Kind: Kind, Title: "Brevo", NeedsConsent: true,
 		Fields: []connectors.Field{
 			{Name: "api_key", Title: "API key", Help: "made under Settings > SMTP & API > API keys", Secret: true, Required: true},
-			{Name: "write", Title: "What is written", Help: "both, attributes or lists", Default: both},
+			{
+				Name: "mode", Title: "What is written", Default: string(connectors.Both),
+				Help: "both, lists (nothing is written to contacts) or attributes (no list is made; an attribute names the audiences)",
+			},
 			{Name: "create_missing", Title: "Create missing people", Help: "also create people whom Brevo does not know, where the shop or you say that they agreed", Default: "false"},
 			{Name: "rate", Title: "Requests per second", Help: "10, or what your plan allows on contacts (20 or 60)", Default: fmt.Sprint(defaultRate)},
 			{Name: "batch", Title: "People per request", Help: "1 to 150", Default: fmt.Sprint(defaultBatch)},
@@ -94,9 +91,9 @@ type destination struct {
 	mu       sync.Mutex
 	folder   int64                // ours, 0 until known
 	ours     map[int64]bool       // lists of ours; nil until read
-	lists    map[string]int64     // lists by audience key, as Ensure found them
+	lists    map[string]int64     // lists by audience key, as Ensure found them; 0 where there is none
+	former   map[int64]bool       // lists of our audiences from another mode, where no lists are written
 	schema   map[string]attribute // all attributes of the account by name; nil until read
-	proven   map[string]bool      // attributes of which a written value was read back
 	dropped  map[uint64]bool      // addresses that an import left out, by mark
 	nextPoll time.Time
 }
@@ -104,7 +101,7 @@ type destination struct {
 var prefixShape = regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
 
 func newDestination(f connectors.Factory, raw connectors.Settings, deps connectors.Deps, tune tuning) (connectors.Destination, error) {
-	s := settings{URL: defaultURL, Write: both, Rate: defaultRate, Batch: defaultBatch, ImportFrom: defaultImport}
+	s := settings{URL: defaultURL, Mode: string(connectors.Both), Rate: defaultRate, Batch: defaultBatch, ImportFrom: defaultImport}
 	if err := f.Decode(raw, &s); err != nil {
 		return nil, err
 	}
@@ -124,7 +121,7 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 	}
 	return &destination{
 		api: a, set: s, prefix: deps.Prefix, now: deps.Now, tune: tune,
-		lists: map[string]int64{}, proven: map[string]bool{}, dropped: map[uint64]bool{},
+		lists: map[string]int64{}, former: map[int64]bool{}, dropped: map[uint64]bool{},
 	}, nil
 }
 
@@ -135,6 +132,9 @@ func fill(t *tuning) {
 	if t.stalled == 0 {
 		t.stalled = 6 * time.Hour
 	}
+	if t.fresh == 0 {
+		t.fresh = 5 * time.Second
+	}
 	if t.highest == 0 {
 		t.highest = highestRate
 	}
@@ -143,8 +143,8 @@ func fill(t *tuning) {
 // check refuses settings that cannot be meant.
 func (s settings) check(tune tuning, prefix string) error {
 	switch {
-	case s.Write != both && s.Write != attributesOnly && s.Write != listsOnly:
-		return fmt.Errorf(`setting "write" is %q: both, attributes and lists are possible`, s.Write)
+	case !slices.Contains([]connectors.Extent{connectors.Both, connectors.OnlyAttributes, connectors.OnlyLists}, connectors.Extent(s.Mode)):
+		return fmt.Errorf(`setting "mode" is %q: both, attributes and lists are possible`, s.Mode)
 	case s.Rate < 1 || s.Rate > tune.highest:
 		return fmt.Errorf(`setting "rate" is %d: 1 to %d are possible`, s.Rate, tune.highest)
 	case s.Batch < 1 || s.Batch > largestBatch:
@@ -164,15 +164,21 @@ func refuse(err error) error {
 // BatchSize is how many people are wanted at once: looking many up is a walk through all contacts.
 func (d *destination) BatchSize() int { return peopleAtOnce }
 
-func (d *destination) writesLists() bool { return d.set.Write != attributesOnly }
+// Extent is what the setting mode says.
+func (d *destination) Extent() connectors.Extent { return connectors.Extent(d.set.Mode) }
 
-func (d *destination) writesAttributes() bool { return d.set.Write != listsOnly }
+func (d *destination) writesLists() bool { return d.Extent() != connectors.OnlyAttributes }
+
+func (d *destination) writesAttributes() bool { return d.Extent() != connectors.OnlyLists }
 
 // listName is the name of a new list.
 func (d *destination) listName(a connectors.Audience) string { return d.prefix + ": " + a.Name }
 
 // isOurName reports whether a list is called as ours are.
 func (d *destination) isOurName(name string) bool { return strings.HasPrefix(name, d.prefix+": ") }
+
+// connections are as many as keep the rate where an answer takes a second.
+func (s settings) connections() int { return min(max(4, s.Rate), 32) }
 
 // interval is the time between two requests at a rate.
 func interval(rate int) time.Duration {

@@ -54,7 +54,7 @@ func (d *destination) checkSchema(schema map[string]attribute) []connectors.Find
 	var found []connectors.Finding
 	for name, a := range schema {
 		key, ours := strings.CutPrefix(name, d.attributePrefix())
-		if !ours || a.Category == "normal" && (a.Type == typeText || a.Type == typeOf(strings.ToLower(key))) {
+		if !ours || a.Category == "normal" && slices.Contains(typesFor(strings.ToLower(key)), a.Type) {
 			continue
 		}
 		found = append(found, connectors.Finding{
@@ -65,6 +65,23 @@ func (d *destination) checkSchema(schema map[string]attribute) []connectors.Find
 	}
 	slices.SortFunc(found, func(a, b connectors.Finding) int { return strings.Compare(a.Subject, b.Subject) })
 	return found
+}
+
+// typesFor are the types that an attribute of ours may have. Those whose key the owner chose may have any that takes
+// values.
+func typesFor(key string) []string {
+	switch key {
+	case "since", "next_order_week", "last_order":
+		return []string{typeText, typeDate}
+	case "predicted_value":
+		return []string{typeText, typeFloat}
+	case "r", "f", "m", "rfm":
+		return []string{typeText, typeFloat}
+	case "segment", "segment_name", "previous_segment", "lifecycle", "value_tier", "churn_risk", "favourite_category", audiencesKey:
+		return []string{typeText}
+	default:
+		return []string{typeText, typeDate, typeFloat, typeBoolean}
+	}
 }
 
 // isLocal reports whether an address is on this machine.

@@ -59,6 +59,14 @@ func (d *destination) livingOurs(c contact) []int64 {
 	return ids
 }
 
+// formerOf returns the lists of another mode on which the person still is and which they have not left.
+func (d *destination) formerOf(c contact) []int64 {
+	ids := d.livingOurs(c)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.DeleteFunc(ids, func(id int64) bool { return !d.former[id] })
+}
+
 // consentOf says what Brevo knows of a person.
 func (d *destination) consentOf(c contact) commerce.Consent {
 	consent := commerce.Consent{State: commerce.ConsentUnknown, At: instant(c.Modified)}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/perennial-cvo/perennial/connectors"
@@ -30,17 +32,22 @@ type importBody struct {
 	WithoutNotice bool              `json:"disableNotification"` // else Brevo mails the owner each time
 }
 
-// importGroups hands the groups in as imports and returns the job that tells of them, or nothing. An import that was handed
-// in before an error is not told of: it does no harm, and the next push finds what it did.
-func (d *destination) importGroups(ctx context.Context, groups [][]*task) (connectors.Job, error) {
-	if len(groups) == 0 {
-		return "", nil
-	}
-	j := job{Version: jobVersion, Since: d.now().Unix()}
+// importGroups hands the groups in as imports and returns the job that tells of them and of those in doubt, or nothing. An
+// import that was handed in before an error is not told of: it does no harm, and the next push finds what it did.
+func (w *work) importGroups(ctx context.Context, groups [][]*task) (connectors.Job, error) {
+	j := job{Version: jobVersion, Since: w.d.now().Unix(), Begin: w.begin.Unix()}
 	for _, group := range groups {
-		if err := d.importGroup(ctx, &j, group); err != nil {
+		if err := w.d.importGroup(ctx, &j, group); err != nil {
 			return "", err
 		}
+	}
+	alike := map[string][]*task{}
+	for _, t := range w.doubts {
+		key := listKey(t.join) + "/" + listKey(t.leave)
+		alike[key] = append(alike[key], t)
+	}
+	for _, key := range slices.Sorted(maps.Keys(alike)) {
+		j.Parts = append(j.Parts, w.d.partOf(ctx, alike[key]))
 	}
 	if len(j.Parts) == 0 {
 		return "", nil
@@ -104,12 +111,15 @@ func (d *destination) handIn(ctx context.Context, j *job, tasks []*task, rows []
 
 // partOf is what a job remembers of people who are imported together.
 func (d *destination) partOf(ctx context.Context, tasks []*task) part {
-	p := part{Lists: tasks[0].join}
+	p := part{Lists: tasks[0].join, Off: tasks[0].leave}
 	schema, _ := d.knownSchema(ctx) // read before, by whoever planned
 	for _, t := range tasks {
 		wanted := int64(0)
 		if d.writesAttributes() && t.change.Attributes != nil {
 			values := map[string]string{}
+			if audiences := audiencesText(t.change.Audiences); !d.writesLists() && audiences != "" {
+				values[audiencesKey] = audiences
+			}
 			for key, text := range t.change.Attributes {
 				if value, err := valueFor(schema[d.attributeName(key)], text); err == nil && text != "" {
 					values[key] = textOf(value)

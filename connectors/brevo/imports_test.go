@@ -2,8 +2,6 @@ package brevo
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -211,31 +209,6 @@ func TestAFullHourIsWaitedOut(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first.Job, result.Job)
 	require.Greater(t, time.Until(result.NotBefore), 50*time.Minute)
-}
-
-// TestANightlyDifferenceTakesFewRequests: 1,000 people in ten audiences of an account of 3,000.
-func TestANightlyDifferenceTakesFewRequests(t *testing.T) {
-	b := startBench(t)
-	people := b.crowd(3000)
-	d := b.open(t, connectors.Settings{"batch": 100, "import_from": 2000})
-	var audiences []connectors.Audience
-	for i := range 10 {
-		audiences = append(audiences, connectors.Audience{Key: fmt.Sprint("a", i), Name: fmt.Sprint("A", i)})
-	}
-	ensure(t, d, audiences...)
-	apply(t, d, join(people[0], audiences[0]))
-	var changes []connectors.Change
-	for i, p := range people[1:1001] {
-		changes = append(changes, join(p, audiences[i%10], audiences[(i+1)%10]))
-	}
-	since := len(b.Requests())
-	for _, o := range apply(t, d, changes...) {
-		require.Equal(t, connectors.Delivered, o.State)
-	}
-	asked := b.asked(since)
-	slices.Sort(asked)
-	require.Equal(t, []string{"GET /contacts", "GET /contacts"}, asked[:2], "the thousand stand on the first two pages")
-	require.Len(t, asked, 12, "two pages to look up and ten updates of a hundred: %v", asked)
 }
 
 func TestOnePersonIsLookedUpByOneRequest(t *testing.T) {

@@ -25,18 +25,23 @@ const jobVersion = 1
 type job struct {
 	Version   int     `json:"v"`
 	Since     int64   `json:"since"`     // when the imports were handed in, in seconds
+	Begin     int64   `json:"begin"`     // a moment before that by Brevo's clock, in seconds
 	Processes []int64 `json:"processes"` // those not known to be over yet
 	Parts     []part  `json:"parts"`
 }
 
-// part is one import: what it brings to whom.
+// part is one import, or people of whom Brevo took an update and does not show it yet: what is brought to whom.
 type part struct {
 	Lists    []int64 `json:"lists"`
-	People   packed  `json:"people"`   // ours
-	Contacts packed  `json:"contacts"` // Brevo's, 0 for those who were to be created
-	Marks    packed  `json:"marks"`    // of their addresses
-	Wanted   packed  `json:"wanted"`   // digests of all attributes of ours they shall have, 0 where none are pushed
+	Off      []int64 `json:"off,omitempty"` // lists that they leave
+	People   packed  `json:"people"`        // ours
+	Contacts packed  `json:"contacts"`      // Brevo's, 0 for those who were to be created
+	Marks    packed  `json:"marks"`         // of their addresses
+	Wanted   packed  `json:"wanted"`        // digests of all attributes of ours they shall have, 0 where none are pushed
 }
+
+// begin is a moment before anything was written, by Brevo's clock.
+func (j job) begin() time.Time { return time.Unix(j.Begin, 0) }
 
 // add notes somebody.
 func (p *part) add(person, contact int64, email string, wanted int64) {

@@ -123,11 +123,11 @@ func TestARefusedAddressOfTheMachineIsExplained(t *testing.T) {
 
 func TestImpossibleSettingsAreRefused(t *testing.T) {
 	for name, settings := range map[string]connectors.Settings{
-		`"batch" is 151`:       {"batch": 151},
-		`"rate" is 61`:         {"rate": 61},
-		`"import_from" is -1`:  {"import_from": -1},
-		`setting "url"`:        {"url": "ftp://example.com"},
-		`"write" is "nothing"`: {"write": "nothing"},
+		`"batch" is 151`:      {"batch": 151},
+		`"rate" is 61`:        {"rate": 61},
+		`"import_from" is -1`: {"import_from": -1},
+		`setting "url"`:       {"url": "ftp://example.com"},
+		`"mode" is "nothing"`: {"mode": "nothing"},
 	} {
 		settings["api_key"] = canary
 		_, err := New().NewDestination(settings, connectors.Deps{})

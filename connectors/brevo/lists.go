@@ -17,13 +17,14 @@ import (
 // smallPage is the most lists or folders that Brevo gives at once.
 const smallPage = 50
 
-// noList is the id of an audience where only attributes are written.
-const noList = "attributes"
+// noList is how the ids of audiences begin where only attributes are written; the key follows. Where the audience had a list
+// in another mode, the id of that one comes last, so that purge and the other mode find it.
+const noList = "attribute:"
 
 // findFolder looks for our folder: the oldest one with our name. 0 means that there is none.
 func (d *destination) findFolder(ctx context.Context) (int64, error) {
 	for offset := 0; ; offset += smallPage {
-		query := url.Values{"limit": {strconv.Itoa(smallPage)}, "offset": {strconv.Itoa(offset)}, "sort": {oldestFirst}}
+		query := url.Values{"limit": {strconv.Itoa(smallPage)}, "offset": {strconv.Itoa(offset)}, "sort": {"asc"}}
 		p, err := ask[struct {
 			Folders []list `json:"folders"`
 		}](ctx, d.api.contacts, httpapi.Request{Op: "folders", Path: "/contacts/folders", Query: query})
@@ -43,7 +44,7 @@ func (d *destination) findFolder(ctx context.Context) (int64, error) {
 func (d *destination) listsIn(ctx context.Context, folder int64) ([]list, error) {
 	var all []list
 	for offset := 0; ; offset += smallPage {
-		query := url.Values{"limit": {strconv.Itoa(smallPage)}, "offset": {strconv.Itoa(offset)}, "sort": {oldestFirst}}
+		query := url.Values{"limit": {strconv.Itoa(smallPage)}, "offset": {strconv.Itoa(offset)}, "sort": {"asc"}}
 		p, err := ask[struct {
 			Lists []list `json:"lists"`
 		}](ctx, d.api.contacts, httpapi.Request{Op: "lists", Path: fmt.Sprintf("/contacts/folders/%d/lists", folder), Query: query})
@@ -106,7 +107,7 @@ func (d *destination) ourLists() map[int64]bool {
 }
 
 // Ensure finds the lists by the id given, then by the exact name within our folder, and makes those that are missing.
-// Where only attributes are written no lists are made, and every audience has the same word for an id.
+// Where only attributes are written no lists are made.
 func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audience) ([]connectors.Audience, error) {
 	all := slices.Clone(audiences)
 	found, err := d.readOurs(ctx)
@@ -115,10 +116,14 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 	}
 	if !d.writesLists() {
 		for i, a := range all {
-			if a.ID == "" { // a list of earlier keeps its id, so that purge finds it
-				all[i].ID = noList
+			id, err := listID(a)
+			if err != nil {
+				return nil, err
 			}
-			d.remember(a.Key, 0)
+			if all[i].ID = noList + a.Key; id != 0 {
+				all[i].ID += fmt.Sprintf("=%d", id)
+			}
+			d.rememberFormer(a.Key, id)
 		}
 		return all, nil
 	}
@@ -150,11 +155,8 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 
 // listOf returns the list that was made for an audience earlier, 0 where it is gone. It may have been moved or renamed.
 func (d *destination) listOf(ctx context.Context, a connectors.Audience, found []list) (int64, error) {
-	if a.ID == "" || a.ID == noList {
-		return 0, nil
-	}
 	id, err := listID(a)
-	if err != nil {
+	if err != nil || id == 0 {
 		return 0, err
 	}
 	if slices.ContainsFunc(found, func(l list) bool { return l.ID == id }) {
@@ -210,19 +212,26 @@ func (d *destination) ourFolder(ctx context.Context) (int64, error) {
 	return f.ID, nil
 }
 
-// remember keeps which list belongs to which audience; 0 where there are no lists.
+// remember keeps which list belongs to which audience.
 func (d *destination) remember(key string, id int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lists[key] = id
-	if id == 0 {
-		return
-	}
 	ours := map[int64]bool{id: true}
 	for known := range d.ours {
 		ours[known] = true
 	}
 	d.ours = ours
+}
+
+// rememberFormer keeps which list an audience had in another mode, if it had one.
+func (d *destination) rememberFormer(key string, id int64) {
+	if id != 0 {
+		d.remember(key, id)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lists[key], d.former[id] = 0, id != 0
 }
 
 // list returns the list of an audience.
@@ -239,9 +248,16 @@ func (d *destination) forgetLists() {
 	d.folder, d.ours, d.lists = 0, nil, map[string]int64{}
 }
 
-// listID reads the id of an audience.
+// listID reads the id of an audience. It is 0 where there is none.
 func listID(a connectors.Audience) (int64, error) {
-	id, err := strconv.ParseInt(strings.TrimSpace(a.ID), 10, 64)
+	text := strings.TrimSpace(a.ID)
+	if strings.HasPrefix(text, noList) {
+		_, text, _ = strings.Cut(text, "=")
+	}
+	if text == "" {
+		return 0, nil
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 {
 		return 0, &connectors.Error{Kind: connectors.KindPermanent, Op: "audience " + a.Key, Err: errors.New("it has no list id")}
 	}

@@ -16,25 +16,30 @@ import (
 const (
 	contactsPage = 1000 // contacts in one answer, the most that Brevo gives
 	membersPage  = 500
+	// clockMargin is how far Brevo's clock may be from ours where it does not tell its own.
+	clockMargin = 10 * time.Minute
 )
 
-// The orders of a walk.
-const (
-	oldestFirst = "asc"
-	newestFirst = "desc"
-)
+// reading is what a walk goes through, the oldest contact first.
+type reading struct {
+	path  string    // of all contacts where empty
+	since time.Time // only those modified after it, where it is not zero
+}
 
 // place is where a walk stands. Count is how many there were: where that shrinks, somebody was deleted and those behind
 // moved forward, so the walk steps back as far.
 type place struct{ Offset, Count int }
 
 // walkPage reads the page of contacts at a place and returns the next place, and how many contacts are left behind it.
-func (d *destination) walkPage(ctx context.Context, path, order string, at place) (p contactPage, next place, left int, err error) {
-	limit := contactsPage
-	if path != "/contacts" {
-		limit = membersPage
+func (d *destination) walkPage(ctx context.Context, r reading, at place) (p contactPage, next place, left int, err error) {
+	path, limit := r.path, membersPage
+	if path == "" {
+		path, limit = "/contacts", contactsPage
 	}
-	query := url.Values{"limit": {strconv.Itoa(limit)}, "offset": {strconv.Itoa(at.Offset)}, "sort": {order}}
+	query := url.Values{"limit": {strconv.Itoa(limit)}, "offset": {strconv.Itoa(at.Offset)}, "sort": {"asc"}}
+	if !r.since.IsZero() {
+		query.Set("modifiedSince", r.since.UTC().Format("2006-01-02T15:04:05.000Z"))
+	}
 	if p, err = d.api.page(ctx, "contacts", path, query); err != nil {
 		return p, at, 0, err
 	}
@@ -51,16 +56,24 @@ func (d *destination) walkPage(ctx context.Context, path, order string, at place
 }
 
 // walk reads contacts page by page and hands them to see, with the number of requests that the rest would take, until
-// see has enough.
-func (d *destination) walk(ctx context.Context, order string, see func(contacts []contact, requests int) (enough bool)) error {
+// see has enough. It returns a moment before the walk, by Brevo's clock: whoever was modified after they were read was
+// modified after that.
+func (d *destination) walk(ctx context.Context, r reading, see func(contacts []contact, requests int) (enough bool)) (begin time.Time, err error) {
 	var at place
 	for {
-		p, next, left, err := d.walkPage(ctx, "/contacts", order, at)
+		asked := d.now()
+		p, next, left, err := d.walkPage(ctx, r, at)
 		if err != nil {
-			return err
+			return begin, err
+		}
+		if begin.IsZero() {
+			begin = asked.Add(-clockMargin)
+			if !p.At.IsZero() {
+				begin = p.At.Add(asked.Sub(d.now()) - 2*time.Second) // the header has no parts of a second
+			}
 		}
 		if see(p.Contacts, (left+contactsPage-1)/contactsPage) || left == 0 {
-			return nil
+			return begin, nil
 		}
 		at = next
 	}
@@ -68,14 +81,15 @@ func (d *destination) walk(ctx context.Context, order string, see func(contacts 
 
 // lookUp finds people by their e-mail addresses, which are normalised. Those whom Brevo does not know are missing in the
 // answer. There is no question about many addresses, so many people are found by walking through all contacts, a thousand
-// at a time, for as long as that takes fewer requests than asking for each.
-func (d *destination) lookUp(ctx context.Context, emails []string) (map[string]contact, error) {
-	found, missing := map[string]contact{}, map[string]bool{}
+// at a time, for as long as that takes fewer requests than asking for each. It returns a moment before it, as walk does.
+func (d *destination) lookUp(ctx context.Context, emails []string) (found map[string]contact, begin time.Time, err error) {
+	found, begin = map[string]contact{}, d.now().Add(-clockMargin)
+	missing := map[string]bool{}
 	for _, email := range emails {
 		missing[email] = true
 	}
 	if len(missing) > 1 {
-		err := d.walk(ctx, oldestFirst, func(contacts []contact, requests int) bool {
+		begin, err = d.walk(ctx, reading{}, func(contacts []contact, requests int) bool {
 			for _, c := range contacts {
 				if missing[c.Email] {
 					found[c.Email] = c
@@ -88,25 +102,78 @@ func (d *destination) lookUp(ctx context.Context, emails []string) (map[string]c
 			return len(missing) <= requests
 		})
 		if err != nil {
-			return nil, err
+			return nil, begin, err
 		}
 	}
+	contacts, err := together(ctx, d, missing, func(ctx context.Context, email string) (contact, bool, error) {
+		c, known, err := d.api.one(ctx, email, "email_id")
+		c.Email = email
+		return c, known, err
+	})
+	for _, c := range contacts {
+		found[c.Email] = c
+	}
+	return found, begin, err
+}
+
+// together asks for contacts one by one, several at a time, and returns those whom Brevo has.
+func together[K comparable](
+	ctx context.Context, d *destination, keys map[K]bool, ask func(context.Context, K) (contact, bool, error),
+) ([]contact, error) {
 	var mu sync.Mutex
+	var found []contact
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(connections)
-	for email := range missing {
+	group.SetLimit(d.set.connections())
+	for key := range keys {
 		group.Go(func() error {
-			c, known, err := d.api.one(ctx, email, "email_id")
+			c, known, err := ask(ctx, key)
 			if err != nil || !known {
 				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			found[email] = c
+			found = append(found, c)
 			return nil
 		})
 	}
 	return found, group.Wait()
+}
+
+// meetAgain reads contacts again who were to be modified since a moment: all who were, and where some of those wanted are
+// not among them, everybody, as long as that takes fewer requests than asking for each. It hands to meet whomever it
+// reads, and takes those whom it met out of wanted; who is left in it is not in Brevo any more. Where strangers are looked
+// for too, people who were made meanwhile and whose ids are not known, it reads all who were modified.
+func (d *destination) meetAgain(ctx context.Context, since time.Time, wanted map[int64]bool, strangers bool, meet func(contact)) error {
+	left := 0 // requests that the rest of a walk would take
+	for _, r := range []reading{{since: since}, {}} {
+		modified := !r.since.IsZero()
+		whole := modified && strangers
+		if left > 0 || len(wanted) < 2 && !whole {
+			break
+		}
+		_, err := d.walk(ctx, r, func(contacts []contact, requests int) bool {
+			for _, c := range contacts {
+				meet(c)
+				delete(wanted, c.ID)
+			}
+			left = requests
+			return len(wanted) <= requests && !whole
+		})
+		if err != nil {
+			return err
+		}
+		if !modified && left == 0 {
+			return nil // everybody was read
+		}
+	}
+	contacts, err := together(ctx, d, wanted, func(ctx context.Context, id int64) (contact, bool, error) {
+		return d.api.one(ctx, strconv.FormatInt(id, 10), "contact_id")
+	})
+	for _, c := range contacts {
+		meet(c)
+		delete(wanted, c.ID)
+	}
+	return err
 }
 
 // instant reads a time of Brevo, zero where it cannot be read.

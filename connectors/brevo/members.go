@@ -9,35 +9,51 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
 	"github.com/perennial-cvo/perennial/connectors/httpapi"
 )
 
-// Members reads one page of a list. Where only attributes are written, whoever carries one of ours counts as a member.
+// Members reads one page of a list; where there are no lists, one page of all contacts, for those whom the attribute names.
 func (d *destination) Members(ctx context.Context, audience connectors.Audience, cursor connectors.Cursor) (connectors.MemberPage, error) {
-	if audience.ID == noList || !d.writesLists() {
-		return d.Everybody(ctx, cursor)
+	if !d.writesLists() {
+		return d.membersPage(ctx, reading{}, cursor, func(c contact) bool {
+			return slices.Contains(audiencesIn(d.standing(c)[audiencesKey]), audience.Key)
+		})
 	}
 	id, err := listID(audience)
 	if err != nil {
 		return connectors.MemberPage{}, err
 	}
-	return d.membersPage(ctx, fmt.Sprintf("/contacts/lists/%d/contacts", id), cursor, func(c contact) bool {
+	if id == 0 {
+		return connectors.MemberPage{}, &connectors.Error{Kind: connectors.KindPermanent, Op: "audience " + audience.Key, Err: errors.New("it has no list id")}
+	}
+	return d.membersPage(ctx, reading{path: fmt.Sprintf("/contacts/lists/%d/contacts", id)}, cursor, func(c contact) bool {
 		return slices.Contains(c.Lists, id) || slices.Contains(c.Left, id)
 	})
 }
 
 // Everybody reads one page of all contacts and returns those who have anything of ours, or whom Brevo does not mail.
 func (d *destination) Everybody(ctx context.Context, cursor connectors.Cursor) (connectors.MemberPage, error) {
-	return d.membersPage(ctx, "/contacts", cursor, func(c contact) bool {
+	return d.membersPage(ctx, reading{}, cursor, func(c contact) bool {
 		ours := d.ourLists()
-		return c.Blacklisted || len(d.attributesOf(c)) > 0 ||
+		return c.Blacklisted || d.writesAttributes() && len(d.standing(c)) > 0 ||
 			slices.ContainsFunc(slices.Concat(c.Lists, c.Left), func(id int64) bool { return ours[id] })
 	})
 }
 
-func (d *destination) membersPage(ctx context.Context, path string, cursor connectors.Cursor, isMember func(contact) bool) (connectors.MemberPage, error) {
+// Leavers reads one page of the contacts that were modified since a moment, which unsubscribing does too, and returns
+// those who are blacklisted or left a list of ours or every list that is not ours. All this is asked of contacts, which
+// may be asked often; Brevo's own list of who is blocked may be asked a hundred times an hour and tells nothing more.
+func (d *destination) Leavers(ctx context.Context, since time.Time, cursor connectors.Cursor) (connectors.MemberPage, error) {
+	return d.membersPage(ctx, reading{since: since}, cursor, func(c contact) bool {
+		return d.consentOf(c).State == commerce.ConsentUnsubscribed
+	})
+}
+
+func (d *destination) membersPage(ctx context.Context, r reading, cursor connectors.Cursor, isMember func(contact) bool) (connectors.MemberPage, error) {
 	if err := d.meetOurs(ctx); err != nil {
 		return connectors.MemberPage{}, err
 	}
@@ -45,7 +61,7 @@ func (d *destination) membersPage(ctx context.Context, path string, cursor conne
 	if err != nil {
 		return connectors.MemberPage{}, err
 	}
-	p, next, left, err := d.walkPage(ctx, path, oldestFirst, at)
+	p, next, left, err := d.walkPage(ctx, r, at)
 	if err != nil {
 		return connectors.MemberPage{}, err
 	}
@@ -77,13 +93,14 @@ func openCursor(cursor connectors.Cursor) (place, error) {
 
 // audiencesOf returns the keys of the audiences in which a contact is.
 func (d *destination) audiencesOf(c contact) []string {
-	carries := !d.writesLists() && len(d.attributesOf(c)) > 0
+	if !d.writesLists() {
+		return audiencesIn(d.standing(c)[audiencesKey])
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var keys []string
 	for _, key := range slices.Sorted(maps.Keys(d.lists)) {
-		id := d.lists[key]
-		if carries || slices.Contains(c.Lists, id) && !slices.Contains(c.Left, id) {
+		if id := d.lists[key]; slices.Contains(c.Lists, id) && !slices.Contains(c.Left, id) {
 			keys = append(keys, key)
 		}
 	}
@@ -121,7 +138,7 @@ func (d *destination) strip(ctx context.Context, c contact, why string) (string,
 		return "", err
 	}
 	u := update{ID: c.ID, Attributes: map[string]any{}, Leave: d.livingOurs(c)}
-	for key := range d.attributesOf(c) {
+	for key := range d.standing(c) {
 		u.Attributes[d.attributeName(key)] = ""
 	}
 	if len(u.Attributes)+len(u.Leave) == 0 {

@@ -19,12 +19,12 @@ func (d *destination) Remove(ctx context.Context, audiences []connectors.Audienc
 	}
 	var spared []error
 	for _, a := range audiences {
-		if a.ID == noList {
-			continue
-		}
 		id, err := listID(a)
 		if err != nil {
 			return err
+		}
+		if id == 0 {
+			continue // no list was made
 		}
 		l, there, err := d.listByID(ctx, id)
 		switch {

@@ -3,34 +3,29 @@ package brevo
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
-	"time"
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
-// clockMargin is how far Brevo's clock and ours may differ.
-const clockMargin = 24 * time.Hour
-
-// suspect is somebody of whom it is not known yet what an import did for them.
+// suspect is somebody of whom it is not known yet what an import or an update did for them.
 type suspect struct {
 	person  int64
 	contact int64 // 0 for somebody who was to be created
 	mark    int64
 	wanted  int64
 	lists   []int64
+	off     []int64
 }
 
-// verification reads back what imports did.
+// verification reads back what imports and updates did.
 type verification struct {
 	d         *destination
-	since     time.Time
 	byMark    map[int64]*suspect
 	byContact map[int64]*suspect
 	outcomes  []connectors.Outcome
-	withdraw  []*task  // to take off our lists
+	withdraw  []*task  // to take out of our audiences
 	revived   []string // ids of contacts that the import made of people who were deleted meanwhile
 	ignored   bool     // attributes did not arrive
 }
@@ -40,17 +35,18 @@ func (d *destination) verify(ctx context.Context, j job) (connectors.Result, err
 	if err := d.meetOurs(ctx); err != nil {
 		return connectors.Result{}, err
 	}
-	v := verification{d: d, since: j.since().Add(-clockMargin), byMark: map[int64]*suspect{}, byContact: map[int64]*suspect{}}
+	v := verification{d: d, byMark: map[int64]*suspect{}, byContact: map[int64]*suspect{}}
+	wanted := map[int64]bool{}
 	for _, p := range j.Parts {
 		for i, person := range p.People {
-			s := &suspect{person: person, contact: p.Contacts[i], mark: p.Marks[i], wanted: p.Wanted[i], lists: p.Lists}
+			s := &suspect{person: person, contact: p.Contacts[i], mark: p.Marks[i], wanted: p.Wanted[i], lists: p.Lists, off: p.Off}
 			v.byMark[s.mark] = s
 			if s.contact != 0 {
-				v.byContact[s.contact] = s
+				v.byContact[s.contact], wanted[s.contact] = s, true
 			}
 		}
 	}
-	if err := v.read(ctx); err != nil {
+	if err := d.meetAgain(ctx, j.begin(), wanted, true, v.meet); err != nil {
 		return connectors.Result{}, err
 	}
 	if err := v.tidy(ctx); err != nil {
@@ -58,34 +54,6 @@ func (d *destination) verify(ctx context.Context, j job) (connectors.Result, err
 	}
 	v.close()
 	return connectors.Result{Outcomes: v.outcomes}, nil
-}
-
-// read walks through the contacts, the newest first, as long as that takes fewer requests than asking for each of those
-// who were there before. Whoever was created is among the newest, or nowhere.
-func (v *verification) read(ctx context.Context) error {
-	whole := false
-	err := v.d.walk(ctx, newestFirst, func(contacts []contact, requests int) bool {
-		for _, c := range contacts {
-			v.meet(c)
-		}
-		whole = requests == 0
-		past := len(contacts) > 0 && instant(contacts[len(contacts)-1].Created).Before(v.since)
-		unborn := len(v.byMark) > len(v.byContact)
-		return len(v.byContact) <= requests && (past || !unborn)
-	})
-	if err != nil || whole {
-		return err
-	}
-	for id := range v.byContact {
-		c, known, err := v.d.api.one(ctx, strconv.FormatInt(id, 10), "contact_id")
-		if err != nil {
-			return err
-		}
-		if known {
-			v.meet(c)
-		}
-	}
-	return nil
 }
 
 // meet judges a contact, if it is one of those looked for.
@@ -104,20 +72,27 @@ func (v *verification) meet(c contact) {
 		v.say(s, connectors.Withheld, connectors.ReasonNotThere)
 		return
 	}
-	remote := strconv.FormatInt(c.ID, 10)
-	v.outcomes = append(v.outcomes, connectors.Outcome{PersonID: s.person, RemoteID: remote})
+	v.judge(s, c)
+}
+
+// judge says what became of somebody.
+func (v *verification) judge(s *suspect, c contact) {
+	v.outcomes = append(v.outcomes, connectors.Outcome{PersonID: s.person, RemoteID: strconv.FormatInt(c.ID, 10)})
 	o := &v.outcomes[len(v.outcomes)-1]
-	missing := slices.ContainsFunc(s.lists, func(id int64) bool { return !slices.Contains(c.Lists, id) })
+	moved := task{join: s.lists, leave: s.off}
+	_, unmoved := moved.ignored(c)
 	switch reason := v.d.gate(c, true, commerce.ConsentSubscribed); {
-	case reason != "": // they said no while the import was waiting
-		o.State, o.Reason = connectors.Withheld, reason
-		if living := v.d.livingOurs(c); len(living) > 0 {
-			v.withdraw = append(v.withdraw, &task{contact: c, leave: living, change: connectors.Change{Person: connectors.Person{Email: c.Email}}})
+	case reason != "": // they said no meanwhile
+		t := &task{contact: c}
+		v.d.withdraw(t, reason)
+		if !t.final {
+			v.withdraw = append(v.withdraw, t)
 		}
-	case missing:
-		o.State, o.Reason = connectors.RetryLater, "Brevo's import did not put this person on the lists"
-	case s.wanted != 0 && s.wanted != digestOf(v.d.attributesOf(c)):
-		o.State, o.Reason = connectors.RetryLater, "Brevo's import did not keep the attributes"
+		o.State, o.Reason = connectors.Withheld, reason
+	case unmoved:
+		o.State, o.Reason = connectors.RetryLater, "Brevo did not put this person on the lists"
+	case s.wanted != 0 && s.wanted != digestOf(v.d.standing(c)):
+		o.State, o.Reason = connectors.RetryLater, "Brevo did not keep the attributes"
 		v.ignored = true
 	default:
 		o.State = connectors.Delivered
@@ -128,21 +103,21 @@ func (v *verification) say(s *suspect, state connectors.OutcomeState, reason str
 	v.outcomes = append(v.outcomes, connectors.Outcome{PersonID: s.person, State: state, Reason: reason})
 }
 
-// tidy takes back what an import did too much: contacts that it made of people who had just been deleted, and places on
-// lists of people who had just said no.
+// tidy takes back what was done too much: contacts that an import made of people who had just been deleted, and places in
+// audiences of people who had just said no.
 func (v *verification) tidy(ctx context.Context) error {
 	for _, id := range v.revived {
 		if _, err := v.d.deleteContact(ctx, id); err != nil {
 			return err
 		}
 	}
-	return v.d.move(ctx, v.withdraw)
+	return v.d.update(ctx, v.withdraw)
 }
 
 // close tells about those who were not met.
 func (v *verification) close() {
 	if v.ignored {
-		v.d.forgetSchema()
+		v.d.forgetSchema() // somebody changed the attributes
 	}
 	v.d.mu.Lock()
 	defer v.d.mu.Unlock()
