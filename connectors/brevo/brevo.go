@@ -32,7 +32,7 @@ const (
 	defaultImport = 2000 // people who join the same lists, from whom on they are imported
 	peopleAtOnce  = 20_000
 	// share of the allowed rate that is used, so that the hurry of a network makes no second too full.
-	share = 0.92
+	share = 0.94
 )
 
 type settings struct {

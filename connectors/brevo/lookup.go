@@ -30,11 +30,19 @@ type reading struct {
 // moved forward, so the walk steps back as far.
 type place struct{ Offset, Count int }
 
+// page is how many contacts one answer holds.
+func (r reading) page() int {
+	if r.path == "" {
+		return contactsPage
+	}
+	return membersPage
+}
+
 // walkPage reads the page of contacts at a place and returns the next place, and how many contacts are left behind it.
 func (d *destination) walkPage(ctx context.Context, r reading, at place) (p contactPage, next place, left int, err error) {
-	path, limit := r.path, membersPage
+	path, limit := r.path, r.page()
 	if path == "" {
-		path, limit = "/contacts", contactsPage
+		path = "/contacts"
 	}
 	query := url.Values{"limit": {strconv.Itoa(limit)}, "offset": {strconv.Itoa(at.Offset)}, "sort": {"asc"}}
 	if !r.since.IsZero() {
@@ -60,23 +68,51 @@ func (d *destination) walkPage(ctx context.Context, r reading, at place) (p cont
 // modified after that.
 func (d *destination) walk(ctx context.Context, r reading, see func(contacts []contact, requests int) (enough bool)) (begin time.Time, err error) {
 	var at place
-	for {
+	for left := 0; ; {
 		asked := d.now()
-		p, next, left, err := d.walkPage(ctx, r, at)
+		pages, err := d.walkPages(ctx, r, at, left)
 		if err != nil {
 			return begin, err
 		}
 		if begin.IsZero() {
 			begin = asked.Add(-clockMargin)
-			if !p.At.IsZero() {
-				begin = p.At.Add(asked.Sub(d.now()) - 2*time.Second) // the header has no parts of a second
+			if said := pages[0].At; !said.IsZero() {
+				begin = said.Add(asked.Sub(d.now()) - 2*time.Second) // the header has no parts of a second
 			}
 		}
-		if see(p.Contacts, (left+contactsPage-1)/contactsPage) || left == 0 {
-			return begin, nil
+		for _, p := range pages {
+			expected := at.Offset + r.page()
+			at, left = p.next, p.left
+			if see(p.Contacts, (left+r.page()-1)/r.page()) || left == 0 {
+				return begin, nil
+			}
+			if at.Offset != expected { // somebody was deleted, and those ahead are not where they were
+				break
+			}
 		}
-		at = next
 	}
+}
+
+// walkedPage is a page on a walk.
+type walkedPage struct {
+	contactPage
+	next place
+	left int
+}
+
+// walkPages reads the next pages of a walk: more than one at a time where many are left, so that a large account does not
+// take as long as its answers do one after another.
+func (d *destination) walkPages(ctx context.Context, r reading, at place, left int) ([]walkedPage, error) {
+	pages := make([]walkedPage, max(1, min(left/r.page()/8, d.set.connections())))
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range pages {
+		group.Go(func() (err error) {
+			p := &pages[i]
+			p.contactPage, p.next, p.left, err = d.walkPage(ctx, r, place{Offset: at.Offset + i*r.page(), Count: at.Count})
+			return err
+		})
+	}
+	return pages, group.Wait()
 }
 
 // lookUp finds people by their e-mail addresses, which are normalised. Those whom Brevo does not know are missing in the

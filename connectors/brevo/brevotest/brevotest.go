@@ -58,6 +58,7 @@ type Server struct {
 
 	contacts   []*contact // by ascending id
 	byEmail    map[string]*contact
+	byID       map[int64]*contact
 	attributes []attribute
 	folders    []*folder
 	lists      []*list
@@ -94,7 +95,7 @@ func New(shop *simulator.Shop, opts Options) *Server {
 	if opts.Hourly == 0 {
 		opts.Hourly = 100
 	}
-	s := &Server{opts: opts, shop: shop, byEmail: map[string]*contact{}}
+	s := &Server{opts: opts, shop: shop, byEmail: map[string]*contact{}, byID: map[int64]*contact{}}
 	s.attributes = []attribute{
 		{Name: "FIRSTNAME", Category: "normal", Type: "text"},
 		{Name: "LASTNAME", Category: "normal", Type: "text"},

@@ -69,13 +69,14 @@ func (c *contact) unlink(list int64) {
 func (s *Server) addContact(email string) *contact {
 	now := s.opts.Now()
 	c := &contact{ID: s.nextID(), Email: email, Attributes: map[string]any{}, Created: now, Modified: now}
-	s.contacts, s.byEmail[email] = append(s.contacts, c), c
+	s.contacts, s.byEmail[email], s.byID[c.ID] = append(s.contacts, c), c, c
 	return c
 }
 
 func (s *Server) dropContact(c *contact) {
 	s.contacts = slices.DeleteFunc(s.contacts, func(other *contact) bool { return other == c })
 	delete(s.byEmail, c.Email)
+	delete(s.byID, c.ID)
 }
 
 // arrivals lets people sign up who have come to the shop since the last look.
@@ -112,11 +113,7 @@ func isAddress(email string) bool {
 // find returns a contact by address or id.
 func (s *Server) find(identifier, kind string) *contact {
 	if id, err := strconv.ParseInt(identifier, 10, 64); err == nil && (kind == "" || kind == "contact_id") {
-		i := slices.IndexFunc(s.contacts, func(c *contact) bool { return c.ID == id })
-		if i < 0 {
-			return nil
-		}
-		return s.contacts[i]
+		return s.byID[id]
 	}
 	return s.byEmail[strings.ToLower(identifier)]
 }

@@ -201,9 +201,8 @@ func (s *Server) move(c call, do func(p *contact, list int64) bool) answer {
 	}
 	success, failure := []int64{}, []int64{}
 	for _, one := range in.IDs {
-		i := slices.IndexFunc(s.contacts, func(p *contact) bool { return p.ID == one })
-		if i >= 0 && do(s.contacts[i], id) {
-			s.contacts[i].Modified = s.opts.Now()
+		if p := s.byID[one]; p != nil && do(p, id) {
+			p.Modified = s.opts.Now()
 			success = append(success, one)
 		} else {
 			failure = append(failure, one)
