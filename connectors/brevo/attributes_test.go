@@ -29,6 +29,26 @@ func TestAttributesAreMadeFirstInUpperCaseWithTheirTypes(t *testing.T) {
 	require.Equal(t, connectors.Unchanged, one(t, d, c).State, "120.00 and 120 are the same")
 }
 
+// TestAttributesThatTheOwnerRenamedHaveTheirTypes: keys are the owner's own words, so the values say what they are.
+func TestAttributesThatTheOwnerRenamedHaveTheirTypes(t *testing.T) {
+	b := startBench(t)
+	d, people := b.open(t, nil), b.people(simulator.Subscribed)[:2]
+	ensure(t, d, champions)
+	changes := joinAll(people, champions)
+	changes[0].Attributes = map[string]string{"gruppe": "champions", "seit": "2026-11-02", "wert": "120.00", "lieblinge": "1984", "kurz": "2026-11-02"}
+	changes[1].Attributes = map[string]string{"gruppe": "at_risk", "seit": "2026-10-01", "wert": "80.50", "lieblinge": "Tee", "kurz": "nie"}
+	for _, o := range apply(t, d, changes...) {
+		require.Equal(t, connectors.Delivered, o.State)
+	}
+	types := b.Attributes()
+	for name, want := range map[string]string{"GRUPPE": "text", "SEIT": "date", "WERT": "float", "LIEBLINGE": "text", "KURZ": "text"} {
+		require.Equal(t, want, types["PERENNIAL_"+name], name)
+	}
+	report, err := d.Check(t.Context())
+	require.NoError(t, err)
+	require.True(t, report.OK())
+}
+
 // TestAnAttributeIgnoredInSilenceIsNotDelivered deletes an attribute behind the back of a destination that knows it.
 func TestAnAttributeIgnoredInSilenceIsNotDelivered(t *testing.T) {
 	for _, importFrom := range []int{0, 1} {

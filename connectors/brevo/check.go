@@ -37,6 +37,13 @@ func (d *destination) Check(ctx context.Context) (connectors.Report, error) {
 			Level: connectors.Notice, Subject: "connection", Text: "the key travels unencrypted over http", Remedy: "use an https address",
 		})
 	}
+	lists := len(d.ourLists())
+	if !d.writesLists() && lists > 0 {
+		report.Findings = append(report.Findings, connectors.Finding{
+			Level: connectors.Notice, Subject: "lists", Text: fmt.Sprintf("%d lists of ours from another mode are in this account", lists),
+			Remedy: "delete them in Brevo once no campaign goes to them; whoever is pushed is taken off them",
+		})
+	}
 	if !d.writesAttributes() {
 		return report, nil
 	}

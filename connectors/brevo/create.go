@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/httpapi"
 )
@@ -13,42 +15,51 @@ import (
 // createPeople creates the few who are missing, one by one, which tells why somebody is not taken. Nothing is said of
 // their consent.
 func (d *destination) createPeople(ctx context.Context, tasks []*task) error {
+	group, sending := errgroup.WithContext(ctx)
+	group.SetLimit(d.set.connections())
 	for _, t := range tasks {
-		attributes, err := d.birthAttributes(ctx, t)
-		if err != nil {
-			return err
-		}
-		body := map[string]any{"email": t.change.Person.Email, "updateEnabled": false}
-		if len(attributes) > 0 {
-			body["attributes"] = attributes
-		}
-		if len(t.join) > 0 {
-			body["listIds"] = t.join
-		}
-		born, err := send[made](ctx, d.api.contacts, httpapi.Request{
-			Op: "new contact", Path: "/contacts", MayBeEmpty: true, Idempotent: true,
-		}, body)
-		switch said := refusal(err); {
-		case err == nil:
-			t.contact.ID, t.final = born.ID, true
-			t.outcome.RemoteID = strconv.FormatInt(born.ID, 10)
-		case isAbout(err, http.StatusBadRequest) && said.Code == "duplicate_parameter":
-			err = d.planAgain(ctx, t)
-		case isAbout(err, http.StatusBadRequest) && isAboutList(err):
-			err = d.listGone("new contact")
-		case isAbout(err, http.StatusBadRequest):
-			t.conclude(connectors.Refused, said.Error())
-			err = nil
-		}
-		if err != nil {
-			return err
-		}
+		group.Go(func() error { return d.createOne(sending, t) })
+	}
+	return group.Wait()
+}
+
+func (d *destination) createOne(ctx context.Context, t *task) error {
+	attributes, err := d.birthAttributes(ctx, t)
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"email": t.change.Person.Email, "updateEnabled": false}
+	if len(attributes) > 0 {
+		body["attributes"] = attributes
+	}
+	if len(t.join) > 0 {
+		body["listIds"] = t.join
+	}
+	born, err := send[made](ctx, d.api.contacts, httpapi.Request{
+		Op: "new contact", Path: "/contacts", MayBeEmpty: true, Idempotent: true,
+	}, body)
+	switch said := refusal(err); {
+	case err == nil:
+		t.contact.ID, t.final = born.ID, true
+		t.outcome.RemoteID = strconv.FormatInt(born.ID, 10)
+	case isAbout(err, http.StatusBadRequest) && said.Code == "duplicate_parameter":
+		return d.planAgain(ctx, t)
+	case isAbout(err, http.StatusBadRequest) && isAboutList(err):
+		return d.listGone("new contact")
+	case isAbout(err, http.StatusBadRequest):
+		t.conclude(connectors.Refused, said.Error())
+	default:
+		return err
 	}
 	return nil
 }
 
-// birthAttributes are those of somebody who is created: ours, and the name where the account has attributes for it.
+// birthAttributes are those of somebody who is created: ours, and the name where the account has attributes for it; none
+// where nothing is written to contacts.
 func (d *destination) birthAttributes(ctx context.Context, t *task) (map[string]any, error) {
+	if !d.writesAttributes() {
+		return nil, nil
+	}
 	schema, err := d.knownSchema(ctx)
 	if err != nil {
 		return nil, err

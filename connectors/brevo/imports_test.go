@@ -111,6 +111,37 @@ func TestAnImportRevivesNobody(t *testing.T) {
 	require.Equal(t, connectors.Delivered, outcomes[people[3].ID].State)
 }
 
+// TestAnImportDoesNotUndoANewSignUp: somebody was deleted after we looked, and signed up again by themselves.
+func TestAnImportDoesNotUndoANewSignUp(t *testing.T) {
+	b := startBench(t, slowly(300*time.Millisecond))
+	people := b.people(simulator.Subscribed)[:4]
+	d := b.open(t, imported)
+	list := ensure(t, d, champions)[0]
+	result, err := d.Apply(t.Context(), joinAll(people, champions))
+	require.NoError(t, err)
+	require.NoError(t, b.Delete(people[2].Email))
+	b.Subscribe(people[2].Email, b.Newsletter())
+	require.Equal(t, connectors.Delivered, collect(t, d, result)[people[2].ID].State)
+	require.Contains(t, b.members(list), people[2].Email)
+}
+
+// TestTwoPeopleWithOneAddressAreBothAnswered: nobody is without an outcome, by import and by update.
+func TestTwoPeopleWithOneAddressAreBothAnswered(t *testing.T) {
+	for _, settings := range []connectors.Settings{imported, nil} {
+		b := startBench(t)
+		people := b.people(simulator.Subscribed)[:3]
+		people = append(people, people[0])
+		people[3].ID = 4711
+		d := b.open(t, settings)
+		ensure(t, d, champions)
+		outcomes := apply(t, d, joinAll(people, champions)...)
+		require.Len(t, outcomes, 4)
+		for _, o := range outcomes {
+			require.Equal(t, connectors.Delivered, o.State)
+		}
+	}
+}
+
 // TestANoDuringAnImportIsHeeded: people say no while the import waits at Brevo.
 func TestANoDuringAnImportIsHeeded(t *testing.T) {
 	b := startBench(t, slowly(300*time.Millisecond))

@@ -2,8 +2,11 @@ package brevo
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -127,6 +130,35 @@ func folderOf(b *bench) int64 {
 		}
 	}
 	return 0
+}
+
+// TestALookUpSkipsNobodyWhenSomebodyIsDeleted walks through an account of twenty pages, several at a time, in which people
+// are deleted on the way.
+func TestALookUpSkipsNobodyWhenSomebodyIsDeleted(t *testing.T) {
+	b := startBench(t, func(o *brevotest.Options) { o.Validate = nil }) // which takes long for so many
+	people := b.crowd(20_000)
+	var deleted atomic.Int64
+	tune := hurry
+	tune.transport = cut(func(r *http.Request) bool {
+		if i := deleted.Add(1); i > 3 && i < 30 {
+			_ = b.Delete(people[i].Email)
+		}
+		return false
+	})
+	made, err := factory(tune).NewDestination(b.set, connectors.Deps{})
+	require.NoError(t, err)
+	var emails []string
+	for _, p := range people[100:] {
+		emails = append(emails, p.Email)
+	}
+	found, begin, err := made.(*destination).lookUp(t.Context(), emails)
+	require.NoError(t, err)
+	require.Len(t, found, len(emails))
+	require.WithinDuration(t, time.Now(), begin, time.Minute)
+	require.Greater(t, deleted.Load(), int64(22), "with steps back")
+	for _, a := range b.asked(0) {
+		require.Equal(t, "GET /contacts", a)
+	}
 }
 
 // TestAWalkSkipsNobodyWhenSomebodyIsDeleted deletes people who were read already, so that those behind move forward.

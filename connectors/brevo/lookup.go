@@ -214,9 +214,10 @@ func (d *destination) meetAgain(ctx context.Context, since time.Time, wanted map
 
 // instant reads a time of Brevo, zero where it cannot be read.
 func instant(text string) time.Time {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00"} { // both stand in Brevo's reference
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC()
+		}
 	}
-	return at.UTC()
+	return time.Time{}
 }

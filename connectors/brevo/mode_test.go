@@ -1,6 +1,7 @@
 package brevo
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -120,6 +121,33 @@ func TestWithListsOnlyNothingIsWrittenToContacts(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, page.Members[0].Attributes)
 	}
+}
+
+func TestWhoIsCreatedInAMode(t *testing.T) {
+	for mode, want := range map[string]map[string]any{
+		"lists": {}, "attributes": {"PERENNIAL_RFM": "545", "PERENNIAL_AUDIENCES": ",champions,", "FIRSTNAME": "Nele"},
+	} {
+		b := startBench(t)
+		d := b.open(t, connectors.Settings{"mode": mode, "import_from": 1})
+		ensure(t, d, champions)
+		changes := strangers(25, champions)
+		for i := range changes {
+			changes[i].Person.FirstName = "Nele"
+		}
+		for _, o := range apply(t, d, changes...) {
+			require.Equal(t, connectors.Delivered, o.State, "%+v", o)
+		}
+		require.Equal(t, want, b.person(t, changes[24].Person.Email).Attributes)
+	}
+}
+
+func TestTheCheckTellsOfListsFromAnotherMode(t *testing.T) {
+	b := startBench(t)
+	ensure(t, b.open(t, nil), champions)
+	report, err := b.open(t, attributesMode).Check(t.Context())
+	require.NoError(t, err)
+	require.True(t, report.OK())
+	require.Contains(t, fmt.Sprint(report.Findings), "1 lists of ours from another mode")
 }
 
 func TestWithListsOnlyWhatAnotherModeWroteCanGo(t *testing.T) {

@@ -3,6 +3,7 @@ package brevo
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/perennial-cvo/perennial/connectors"
@@ -22,8 +23,8 @@ type suspect struct {
 // verification reads back what imports and updates did.
 type verification struct {
 	d         *destination
-	byMark    map[int64]*suspect
-	byContact map[int64]*suspect
+	byMark    map[int64][]*suspect // more than one where people share an address
+	byContact map[int64]int64      // marks
 	outcomes  []connectors.Outcome
 	withdraw  []*task  // to take out of our audiences
 	revived   []string // ids of contacts that the import made of people who were deleted meanwhile
@@ -35,14 +36,14 @@ func (d *destination) verify(ctx context.Context, j job) (connectors.Result, err
 	if err := d.meetOurs(ctx); err != nil {
 		return connectors.Result{}, err
 	}
-	v := verification{d: d, byMark: map[int64]*suspect{}, byContact: map[int64]*suspect{}}
+	v := verification{d: d, byMark: map[int64][]*suspect{}, byContact: map[int64]int64{}}
 	wanted := map[int64]bool{}
 	for _, p := range j.Parts {
 		for i, person := range p.People {
 			s := &suspect{person: person, contact: p.Contacts[i], mark: p.Marks[i], wanted: p.Wanted[i], lists: p.Lists, off: p.Off}
-			v.byMark[s.mark] = s
+			v.byMark[s.mark] = append(v.byMark[s.mark], s)
 			if s.contact != 0 {
-				v.byContact[s.contact], wanted[s.contact] = s, true
+				v.byContact[s.contact], wanted[s.contact] = s.mark, true
 			}
 		}
 	}
@@ -58,21 +59,31 @@ func (d *destination) verify(ctx context.Context, j job) (connectors.Result, err
 
 // meet judges a contact, if it is one of those looked for.
 func (v *verification) meet(c contact) {
-	s := v.byMark[int64(markOf(c.Email))]
-	if s == nil || c.Email == "" {
-		s = v.byContact[c.ID]
+	mark := int64(markOf(c.Email))
+	if known, is := v.byContact[c.ID]; is { // perhaps under another address
+		mark = known
 	}
-	if s == nil {
-		return
+	revived := false
+	for _, s := range v.byMark[mark] {
+		if s.contact != 0 && s.contact != c.ID && v.isMadeByUs(c) {
+			revived = true
+			v.say(s, connectors.Withheld, connectors.ReasonNotThere)
+		} else {
+			v.judge(s, c)
+		}
 	}
-	delete(v.byMark, s.mark)
-	delete(v.byContact, s.contact)
-	if s.contact != 0 && s.contact != c.ID {
+	if revived {
 		v.revived = append(v.revived, strconv.FormatInt(c.ID, 10))
-		v.say(s, connectors.Withheld, connectors.ReasonNotThere)
-		return
 	}
-	v.judge(s, c)
+	delete(v.byMark, mark)
+}
+
+// isMadeByUs reports whether a contact has nothing that is not from us, as one has that an import made. Somebody who was
+// deleted and signed up again meanwhile is on a list that is not ours.
+func (v *verification) isMadeByUs(c contact) bool {
+	ours := v.d.ourLists()
+	foreign := slices.ContainsFunc(c.Lists, func(id int64) bool { return !ours[id] })
+	return !foreign && len(c.Attributes) == len(v.d.standing(c))
 }
 
 // judge says what became of somebody.
@@ -121,13 +132,15 @@ func (v *verification) close() {
 	}
 	v.d.mu.Lock()
 	defer v.d.mu.Unlock()
-	for mark, s := range v.byMark {
-		if s.contact == 0 {
-			v.d.dropped[uint64(mark)] = true // the next time it is asked for alone, and Brevo says why it does not take it
-			v.say(s, connectors.RetryLater, "Brevo's import left this address out")
-			continue
+	for mark, missing := range v.byMark {
+		for _, s := range missing {
+			if s.contact == 0 {
+				v.d.dropped[uint64(mark)] = true // the next time it is asked for alone, and Brevo says why it does not take it
+				v.say(s, connectors.RetryLater, "Brevo's import left this address out")
+				continue
+			}
+			v.say(s, connectors.RetryLater, "deleted in Brevo meanwhile")
 		}
-		v.say(s, connectors.RetryLater, "deleted in Brevo meanwhile")
 	}
 }
 
