@@ -139,7 +139,7 @@ func TestALookUpSkipsNobodyWhenSomebodyIsDeleted(t *testing.T) {
 	people := b.crowd(20_000)
 	var deleted atomic.Int64
 	tune := hurry
-	tune.transport = cut(func(r *http.Request) bool {
+	tune.transport = cut(func(_ *http.Request) bool {
 		if i := deleted.Add(1); i > 3 && i < 30 {
 			_ = b.Delete(people[i].Email)
 		}
