@@ -93,6 +93,7 @@ func (c *Client) attempt(ctx context.Context, r Request) (Response, *fault) {
 		return c.judgeFile(r, answer, body)
 	}
 	c.noteBudget(answer)
+	c.noteLeft(r.Quota, answer)
 	return c.judge(r, answer, body)
 }
 

@@ -42,6 +42,10 @@ type Options struct {
 	// is known, a request with a Cost waits until the bucket holds it.
 	Bucket func(Response) (Level, bool)
 
+	// Left reads out of an answer how many requests its Quota still holds, when it is full again, and whether that stands
+	// there. Where nothing is left, requests of the same Quota wait until then.
+	Left func(Response) (left int, reset time.Duration, stated bool)
+
 	Deps      connectors.Deps
 	Secrets   []secret.Text     // what must never show up in an error or log
 	Version   string            // of the program, for the User-Agent
@@ -84,6 +88,8 @@ type Request struct {
 	Span *Span
 	// Cost is what the request will take out of the bucket, in the units of Level; 0 where it takes nothing.
 	Cost float64
+	// Quota is the allowance that the request takes part in; nil for none.
+	Quota *Quota
 	// settled is what the bucket had settled of all requests when this one was sent.
 	settled float64
 
@@ -115,6 +121,8 @@ type Span struct{ From, Size int64 }
 
 // ErrHeavy marks time-outs and server failures that a smaller request may avoid.
 var ErrHeavy = errors.New("the request is too heavy")
+
+var errSpent = errors.New("the allowance of requests is spent")
 
 // Client makes requests to one API. It is safe for concurrent use.
 type Client struct {
@@ -183,7 +191,12 @@ func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 			return Response{}, fmt.Errorf("%s: %w", r.Op, err)
 		}
 		r.settled = settled
+		if err := c.admit(ctx, r.Quota); err != nil {
+			c.bucket.settle(r.Cost)
+			return Response{}, opError(r.Op, err)
+		}
 		answer, f := c.attempt(ctx, r)
+		c.release(r.Quota, f)
 		c.bucket.settle(r.Cost)
 		if ctx.Err() != nil && f != nil {
 			return Response{}, fmt.Errorf("%s: %w", r.Op, ctx.Err())
@@ -203,6 +216,16 @@ func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 			return Response{}, fmt.Errorf("%s: %w", r.Op, err)
 		}
 	}
+}
+
+// opError names the operation in an error that does not.
+func opError(op string, err error) error {
+	var own *connectors.Error
+	if errors.As(err, &own) {
+		own.Op = op
+		return err
+	}
+	return fmt.Errorf("%s: %w", op, err)
 }
 
 // pace waits until the next request may start.
