@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/brevo"
 	"github.com/perennial-cvo/perennial/connectors/csvfile"
 	"github.com/perennial-cvo/perennial/connectors/judgeme"
 	"github.com/perennial-cvo/perennial/connectors/klaviyo"
@@ -22,6 +23,7 @@ func Factories() []connectors.Factory {
 		listmonk.New(),
 		klaviyo.New(),
 		mailchimp.New(),
+		brevo.New(),
 		judgeme.New(),
 		yotpo.New(),
 	}

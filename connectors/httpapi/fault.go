@@ -49,6 +49,7 @@ func (c *Client) statusFault(r Request, answer Response) *fault {
 		f.err = c.defaultError(answer)
 	}
 	c.name(r, f)
+	c.heed(f)
 	f.throttle = answer.Status == http.StatusTooManyRequests || f.err.Kind == connectors.KindWait ||
 		answer.Status == http.StatusServiceUnavailable && f.hint.given
 	f.unsent = f.throttle
@@ -78,11 +79,20 @@ func (c *Client) inspect(r Request, answer Response) *fault {
 	c.name(r, f)
 	if err.Kind == connectors.KindWait {
 		f.throttle, f.unsent = true, true
-		if wait := err.Until.Sub(c.opts.Deps.Now()); wait > f.hint.wait {
-			f.hint = hint{given: true, wait: min(wait, longestHint)}
-		}
+		c.heed(f)
 	}
 	return f
+}
+
+// heed takes the time that a connector read out of an answer, in whatever header or body it stands, as Retry-After is
+// taken.
+func (c *Client) heed(f *fault) {
+	if f.err.Kind != connectors.KindWait {
+		return
+	}
+	if wait := f.err.Until.Sub(c.opts.Deps.Now()); wait > f.hint.wait {
+		f.hint = hint{given: true, wait: min(wait, longestHint)}
+	}
 }
 
 func (c *Client) defaultError(answer Response) *connectors.Error {

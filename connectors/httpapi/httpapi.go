@@ -30,7 +30,8 @@ type Options struct {
 	// within the same origin, so it must replace what an earlier call left.
 	Sign func(*http.Request) error
 	// Classify turns an answer with status 400 or above into an error that says what to do; nil means that the
-	// default (see Fault) is right. A KindRetry or KindWait is tried again, any other kind is final.
+	// default (see Fault) is right. A KindRetry or KindWait is tried again, a KindWait not before its Until; any other
+	// kind is final.
 	Classify func(Response) *connectors.Error
 	// Inspect looks into an answer of the API below 300, for APIs that fail with status 200; nil means that all is
 	// well. A KindRetry or KindWait is tried again, a KindWait not before its Until; any other kind is final.
@@ -233,8 +234,7 @@ func (c *Client) pace(ctx context.Context) error {
 		return err
 	}
 	c.mu.Lock()
-	until := c.notBefore
-	c.notBefore = time.Time{}
+	until := c.notBefore // it stands for every request until it has passed
 	c.mu.Unlock()
 	if !until.IsZero() {
 		if wait := until.Sub(c.opts.Deps.Now()); wait > 0 {

@@ -590,3 +590,17 @@ func TestBaseURLIsChecked(t *testing.T) {
 		require.NotContains(t, err.Error(), canary)
 	}
 }
+
+func TestAWaitReadByTheConnectorIsWaitedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{replies: []reply{{status: 429, body: `{}`}, {status: 200, body: `[]`}}}
+		c := client(t, s, func(o *httpapi.Options) {
+			o.Classify = func(httpapi.Response) *connectors.Error {
+				return &connectors.Error{Kind: connectors.KindWait, Until: time.Now().Add(7 * time.Second)}
+			}
+		})
+		_, err := c.Do(t.Context(), get("x"))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, s.asked[1].Sub(s.asked[0]), 7*time.Second)
+	})
+}
