@@ -38,6 +38,9 @@ func (b *bench) open(t *testing.T, changed ...connectors.Settings) *destination 
 	}
 	d, err := factory(time.Millisecond).NewDestination(settings, connectors.Deps{Prefix: "perennial"})
 	require.NoError(t, err)
+	if r, is := d.(rolled); is {
+		return r.destination
+	}
 	return d.(*destination)
 }
 
@@ -654,7 +657,9 @@ func TestSettings(t *testing.T) {
 	require.False(t, isPlain("https://lists.example.com"))
 }
 
-func TestResumeKnowsNoJobs(t *testing.T) {
-	_, err := startBench(t).open(t).Resume(context.Background(), "x")
-	require.Equal(t, connectors.KindPermanent, connectors.KindOf(err))
+func TestResumeKnowsNoForeignJobs(t *testing.T) {
+	for _, text := range []connectors.Job{"x", "", "e30=", `{"v":1}`} {
+		_, err := startBench(t).open(t).Resume(context.Background(), text)
+		require.Equal(t, connectors.KindPermanent, connectors.KindOf(err))
+	}
 }
