@@ -214,6 +214,9 @@ func (d *destination) finish(ctx context.Context, j job, refused map[int64]strin
 		if why, is := refused[t.change.Person.ID]; is && t.create {
 			t.conclude(connectors.Refused, why)
 		}
+		if j.File != "" && t.outcome.State == connectors.Unchanged {
+			t.outcome.State = connectors.Delivered // by the import
+		}
 	}
 	if err := d.carryOut(ctx, tasks); err != nil {
 		return connectors.Result{}, err
