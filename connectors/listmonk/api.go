@@ -88,9 +88,10 @@ func classify(r httpapi.Response, harmless func(string) string) *connectors.Erro
 	return err
 }
 
-// isHopeless reports whether the database refused the values, which it will do again.
+// isHopeless reports whether the database refused the values, which it will do again, or the importer is busy, which is no
+// reason to ask again at once.
 func isHopeless(message string) bool {
-	for _, text := range []string{"invalid input value", "violates foreign key", "invalid byte sequence", "unsupported Unicode escape"} {
+	for _, text := range []string{"invalid input value", "violates foreign key", "invalid byte sequence", "unsupported Unicode escape", alreadyRunning} {
 		if strings.Contains(message, text) {
 			return true
 		}

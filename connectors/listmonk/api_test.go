@@ -34,6 +34,8 @@ func TestClassify(t *testing.T) {
 		{500, `Error creating List: pq: invalid input value for enum list_type: "weird"`, connectors.KindPermanent, ""},
 		{500, `Error updating Subscribers: pq: insert or update on table "subscriber_lists" violates foreign key constraint "x"`, connectors.KindPermanent, ""},
 		{500, `Error creating Subscriber: pq: invalid byte sequence for encoding "UTF8": 0x00`, connectors.KindPermanent, ""},
+		{500, "Error updating Subscriber: pq: unsupported Unicode escape sequence", connectors.KindPermanent, ""},
+		{500, "Error starting import: an import is already running", connectors.KindPermanent, ""},
 		{500, "Error fetching Subscribers: pq: the database system is starting up", other, ""},
 		{429, "", other, ""},
 		{502, "", other, ""},

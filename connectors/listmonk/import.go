@@ -33,8 +33,14 @@ func (a *api) importState(ctx context.Context) (importState, error) {
 	return ask[importState](ctx, a, httpapi.Request{Op: "import", Path: importPath})
 }
 
-// isBusy reports whether an import was not begun because another one runs.
-func isBusy(err error) bool { return saysAny(err, http.StatusBadRequest, "already running") }
+// alreadyRunning stands in the refusal of an import while another one runs, with status 400, or while that is being stopped,
+// with 500.
+const alreadyRunning = "already running"
+
+func isBusy(err error) bool {
+	said := refusal(err)
+	return said != nil && strings.Contains(said.Message, alreadyRunning)
+}
 
 func (d *destination) cannotImport() bool {
 	d.mu.Lock()

@@ -206,6 +206,33 @@ func TestSomebodyElsesImportIsWaitedFor(t *testing.T) {
 	require.Equal(t, 2, b.asked("POST", "/api/import/subscribers"), "the admin's and ours")
 }
 
+// TestSomebodyWasFaster begins an import between our look at the importer and our file, with either refusal that there is.
+func TestSomebodyWasFaster(t *testing.T) {
+	for _, status := range []int{http.StatusBadRequest, http.StatusInternalServerError} {
+		b := startBench(t)
+		refusals := 0
+		before(t, b, func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodPost || r.URL.Path != importPath || refusals > 0 {
+				return false
+			}
+			refusals++
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_, _ = fmt.Fprint(w, `{"message":"Error starting import: an import is already running"}`)
+			return true
+		})
+		d := b.open(t, importing)
+		list := ensure(t, d, champions)[0]
+		changes := welcome(4, champions)
+		result, err := d.Apply(t.Context(), changes)
+		require.NoError(t, err)
+		require.NoError(t, b.Subscribe(changes[0].Person.Email, b.Newsletter(), confirmed))
+		require.Len(t, b.follow(t, result, importing), 4)
+		require.Len(t, b.members(list), 4)
+		require.Equal(t, 1, refusals)
+	}
+}
+
 // importOfAnAdmin begins an import that is none of ours.
 func (b *bench) importOfAnAdmin(t *testing.T) {
 	t.Helper()

@@ -107,7 +107,10 @@ func (s *Server) importStop(call) answer {
 
 func (s *Server) importStart(c call) answer {
 	s.imports.settle()
-	if s.imports.Status == "importing" || s.imports.Status == "stopping" {
+	switch s.imports.Status {
+	case "stopping":
+		return fail(http.StatusInternalServerError, "Error starting import: an import is already running")
+	case "importing":
 		return fail(http.StatusBadRequest, "An import is already running. Wait for it to finish or stop it before trying again.")
 	}
 	var params importParams
