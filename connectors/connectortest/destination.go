@@ -62,6 +62,8 @@ type DestinationRig struct {
 	ForeignAudience func() connectors.Audience
 	// Job makes the next job of the platform go wrong. Nil where the destination starts no jobs.
 	Job func(JobFault)
+	// JobPeople returns n people, with the consent to send, whose changes become a job. Reachable where it is nil.
+	JobPeople func(n int) []connectors.Change
 }
 
 // State is everything that a platform holds, as flat maps from a readable key to a readable value.

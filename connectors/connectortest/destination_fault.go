@@ -69,17 +69,21 @@ func (r *destinationRun) honest(outcomes map[int64]connectors.Outcome, people []
 }
 
 // converge applies until everybody is confirmed, as the next pushes would.
-func (r *destinationRun) converge(d connectors.Destination, people []connectors.Person, audience connectors.Audience) {
+func (r *destinationRun) converge(d connectors.Destination, changes []connectors.Change, audience connectors.Audience) {
 	r.Helper()
+	people := make([]connectors.Person, len(changes))
+	for i, c := range changes {
+		people[i] = c.Person
+	}
 	for range 5 {
-		outcomes, err := r.try(d, joinAll(people, champions.Key))
+		outcomes, err := r.try(d, changes)
 		r.honest(outcomes, people, audience)
 		if err != nil {
 			require.True(r, transient(err), "%v is %s", err, connectors.KindOf(err))
 			continue
 		}
 		if len(r.Members(audience)) == len(people) {
-			r.deliver(d, joinAll(people, champions.Key)...)
+			r.deliver(d, changes...)
 			require.ElementsMatch(r, emails(people), r.Members(audience))
 			return
 		}
@@ -113,7 +117,7 @@ func (r *destinationRun) claimsNothing(kind FaultKind) {
 	if err != nil {
 		require.True(r, transient(err), "%v is %s", err, connectors.KindOf(err))
 	}
-	r.converge(d, people, audience)
+	r.converge(d, joinAll(people, champions.Key), audience)
 	r.sameState(before, r.State().Foreign, "recovering from a fault")
 }
 

@@ -27,6 +27,7 @@ const (
 type list struct {
 	ID      int       `json:"id"`
 	Name    string    `json:"name"`
+	Type    string    `json:"type"`
 	Optin   string    `json:"optin"`
 	Tags    []string  `json:"tags"`
 	Status  string    `json:"subscription_status"`
@@ -36,6 +37,7 @@ type list struct {
 // person is a subscriber.
 type person struct {
 	ID      int                        `json:"id"`
+	UUID    string                     `json:"uuid"`
 	Email   string                     `json:"email"`
 	Status  string                     `json:"status"`
 	Attribs map[string]json.RawMessage `json:"attribs"`
@@ -86,9 +88,10 @@ func classify(r httpapi.Response, harmless func(string) string) *connectors.Erro
 	return err
 }
 
-// isHopeless reports whether the database refused the values, which it will do again.
+// isHopeless reports whether the database refused the values, which it will do again, or the importer is busy, which is no
+// reason to ask again at once.
 func isHopeless(message string) bool {
-	for _, text := range []string{"invalid input value", "violates foreign key", "invalid byte sequence"} {
+	for _, text := range []string{"invalid input value", "violates foreign key", "invalid byte sequence", "unsupported Unicode escape", alreadyRunning} {
 		if strings.Contains(message, text) {
 			return true
 		}
@@ -208,6 +211,11 @@ func (a *api) tryManagePeople(ctx context.Context) error {
 func (a *api) trySQL(ctx context.Context) error {
 	query := url.Values{"query": {"subscribers.id = 0"}, "per_page": {"1"}}
 	_, err := ask[page[person]](ctx, a, httpapi.Request{Op: "subscriber query", Path: "/api/subscribers", Query: query})
+	return err
+}
+
+func (a *api) tryImport(ctx context.Context) error {
+	_, err := a.importState(ctx)
 	return err
 }
 

@@ -3,43 +3,48 @@ package listmonk
 import (
 	"context"
 	"errors"
-	"maps"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/perennial-cvo/perennial/connectors"
-	"github.com/perennial-cvo/perennial/connectors/httpapi"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
 // Apply reads what listmonk has of the people, writes the difference, and calls a person delivered once everything that
-// concerns them was confirmed.
+// concerns them was confirmed. Newcomers of a list, where there are many, become a job.
 func (d *destination) Apply(ctx context.Context, changes []connectors.Change) (connectors.Result, error) {
 	var result connectors.Result
-	for batch := range slices.Chunk(changes, largestBatch) {
+	newcomers := job{}
+	for batch := range slices.Chunk(changes, d.listBatch) {
 		tasks, err := d.prepare(ctx, batch)
 		if err == nil {
+			tasks = d.queue(&newcomers, tasks)
 			err = d.carryOut(ctx, tasks)
 		}
-		for _, t := range tasks {
-			if t.final || err == nil {
-				result.Outcomes = append(result.Outcomes, t.outcome)
-			}
-		}
+		result.Outcomes = append(result.Outcomes, outcomes(tasks, err)...)
 		if err != nil {
 			return result, err
 		}
 	}
-	return result, nil
+	if len(newcomers.Parts) == 0 {
+		return result, nil
+	}
+	newcomers.Since = d.now()
+	text, err := newcomers.text()
+	result.Job, result.NotBefore = text, d.now()
+	return result, err
 }
 
-// Resume has nothing to do: listmonk confirms at once.
-func (d *destination) Resume(context.Context, connectors.Job) (connectors.Result, error) {
-	return connectors.Result{}, &connectors.Error{Kind: connectors.KindPermanent, Op: "job", Err: errors.New("listmonk has no jobs of ours")}
+// outcomes are those of all tasks, or where the work broke off, those that stand whatever became of the others.
+func outcomes(tasks []*task, err error) []connectors.Outcome {
+	var all []connectors.Outcome
+	for _, t := range tasks {
+		if t.final || err == nil {
+			all = append(all, t.outcome)
+		}
+	}
+	return all
 }
 
 // task is what has to be done for one person.
@@ -65,8 +70,11 @@ func (d *destination) prepare(ctx context.Context, changes []connectors.Change) 
 	if err != nil {
 		return nil, err
 	}
-	tasks, emails := make([]*task, len(changes)), []string{}
+	tasks, who := make([]*task, len(changes)), []connectors.Person{}
 	for i, c := range changes {
+		if d.extent == connectors.OnlyLists {
+			c.Attributes = nil
+		}
 		tasks[i] = &task{change: c, outcome: connectors.Outcome{PersonID: c.Person.ID, State: connectors.Delivered}}
 		switch email := c.Person.Email; {
 		case email == "":
@@ -74,10 +82,10 @@ func (d *destination) prepare(ctx context.Context, changes []connectors.Change) 
 		case strings.ContainsFunc(email, unicode.IsControl):
 			tasks[i].conclude(connectors.Refused, "the e-mail address holds a control character")
 		default:
-			emails = append(emails, email)
+			who = append(who, c.Person)
 		}
 	}
-	people, err := d.lookUp(ctx, emails)
+	people, err := d.lookUp(ctx, who)
 	if err != nil {
 		return tasks, err
 	}
@@ -85,8 +93,7 @@ func (d *destination) prepare(ctx context.Context, changes []connectors.Change) 
 		if t.final {
 			continue
 		}
-		p, known := people[t.change.Person.Email]
-		if err := d.plan(t, p, known, lists); err != nil {
+		if err := d.plan(t, people, lists); err != nil {
 			return tasks, err
 		}
 	}
@@ -94,21 +101,46 @@ func (d *destination) prepare(ctx context.Context, changes []connectors.Change) 
 }
 
 // plan compares what is desired for a person with what is there.
-func (d *destination) plan(t *task, p person, known bool, lists map[string]list) error {
+func (d *destination) plan(t *task, people found, lists map[string]list) error {
+	p, known := people.of(t.change.Person)
 	c := t.change
-	t.id, t.leave, t.join = p.ID, nil, nil
+	t.id, t.leave, t.join, t.object, t.create = p.ID, nil, nil, nil, false
 	if known {
-		t.outcome.RemoteID = strconv.Itoa(p.ID)
+		t.outcome.RemoteID = p.remoteID()
 	}
 	if len(c.Audiences) > 0 || len(c.Attributes) > 0 {
-		if reason := d.gate(p, known, c.Consent); reason != "" {
+		said := c.Consent
+		if known && p.Email != c.Person.Email && said == commerce.ConsentSubscribed {
+			said = commerce.ConsentUnknown // it was said of another address
+		}
+		if reason := d.gate(p, known, said); reason != "" {
 			t.conclude(connectors.Withheld, reason)
 			t.leave = d.livingOurs(p) // out of every list of ours
 			t.final = len(t.leave) == 0
 			return nil
 		}
 	}
-	for _, key := range c.Audiences {
+	if err := d.planLists(t, p, lists); err != nil {
+		return err
+	}
+	if object, differs := d.desired(p, c); differs && (known || len(object) > 0) {
+		t.object = object
+	}
+	t.create = !known && len(c.Audiences)+len(c.Attributes) > 0
+	if !t.create && t.object == nil && len(t.join)+len(t.leave) == 0 {
+		t.conclude(connectors.Unchanged, "")
+	}
+	return nil
+}
+
+// planLists says which lists a person joins and leaves. Where there are to be no lists, they leave those of another mode.
+func (d *destination) planLists(t *task, p person, lists map[string]list) error {
+	c := t.change
+	stays := c.Audiences
+	if d.attributesOnly() {
+		stays = nil
+	}
+	for _, key := range stays {
 		l, ok := lists[key]
 		if !ok {
 			return &connectors.Error{Kind: connectors.KindPermanent, Op: "audience " + key, Err: errors.New("there is no list for it")}
@@ -120,200 +152,31 @@ func (d *destination) plan(t *task, p person, known bool, lists map[string]list)
 			t.join = append(t.join, l.ID)
 		}
 	}
-	for _, key := range c.Leave {
+	for _, key := range append(slices.Clone(c.Leave), c.Audiences...) {
 		row, there := p.row(lists[key].ID)
-		if there && row.Status != unsubscribed && !slices.Contains(c.Audiences, key) {
+		if there && row.Status != unsubscribed && !slices.Contains(stays, key) && !slices.Contains(t.leave, row.ID) {
 			t.leave = append(t.leave, row.ID)
 		}
-	}
-	if object, differs := d.desired(p, c); differs && (known || len(c.Attributes) > 0) {
-		t.object = object
-	}
-	t.create = !known && len(c.Audiences)+len(c.Attributes) > 0
-	if !t.create && t.object == nil && len(t.join)+len(t.leave) == 0 {
-		t.conclude(connectors.Unchanged, "")
 	}
 	return nil
 }
 
 // carryOut does the tasks: people first, then attributes, then, after another look, lists, leaving before joining.
 func (d *destination) carryOut(ctx context.Context, tasks []*task) error {
+	writes := slices.ContainsFunc(tasks, func(t *task) bool { return t.create || t.object != nil })
 	if err := d.createPeople(ctx, tasks); err != nil {
 		return err
 	}
 	if err := d.writeAttributes(ctx, tasks); err != nil {
 		return err
 	}
-	if err := d.lookAgain(ctx, tasks); err != nil {
-		return err
+	if writes {
+		if err := d.lookAgain(ctx, tasks); err != nil {
+			return err
+		}
 	}
 	if err := d.moveOnLists(ctx, "remove", tasks, func(t *task) []int { return t.leave }); err != nil {
 		return err
 	}
 	return d.moveOnLists(ctx, "add", tasks, func(t *task) []int { return t.join })
-}
-
-// createPeople creates those who are missing, without lists and without a status: lists given here could send opt-in
-// mails.
-func (d *destination) createPeople(ctx context.Context, tasks []*task) error {
-	lists, err := d.knownLists(ctx)
-	if err != nil {
-		return err
-	}
-	for _, t := range tasks {
-		if !t.create {
-			continue
-		}
-		object := map[string]any{createdMark: true}
-		maps.Copy(object, t.object)
-		who := t.change.Person
-		body := map[string]any{"email": who.Email, "attribs": map[string]any{d.prefix: object}}
-		if name := strings.TrimSpace(who.FirstName + " " + who.LastName); name != "" {
-			body["name"] = strings.ReplaceAll(name, "\x00", "")
-		}
-		made, err := write[person](ctx, d.api, httpapi.Request{
-			Op: "new subscriber", Method: http.MethodPost, Path: "/api/subscribers", Idempotent: true,
-		}, body)
-		switch said := refusal(err); {
-		case err == nil:
-			t.id, t.object, t.outcome.RemoteID = made.ID, nil, strconv.Itoa(made.ID)
-		case said != nil && said.Status == http.StatusConflict:
-			err = d.planAgain(ctx, t, lists)
-		case said != nil && isAboutRecord(err):
-			t.conclude(connectors.Refused, said.Error())
-			err = nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// planAgain looks somebody up again who was not there a moment ago and is now.
-func (d *destination) planAgain(ctx context.Context, t *task, lists map[string]list) error {
-	people, err := d.lookUp(ctx, []string{t.change.Person.Email})
-	if err != nil {
-		return err
-	}
-	p, known := people[t.change.Person.Email]
-	if !known {
-		t.conclude(connectors.RetryLater, "listmonk says that the address exists and does not find it")
-		return nil
-	}
-	t.create, t.object = false, nil
-	return d.plan(t, p, known, lists)
-}
-
-// isAboutRecord reports whether a refusal concerns the one person sent and nobody else.
-func isAboutRecord(err error) bool {
-	kind := connectors.KindOf(err)
-	return kind == connectors.KindPermanent || kind == connectors.KindRecord
-}
-
-func (d *destination) writeAttributes(ctx context.Context, tasks []*task) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(connections)
-	for _, t := range tasks {
-		if t.object == nil {
-			continue
-		}
-		group.Go(func() error {
-			err := d.api.setAttributes(ctx, t.id, d.prefix, t.object)
-			if said := refusal(err); said != nil && isAboutRecord(err) {
-				state := connectors.Refused
-				if strings.Contains(said.Message, "not found") {
-					state = connectors.RetryLater // deleted since we looked
-				}
-				t.conclude(state, said.Error()) // leaving lists goes on
-				return nil
-			}
-			return err
-		})
-	}
-	return group.Wait()
-}
-
-// lookAgain plans anew for those who change lists, where writing attributes took its time: whoever pressed "unsubscribe"
-// meanwhile keeps the row that says so and joins nothing. Of somebody withheld only now, the attributes just written are
-// taken back, because nobody would remember them.
-func (d *destination) lookAgain(ctx context.Context, tasks []*task) error {
-	var movers []*task
-	var emails []string
-	for _, t := range tasks {
-		if !t.final && !t.create && t.object != nil && len(t.join)+len(t.leave) > 0 {
-			movers, emails = append(movers, t), append(emails, t.change.Person.Email)
-		}
-	}
-	if len(movers) == 0 {
-		return nil
-	}
-	people, err := d.lookUp(ctx, emails)
-	if err != nil {
-		return err
-	}
-	lists, err := d.knownLists(ctx)
-	if err != nil {
-		return err
-	}
-	var regrets []*task
-	for _, t := range movers {
-		p, known := people[t.change.Person.Email]
-		t.object = nil
-		switch err := d.plan(t, p, known, lists); {
-		case err != nil:
-			return err
-		case !known:
-			t.conclude(connectors.RetryLater, "deleted in listmonk meanwhile")
-		case t.outcome.State == connectors.Withheld && d.isMarked(p):
-			regrets = append(regrets, &task{id: p.ID, object: d.bare(p)})
-		}
-	}
-	return d.writeAttributes(ctx, regrets)
-}
-
-// moveOnLists does one action for all, one request for each list and batch.
-func (d *destination) moveOnLists(ctx context.Context, action string, tasks []*task, lists func(*task) []int) error {
-	byList := map[int][]*task{}
-	for _, t := range tasks {
-		for _, id := range lists(t) {
-			byList[id] = append(byList[id], t)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(byList)) {
-		for chunk := range slices.Chunk(byList[id], d.listBatch) {
-			if err := d.moveTogether(ctx, action, chunk, id); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// moveTogether sends one request for many people. listmonk takes all or none, so where it stumbles over somebody who is
-// gone, the halves are sent by themselves until that one is found.
-func (d *destination) moveTogether(ctx context.Context, action string, tasks []*task, id int) error {
-	ids := make([]int, len(tasks))
-	for i, t := range tasks {
-		ids[i] = t.id
-	}
-	err := d.api.manage(ctx, "list membership", action, ids, []int{id})
-	switch {
-	case saysAny(err, http.StatusInternalServerError, "subscriber_lists_list_id_fkey"):
-		d.forgetLists()
-		return &connectors.Error{
-			Kind: connectors.KindRetry, Op: "list membership", Err: errors.New("the list was deleted in listmonk meanwhile"),
-			Remedy: "nothing to do: the next push makes it anew",
-		}
-	case !saysAny(err, http.StatusInternalServerError, "subscriber_lists_subscriber_id_fkey"):
-		return err
-	case len(tasks) == 1:
-		tasks[0].conclude(connectors.RetryLater, "deleted in listmonk meanwhile")
-		return nil
-	}
-	half := len(tasks) / 2
-	if err := d.moveTogether(ctx, action, tasks[:half], id); err != nil {
-		return err
-	}
-	return d.moveTogether(ctx, action, tasks[half:], id)
 }

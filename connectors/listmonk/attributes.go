@@ -3,12 +3,19 @@ package listmonk
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/perennial-cvo/perennial/connectors"
 )
 
-// createdMark stands among our attributes of people whom we created.
-const createdMark = "_created"
+const (
+	// createdMark stands among our attributes of people whom we created.
+	createdMark = "_created"
+	// audiencesKey stands among them where there are no lists, and names the audiences.
+	audiencesKey = "audiences"
+)
 
 // object is what stands under our prefix.
 func (d *destination) object(p person) map[string]any {
@@ -55,7 +62,7 @@ func (d *destination) desired(p person, c connectors.Change) (map[string]any, bo
 	switch {
 	case c.Attributes != nil:
 		for key, value := range c.Attributes {
-			want[key] = value
+			want[key] = withoutNUL(value)
 		}
 		if mark, ok := now[createdMark]; ok {
 			want[createdMark] = mark
@@ -66,9 +73,28 @@ func (d *destination) desired(p person, c connectors.Change) (map[string]any, bo
 			delete(want, key)
 		}
 	}
-	return want, !maps.EqualFunc(now, want, func(a, b any) bool {
-		left, isText := a.(string)
-		right, areTexts := b.(string)
-		return isText == areTexts && left == right
-	})
+	delete(want, audiencesKey) // which stands from another mode where there are lists
+	if d.attributesOnly() && len(c.Audiences) > 0 {
+		var keys []any
+		for _, key := range slices.Compact(slices.Sorted(slices.Values(c.Audiences))) {
+			keys = append(keys, key)
+		}
+		want[audiencesKey] = keys
+	}
+	return want, !reflect.DeepEqual(now, want)
 }
+
+// audiencesOf are the audiences that our attributes name.
+func (d *destination) audiencesOf(p person) []string {
+	named, _ := d.object(p)[audiencesKey].([]any)
+	var keys []string
+	for _, name := range named {
+		if key, ok := name.(string); ok {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// withoutNUL leaves out what the database of listmonk cannot store: one such byte costs an import everybody in it.
+func withoutNUL(text string) string { return strings.ReplaceAll(text, "\x00", "") }

@@ -8,12 +8,12 @@
 package listmonk
 
 import (
-	"context"
+	"cmp"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,10 +27,11 @@ import (
 const Kind = "listmonk"
 
 const (
-	defaultBatch     = 500  // people looked up in one request
-	defaultListBatch = 5000 // people put on or taken off a list in one request
+	defaultBatch     = 500 // people looked up in one request
 	largestBatch     = 500
-	connections      = 4 // listmonk writes attributes about three times faster over four connections than over one
+	defaultListBatch = 10000 // people put on or taken off a list in one request
+	defaultImport    = 1000  // from how many newcomers of a list on they come by an import
+	connections      = 4     // listmonk writes attributes about three times faster over four connections than over one
 	membersPage      = 1000
 )
 
@@ -41,6 +42,9 @@ type settings struct {
 	CreateMissing bool        `mapstructure:"create_missing"`
 	Batch         int         `mapstructure:"batch"`
 	ListBatch     int         `mapstructure:"list_batch"`
+	ImportFrom    int         `mapstructure:"import_from"`
+
+	Mode connectors.Extent `mapstructure:"mode"`
 }
 
 // New returns the factory of this connector.
@@ -56,9 +60,11 @@ func factory(backOff time.Duration) connectors.Factory {
 			{Name: "url", Title: "Address of listmonk", Help: "such as https://lists.example.com", Required: true},
 			{Name: "username", Title: "API user", Help: "made under Admin > Users with type API", Required: true},
 			{Name: "token", Title: "API token", Help: "shown once when the API user is made", Secret: true, Required: true},
+			{Name: "mode", Title: "What is written", Help: "both, attributes (no lists) or lists (nothing in attributes)", Default: string(connectors.Both)},
 			{Name: "create_missing", Title: "Create missing people", Help: "also create people whom listmonk does not know, where the shop or you say that they agreed", Default: "false"},
 			{Name: "batch", Title: "People per look-up", Help: "1 to 500", Default: fmt.Sprint(defaultBatch)},
 			{Name: "list_batch", Title: "People per list change", Help: "1 to 20000", Default: fmt.Sprint(defaultListBatch)},
+			{Name: "import_from", Title: "Newcomers per import", Help: "from how many new people of one list on they are created by an import; 0 for never", Default: fmt.Sprint(defaultImport)},
 		},
 	}
 	f.NewDestination = func(s connectors.Settings, deps connectors.Deps) (connectors.Destination, error) {
@@ -70,28 +76,30 @@ func factory(backOff time.Duration) connectors.Factory {
 // destination is one listmonk. What it remembers is only what saves requests; every instance finds the same state.
 type destination struct {
 	api    *api
+	log    *slog.Logger
+	now    func() time.Time
 	prefix string
 	create bool
 	plain  bool // http to another machine
+	extent connectors.Extent
 
-	listBatch int
+	listBatch  int
+	importFrom int
 
-	mu    sync.Mutex
-	batch int
-	noSQL bool            // the key may not send SQL conditions
-	lists map[string]list // ours, by audience key; nil until read
+	mu       sync.Mutex
+	batch    int
+	noSQL    bool            // the key may not send SQL conditions
+	noImport bool            // the key may not import
+	lists    map[string]list // ours, by audience key; nil until read
 }
 
 func newDestination(f connectors.Factory, raw connectors.Settings, deps connectors.Deps, backOff time.Duration) (connectors.Destination, error) {
-	s := settings{Batch: defaultBatch, ListBatch: defaultListBatch}
+	s := settings{Batch: defaultBatch, ListBatch: defaultListBatch, ImportFrom: defaultImport, Mode: connectors.Both}
 	if err := f.Decode(raw, &s); err != nil {
 		return nil, err
 	}
-	if s.Batch < 1 || s.Batch > largestBatch {
-		return nil, refuse(fmt.Errorf(`setting "batch" is %d: 1 to %d are possible`, s.Batch, largestBatch))
-	}
-	if s.ListBatch < 1 || s.ListBatch > 20000 {
-		return nil, refuse(fmt.Errorf(`setting "list_batch" is %d: 1 to 20000 are possible`, s.ListBatch))
+	if err := s.check(); err != nil {
+		return nil, refuse(err)
 	}
 	credentials := secret.New(base64.StdEncoding.EncodeToString([]byte(s.Username + ":" + s.Token.Reveal())))
 	var client *httpapi.Client
@@ -106,14 +114,46 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 	if err != nil {
 		return nil, refuse(fmt.Errorf(`setting "url": %w`, err))
 	}
-	if deps.Prefix == "" {
-		deps.Prefix = "perennial"
+	d := &destination{
+		api: &api{client: client}, log: deps.Log, now: deps.Now, prefix: cmp.Or(deps.Prefix, "perennial"),
+		create: s.CreateMissing, plain: isPlain(s.URL), extent: s.Mode,
+		batch: s.Batch, listBatch: s.ListBatch, importFrom: s.ImportFrom,
 	}
-	return &destination{
-		api: &api{client: client}, prefix: deps.Prefix, create: s.CreateMissing, plain: isPlain(s.URL),
-		batch: s.Batch, listBatch: s.ListBatch,
-	}, nil
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	if d.attributesOnly() {
+		return rolled{d}, nil
+	}
+	return d, nil
 }
+
+// check names the first setting that is out of bounds.
+func (s settings) check() error {
+	switch {
+	case s.Batch < 1 || s.Batch > largestBatch:
+		return fmt.Errorf(`setting "batch" is %d: 1 to %d are possible`, s.Batch, largestBatch)
+	case s.ListBatch < 1 || s.ListBatch > 20000:
+		return fmt.Errorf(`setting "list_batch" is %d: 1 to 20000 are possible`, s.ListBatch)
+	case s.ImportFrom < 0:
+		return fmt.Errorf(`setting "import_from" is %d: 0 and more are possible`, s.ImportFrom)
+	case s.Mode != connectors.Both && s.Mode != connectors.OnlyAttributes && s.Mode != connectors.OnlyLists:
+		return fmt.Errorf(`setting "mode" is %q: both, attributes and lists are possible`, s.Mode)
+	}
+	return nil
+}
+
+// Extent says what the settings let be written.
+func (d *destination) Extent() connectors.Extent { return d.extent }
+
+// attributesOnly reports whether there are no lists, and audiences are an attribute.
+func (d *destination) attributesOnly() bool { return d.extent == connectors.OnlyAttributes }
+
+// BatchSize is how many people one list change holds: with so many at once, each list changes once.
+func (d *destination) BatchSize() int { return d.listBatch }
 
 func refuse(err error) error {
 	return &connectors.Error{Kind: connectors.KindPermanent, Op: Kind + " settings", Err: err, Remedy: "correct this setting"}
@@ -127,72 +167,4 @@ func isPlain(address string) bool {
 	}
 	host := u.Hostname()
 	return host != "localhost" && host != "::1" && !strings.HasPrefix(host, "127.")
-}
-
-// Check asks listmonk whether it is there, whether the token is right, and what its role may do. It finds permissions by
-// asking for what cannot be done, such as a list without a name, so nothing is changed.
-func (d *destination) Check(ctx context.Context) (connectors.Report, error) {
-	var report connectors.Report
-	if err := d.api.health(ctx); err != nil {
-		return report, err
-	}
-	if err := d.checkRole(ctx, &report); err != nil {
-		return report, err
-	}
-	if version := d.api.version(ctx); version != "" {
-		report.Shop.Platform = "listmonk " + version
-		report.Findings = append(report.Findings, connectors.Finding{Subject: "version", Text: "listmonk " + version})
-	}
-	if d.plain {
-		report.Findings = append(report.Findings, connectors.Finding{
-			Level: connectors.Notice, Subject: "connection", Text: "the token travels unencrypted over http",
-			Remedy: "use an https address",
-		})
-	}
-	return report, nil
-}
-
-// probe is one permission and a request that needs it and changes nothing.
-type probe struct {
-	permission string
-	level      connectors.Level
-	missing    string // what does not work without it
-	ask        func(context.Context) error
-}
-
-func (d *destination) checkRole(ctx context.Context, report *connectors.Report) error {
-	var ours []list
-	visible := 0
-	probes := []probe{
-		{"lists:get_all", connectors.Problem, "lists cannot be found again", func(ctx context.Context) (err error) {
-			if visible, err = d.api.countLists(ctx); err == nil && visible > 0 {
-				ours, err = d.tagged(ctx)
-			}
-			return err
-		}},
-		{"lists:manage_all", connectors.Problem, "lists cannot be made", d.api.tryCreateList},
-		{"subscribers:get_all", connectors.Problem, "people cannot be looked up", d.api.tryReadPeople},
-		{"subscribers:manage", connectors.Problem, "people cannot be put on lists", d.api.tryManagePeople},
-		{"subscribers:sql_query", connectors.Notice, "people are looked up one by one, which is slow", d.api.trySQL},
-	}
-	for _, p := range probes {
-		finding := connectors.Finding{Subject: "permission " + p.permission, Text: "granted"}
-		err := p.ask(ctx)
-		switch {
-		case isMissing(err), err == nil && p.permission == "lists:get_all" && visible == 0:
-			finding.Level, finding.Text = p.level, "missing: "+p.missing
-			finding.Remedy = "grant " + p.permission + " to the API user's role under Admin > User roles"
-		case err != nil:
-			return err
-		}
-		report.Findings = append(report.Findings, finding)
-	}
-	i := slices.IndexFunc(ours, func(l list) bool { return l.Optin != single })
-	if i >= 0 {
-		report.Findings = append(report.Findings, connectors.Finding{
-			Level: connectors.Problem, Subject: "list " + ours[i].Name, Text: "it is double opt-in: people on it would be sent a request to confirm",
-			Remedy: "set its opt-in to single",
-		})
-	}
-	return nil
 }

@@ -46,8 +46,11 @@ func (d *destination) keyTag(key string) string { return d.prefix + ":" + key }
 
 func (d *destination) listName(a connectors.Audience) string { return d.prefix + ": " + a.Name }
 
+// attributeID is how the id of an audience begins that has no list.
+const attributeID = "attribute:"
+
 // Ensure finds the lists by the id given, then by the audience's own tag, then by our tag and the exact name, and makes
-// those that are missing.
+// those that are missing. Where there are to be no lists it makes none.
 func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audience) ([]connectors.Audience, error) {
 	ours, err := d.tagged(ctx)
 	if err != nil {
@@ -55,6 +58,13 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 	}
 	known := map[string]list{}
 	all := slices.Clone(audiences)
+	if d.attributesOnly() {
+		for i := range all {
+			all[i].ID = attributeID + all[i].Key
+		}
+		d.remember(ours, known)
+		return all, nil
+	}
 	for i, a := range audiences {
 		l, found := d.find(ours, a)
 		if !found {
@@ -68,6 +78,9 @@ func (d *destination) Ensure(ctx context.Context, audiences []connectors.Audienc
 		}
 		if l.Optin != single {
 			return nil, doubleOptin(l)
+		}
+		if l, err = d.rename(ctx, l, a); err != nil {
+			return nil, err
 		}
 		known[a.Key], all[i].ID = l, strconv.Itoa(l.ID)
 	}
@@ -103,10 +116,26 @@ func (d *destination) hasOtherKey(l list, key string) bool {
 	})
 }
 
+// rename gives the list of an audience the audience's name, where that is another now. A name that does not begin with our
+// prefix was given in listmonk and stays, and so does every name before we know the list by its id.
+func (d *destination) rename(ctx context.Context, l list, a connectors.Audience) (list, error) {
+	if name := d.listName(a); a.Name == "" || a.ID != strconv.Itoa(l.ID) || l.Name == name || !strings.HasPrefix(l.Name, d.prefix+": ") {
+		return l, nil
+	}
+	body := map[string]any{"name": d.listName(a), "type": l.Type, "optin": l.Optin, "tags": l.Tags} // tags that are not sent are gone
+	renamed, err := write[list](ctx, d.api, httpapi.Request{
+		Op: "list name", Method: http.MethodPut, Path: "/api/lists/" + strconv.Itoa(l.ID), Idempotent: true,
+	}, body)
+	if saysAny(err, http.StatusBadRequest, "not found") {
+		return l, nil // gone meanwhile: the next push makes it anew
+	}
+	return renamed, err
+}
+
 // checkPrefix refuses to go on where the list made earlier is marked with another prefix: it is ours, but would pass for
 // somebody else's, and with it everybody's subscription to it.
 func (d *destination) checkPrefix(ctx context.Context, a connectors.Audience) error {
-	if a.ID == "" {
+	if a.ID == "" || strings.HasPrefix(a.ID, attributeID) {
 		return nil
 	}
 	id, err := listID(a)
@@ -198,6 +227,17 @@ func (d *destination) knownLists(ctx context.Context) (map[string]list, error) {
 func (d *destination) Remove(ctx context.Context, audiences []connectors.Audience) error {
 	var spared []error
 	for _, a := range audiences {
+		if key, ok := strings.CutPrefix(a.ID, attributeID); ok { // it goes with the last person who carries it
+			lists, err := d.knownLists(ctx)
+			if err != nil {
+				return err
+			}
+			old, made := lists[key] // in another mode
+			if !made {
+				continue
+			}
+			a.ID = strconv.Itoa(old.ID)
+		}
 		id, err := listID(a)
 		if err != nil {
 			return err

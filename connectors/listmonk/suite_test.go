@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,22 +134,100 @@ func (b *bench) rig(t *testing.T) connectortest.DestinationRig {
 	}
 }
 
-var noJobs = "listmonk confirms every change at once: this destination starts no jobs"
+// way is one way to use the connector.
+type way struct {
+	mode        connectors.Extent
+	imports     bool     // every newcomer comes by an import
+	permissions []string // all where nil
+}
 
-func harness(permissions ...string) connectortest.DestinationHarness {
-	return connectortest.DestinationHarness{
-		Factory: factory(10 * time.Millisecond),
-		Start:   func(t *testing.T) connectortest.DestinationRig { return startBench(t, permissions...).rig(t) },
-		Skips: map[string]string{
-			string(connectortest.JobStalls): noJobs, string(connectortest.JobPartly): noJobs, string(connectortest.JobDoesNone): noJobs,
-		},
+// TestDestination runs the suite in every mode, with and without the permission to send SQL conditions, and with imports.
+func TestDestination(t *testing.T) {
+	noSQL := []string{listmonktest.ListsGetAll, listmonktest.ListsManageAll, listmonktest.SubscribersGetAll, listmonktest.SubscribersManage}
+	for name, w := range map[string]way{
+		"both":                   {mode: connectors.Both},
+		"both without SQL":       {mode: connectors.Both, permissions: noSQL},
+		"both with imports":      {mode: connectors.Both, imports: true},
+		"attributes":             {mode: connectors.OnlyAttributes},
+		"attributes without SQL": {mode: connectors.OnlyAttributes, permissions: noSQL},
+		"lists":                  {mode: connectors.OnlyLists},
+		"lists with imports":     {mode: connectors.OnlyLists, imports: true},
+	} {
+		t.Run(name, func(t *testing.T) { connectortest.Destination(t, w.harness()) })
 	}
 }
 
-func TestDestination(t *testing.T) { connectortest.Destination(t, harness()) }
+func (w way) harness() connectortest.DestinationHarness {
+	const (
+		noJobs  = "below import_from newcomers everything is confirmed at once: no job is begun"
+		noLists = "in mode attributes an audience is a value of an attribute and goes with the last person who carries it"
+		noField = "in mode lists nothing is written to attributes, so nothing of them can be read back; TestModeLists shows who joins and leaves"
+	)
+	h := connectortest.DestinationHarness{Factory: factory(10 * time.Millisecond), Skips: map[string]string{}}
+	if !w.imports {
+		h.Skips[string(connectortest.JobStalls)] = noJobs
+		h.Skips[string(connectortest.JobPartly)] = noJobs
+		h.Skips[string(connectortest.JobDoesNone)] = noJobs
+	}
+	switch w.mode {
+	case connectors.OnlyAttributes:
+		h.Skips["remove"] = noLists
+	case connectors.OnlyLists:
+		h.Skips["join"], h.Skips["attributes"] = noField, noField
+	}
+	h.Start = func(t *testing.T) connectortest.DestinationRig {
+		b := startBench(t, w.permissions...)
+		rig := b.rig(t)
+		rig.Settings["mode"] = string(w.mode)
+		if w.imports {
+			rig.Settings["import_from"] = 1
+			rig.Now = hurry()
+			rig.Job = func(f connectortest.JobFault) { b.SpoilImport(listmonktest.ImportFault(f)) }
+			rig.JobPeople = newcomers
+		}
+		if w.mode == connectors.OnlyAttributes {
+			rig.Members, rig.Mailed = b.carriers, b.mailedCarriers
+			rig.Unsubscribe = func(p connectors.Person, _ connectors.Audience) {
+				require.NoError(t, b.Unsubscribe(p.Email, b.Newsletter()))
+			}
+		}
+		return rig
+	}
+	return h
+}
 
-// TestDestinationWithoutSQL runs the same suite with a role that may not send SQL conditions.
-func TestDestinationWithoutSQL(t *testing.T) {
-	connectortest.Destination(t, harness(listmonktest.ListsGetAll, listmonktest.ListsManageAll,
-		listmonktest.SubscribersGetAll, listmonktest.SubscribersManage))
+// hurry is a clock by which five minutes pass between two looks.
+func hurry() func() time.Time {
+	var looks atomic.Int64
+	return func() time.Time {
+		return time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC).Add(time.Duration(looks.Add(1)) * 5 * time.Minute)
+	}
+}
+
+// newcomers are people whom listmonk does not know and of whom the shop says that they agreed.
+func newcomers(n int) []connectors.Change {
+	var all []connectors.Change
+	for i := range n {
+		p := connectors.Person{ID: int64(8000 + i), Email: fmt.Sprintf("newcomer%d@example.com", i), FirstName: "New", LastName: "Comer"}
+		all = append(all, connectors.Change{Person: p, Consent: commerce.ConsentSubscribed})
+	}
+	return all
+}
+
+// carriers returns whose attributes name an audience.
+func (b *bench) carriers(a connectors.Audience) []string {
+	emails := []string{}
+	for _, p := range b.People() {
+		object, _ := p.Attribs["perennial"].(map[string]any)
+		if keys, _ := object["audiences"].([]any); slices.Contains(keys, any(a.Key)) {
+			emails = append(emails, p.Email)
+		}
+	}
+	return emails
+}
+
+// mailedCarriers returns whom a campaign to the newsletter would reach of those whose attributes name an audience.
+func (b *bench) mailedCarriers(a connectors.Audience) []string {
+	reached := b.Mailed(b.Newsletter())
+	return slices.DeleteFunc(b.carriers(a), func(email string) bool { return !slices.Contains(reached, email) })
 }

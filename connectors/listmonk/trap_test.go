@@ -38,6 +38,9 @@ func (b *bench) open(t *testing.T, changed ...connectors.Settings) *destination 
 	}
 	d, err := factory(time.Millisecond).NewDestination(settings, connectors.Deps{Prefix: "perennial"})
 	require.NoError(t, err)
+	if r, is := d.(rolled); is {
+		return r.destination
+	}
 	return d.(*destination)
 }
 
@@ -121,7 +124,7 @@ func TestOneClickUnsubscribeHoldsForEverySegment(t *testing.T) {
 // TestDangerousRequestsAreNeverMade looks at everything that was sent through a full life.
 func TestDangerousRequestsAreNeverMade(t *testing.T) {
 	b := startBench(t)
-	d, people := b.open(t), b.people(simulator.Subscribed)
+	d, people := b.open(t, importing), b.people(simulator.Subscribed)
 	_, err := d.Check(t.Context())
 	require.NoError(t, err)
 	lists := ensure(t, d, champions, atRisk)
@@ -130,6 +133,14 @@ func TestDangerousRequestsAreNeverMade(t *testing.T) {
 	stranger := join(connectors.Person{ID: 1, Email: "new@example.com"}, champions)
 	stranger.Consent = commerce.ConsentSubscribed
 	require.Equal(t, connectors.Delivered, apply(t, d, stranger).State)
+	load, err := d.Apply(t.Context(), welcome(6, champions, atRisk))
+	require.NoError(t, err)
+	require.Len(t, b.follow(t, load, importing), 6)
+	_, err = d.Leavers(t.Context(), time.Time{}, "")
+	require.NoError(t, err)
+	renamed := lists[0]
+	renamed.Name = "Heroes"
+	ensure(t, d, renamed)
 	for _, p := range people {
 		_, err := d.Erase(t.Context(), p)
 		require.NoError(t, err)
@@ -137,12 +148,17 @@ func TestDangerousRequestsAreNeverMade(t *testing.T) {
 	require.NoError(t, d.Remove(t.Context(), lists))
 
 	for _, r := range b.Requests() {
-		replaces := r.Method == "PUT" && !strings.HasPrefix(r.Path, "/api/subscribers/lists")
+		replaces := r.Method == "PUT" && strings.HasPrefix(r.Path, "/api/subscribers/") && r.Path != "/api/subscribers/lists"
 		require.False(t, replaces, "PUT wipes what is not sent: %s", r.Path)
 		require.NotContains(t, r.Path, "/query/lists", "an empty query would mean everybody")
 		require.NotContains(t, r.Path, "minimal=true", "the minimal form ignores tags")
-		require.NotContains(t, r.Path, "/import/")
-		if r.Write {
+		if r.Write && strings.Contains(r.Path, "/import/") {
+			require.Contains(t, r.Body, `"overwrite_userinfo":false`, "other tools' attributes would be lost")
+			require.Contains(t, r.Body, `"overwrite_subscription_status":false`, "who left would be subscribed again")
+			require.NotContains(t, r.Body, `"overwrite":`, "the same by an older name")
+			require.NotContains(t, r.Body, `"subscription_status"`)
+			require.Contains(t, r.Body, `"mode":"subscribe"`)
+		} else if r.Write {
 			require.NotContains(t, r.Body, `"status"`, "a status raises consent")
 			require.NotContains(t, r.Body, `"lists"`, "lists at a person send opt-in mails and replace others")
 			require.NotContains(t, r.Body, "preconfirm")
@@ -654,7 +670,42 @@ func TestSettings(t *testing.T) {
 	require.False(t, isPlain("https://lists.example.com"))
 }
 
-func TestResumeKnowsNoJobs(t *testing.T) {
-	_, err := startBench(t).open(t).Resume(context.Background(), "x")
-	require.Equal(t, connectors.KindPermanent, connectors.KindOf(err))
+// TestRenamedAudienceKeepsItsList holds that a list follows the configuration by its id, with everybody on it, and that what
+// was set in listmonk stays.
+func TestRenamedAudienceKeepsItsList(t *testing.T) {
+	b := startBench(t)
+	d, p := b.open(t), b.people(simulator.Subscribed)[0]
+	list := ensure(t, d, champions)[0]
+	apply(t, d, join(p, champions))
+	list.Name = "Best of all"
+	for range 2 {
+		again := ensure(t, b.open(t), list)[0]
+		require.Equal(t, list.ID, again.ID)
+		require.Equal(t, b.listID(list), b.ListID("perennial: Best of all"))
+		require.Equal(t, []string{p.Email}, b.members(list))
+	}
+	require.Equal(t, 1, b.asked("PUT", "/api/lists/"), "a name that stands is not written again")
+	for _, l := range b.Lists() {
+		if l.ID == b.listID(list) {
+			require.Equal(t, listmonktest.Mailing{
+				ID: l.ID, Name: "perennial: Best of all", Type: "private", Optin: single, Tags: []string{"perennial", "perennial:champions"},
+			}, l)
+		}
+	}
+	b.call(t, "PUT", "/api/lists/"+list.ID, map[string]any{"name": "Our darlings", "tags": []string{"perennial", "perennial:champions"}})
+	list.Name = "Heroes"
+	require.Equal(t, list.ID, ensure(t, b.open(t), list)[0].ID)
+	require.Equal(t, b.listID(list), b.ListID("Our darlings"), "a name given in listmonk stays")
+
+	unknown := connectors.Audience{Key: atRisk.Key, Name: atRisk.Key, ID: ensure(t, d, atRisk)[0].ID}
+	unknown.ID = ""
+	ensure(t, b.open(t), unknown)
+	require.NotZero(t, b.ListID("perennial: At risk"), "without the id nothing is renamed")
+}
+
+func TestResumeKnowsNoForeignJobs(t *testing.T) {
+	for _, text := range []connectors.Job{"x", "", "e30=", `{"v":1}`} {
+		_, err := startBench(t).open(t).Resume(context.Background(), text)
+		require.Equal(t, connectors.KindPermanent, connectors.KindOf(err))
+	}
 }

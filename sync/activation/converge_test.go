@@ -41,7 +41,7 @@ func newWorld(base *shop, run int) *world {
 		w.segments, w.stages = append(w.segments, ""), append(w.stages, "")
 		w.known = append(w.known, false)
 		if i < 4 { // the last one is not at the platform
-			w.p.people[address(i)] = newPlatform("x").people["x"]
+			w.p.people[address(i)] = newPlatform(address(i)).people[address(i)]
 		}
 	}
 	return w
@@ -341,4 +341,44 @@ func TestNothingComesBackAfterPurgeAndErasure(t *testing.T) {
 	_, err = activation.Purge(context.Background(), o)
 	require.NoError(t, err)
 	require.Empty(t, p.made)
+}
+
+// eraser is a platform that erases.
+type eraser struct {
+	*platform
+	erased []connectors.Person
+}
+
+func (e *eraser) Erase(_ context.Context, person connectors.Person) (string, error) {
+	e.erased = append(e.erased, person)
+	return "erased", nil
+}
+
+// TestErasureFindsWhoeverHasAnotherAddressAtThePlatform holds that the platform's own id goes along.
+func TestErasureFindsWhoeverHasAnotherAddressAtThePlatform(t *testing.T) {
+	s, p := newShop(t), &eraser{platform: newPlatform("ann@example.com")}
+	ann := s.person("", "ann@example.com")
+	s.place(ann, "champions")
+	s.push(p.platform, list())
+	o := s.options(p.platform, list())
+	o.Destination = p
+	_, err := activation.Erase(context.Background(), o, connectors.Person{ID: ann, Email: "ann@example.com"})
+	require.NoError(t, err)
+	require.Equal(t, []connectors.Person{{ID: ann, Email: "ann@example.com", RemoteID: "remote-ann@example.com"}}, p.erased)
+}
+
+// TestWhoUnsubscribesUnderAnotherAddressLeaves lets somebody correct their address at the platform and unsubscribe there.
+func TestWhoUnsubscribesUnderAnotherAddressLeaves(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com")
+	ann, bob := s.person("", "ann@example.com"), s.person("", "bob@example.com")
+	s.place(ann, "champions")
+	s.place(bob, "champions")
+	s.push(p, list())
+	p.people["corrected@example.com"] = p.people["ann@example.com"]
+	delete(p.people, "ann@example.com")
+	p.people["corrected@example.com"].out["champions"] = true
+	drift, err := activation.ReadBack(context.Background(), s.options(p, list()))
+	require.NoError(t, err)
+	require.Equal(t, 1, drift.Unsubscribed)
+	require.Equal(t, 1, s.count(`SELECT count(*) FROM suppressions WHERE store_id = $1`))
 }

@@ -38,7 +38,7 @@ func ReadBack(ctx context.Context, o Options) (Drift, error) {
 type readBack struct {
 	pusher
 	members map[uint64]uint64 // address and audience to attributes, by digest
-	gone    map[uint64]bool   // addresses that unsubscribed, by digest
+	gone    map[uint64]bool   // addresses and remote ids that unsubscribed, by digest
 	whole   []string          // keys of the audiences whose members are all ours
 	drift   Drift
 }
@@ -109,6 +109,9 @@ func (b *readBack) note(m connectors.Member, audiences []string) {
 	}
 	if m.Consent.State == commerce.ConsentUnsubscribed {
 		b.gone[digest(address)] = true
+		if m.RemoteID != "" {
+			b.gone[digestOfID(m.RemoteID)] = true
+		}
 	}
 }
 
@@ -124,7 +127,7 @@ func (b *readBack) compare(ctx context.Context) error {
 		var found []Delivery
 		var gone []int64
 		for _, d := range deliveries {
-			if b.Target.NeedsConsent && b.gone[digest(b.address(d))] {
+			if b.Target.NeedsConsent && b.left(d) {
 				gone = append(gone, d.Person.ID)
 			} else if real, differs := b.check(d); differs {
 				found = append(found, real)
@@ -140,6 +143,14 @@ func (b *readBack) compare(ctx context.Context) error {
 		}
 	}
 }
+
+// left reports whether a person unsubscribed, be it under another address than ours.
+func (b *readBack) left(d Delivery) bool {
+	return b.gone[digest(b.address(d))] || d.RemoteID != "" && b.gone[digestOfID(d.RemoteID)]
+}
+
+// digestOfID is unlike the digest of any address.
+func digestOfID(remote string) uint64 { return digest("", remote) }
 
 func (b *readBack) address(d Delivery) string {
 	if b.Target.NeedsAccount {

@@ -137,6 +137,7 @@ type platform struct {
 
 // subscriber is one person at the platform.
 type subscriber struct {
+	remote     string // the platform's own id
 	subscribed bool
 	in         map[string]bool // ours and foreign ones
 	out        map[string]bool // audiences of ours which they left themselves
@@ -148,7 +149,7 @@ func newPlatform(addresses ...string) *platform {
 	p := &platform{people: map[string]*subscriber{}, remade: map[string]int{}, jobs: map[connectors.Job][]connectors.Change{}}
 	for _, address := range addresses {
 		p.people[address] = &subscriber{
-			subscribed: true, in: map[string]bool{"newsletter": true}, out: map[string]bool{},
+			remote: "remote-" + address, subscribed: true, in: map[string]bool{"newsletter": true}, out: map[string]bool{},
 			attributes: map[string]string{}, foreign: map[string]string{"colour": "green"},
 		}
 	}
@@ -209,6 +210,9 @@ func (p *platform) address(person connectors.Person) string {
 func (p *platform) bring(c connectors.Change) connectors.Outcome {
 	o := connectors.Outcome{PersonID: c.Person.ID, State: connectors.Delivered}
 	who := p.people[p.address(c.Person)]
+	if who != nil {
+		o.RemoteID = who.remote
+	}
 	if who == nil {
 		o.State, o.Reason = connectors.Withheld, connectors.ReasonNotThere
 		return o
@@ -253,7 +257,7 @@ func (p *platform) Members(_ context.Context, audience connectors.Audience, _ co
 		if !who.in[audience.Key] && !who.out[audience.Key] {
 			continue
 		}
-		m := connectors.Member{Email: address, CustomerID: address, Attributes: maps.Clone(who.attributes)}
+		m := connectors.Member{RemoteID: who.remote, Email: address, CustomerID: address, Attributes: maps.Clone(who.attributes)}
 		m.Consent.State = commerce.ConsentSubscribed
 		if who.out[audience.Key] || !who.subscribed {
 			m.Consent.State = commerce.ConsentUnsubscribed

@@ -1,6 +1,7 @@
 package listmonktest
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -106,7 +107,8 @@ func (s *Server) reached(lists ...int) []string {
 	return all
 }
 
-// leaveByLink is the one-click unsubscription of a mail: POST /subscription/<campaign>/<subscriber>.
+// leaveByLink is the one-click unsubscription of a mail: POST /subscription/<campaign>/<subscriber>. With blocklist=true the
+// person asks never to be mailed again: they leave every list, and the moment of their own record stays as it was.
 func (s *Server) leaveByLink(r *http.Request) answer {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	if r.Method != http.MethodPost || len(parts) != 3 {
@@ -117,8 +119,12 @@ func (s *Server) leaveByLink(r *http.Request) answer {
 			if m.UUID != parts[1] || p.UUID != parts[2] {
 				continue
 			}
-			for _, id := range m.Lists {
-				if row := p.Lists[id]; row != nil {
+			ids := m.Lists
+			if r.FormValue("blocklist") == "true" {
+				p.Status, ids = "blocklisted", slices.Collect(maps.Keys(p.Lists))
+			}
+			for _, id := range ids {
+				if row := p.Lists[id]; row != nil && row.Status != unsubscribed {
 					row.Status, row.UpdatedAt = unsubscribed, s.opts.Now()
 				}
 			}

@@ -29,7 +29,18 @@ func (s *Server) Blocklist(email string) error {
 
 // SetStatus lets an admin set the status of a person, such as "disabled".
 func (s *Server) SetStatus(email, status string) error {
-	return s.with(email, func(p *subscriber) error { p.Status = status; return nil })
+	return s.with(email, func(p *subscriber) error { p.Status, p.UpdatedAt = status, s.opts.Now(); return nil })
+}
+
+// ChangeEmail lets an admin correct the address of a person.
+func (s *Server) ChangeEmail(email, to string) error {
+	return s.with(email, func(p *subscriber) error {
+		if s.byEmail[to] != nil {
+			return fmt.Errorf("change of address: %s is taken", to)
+		}
+		s.change(p, to, subscriberInput{})
+		return nil
+	})
 }
 
 // Delete lets an admin delete a person.
@@ -109,6 +120,7 @@ func (s *Server) OptinMails() []string {
 // Person is a subscriber as the outside may look at them.
 type Person struct {
 	ID      int            `json:"id"`
+	UUID    string         `json:"uuid"`
 	Email   string         `json:"email"`
 	Name    string         `json:"name"`
 	Status  string         `json:"status"`
@@ -127,7 +139,7 @@ func (s *Server) People() []Person {
 		for id, row := range p.Lists {
 			lists[id] = row.Status
 		}
-		all = append(all, Person{ID: p.ID, Email: p.Email, Name: p.Name, Status: p.Status, Attribs: maps.Clone(p.Attribs), Lists: lists})
+		all = append(all, Person{ID: p.ID, UUID: p.UUID, Email: p.Email, Name: p.Name, Status: p.Status, Attribs: maps.Clone(p.Attribs), Lists: lists})
 	}
 	return all
 }
@@ -159,6 +171,8 @@ func (s *Server) Lists() []Mailing {
 //	POST /_sim/revoke, /_sim/restrict {"permission":"…"}
 //	POST /_sim/unsubscribe {"email":"…","list":3}, /_sim/subscribe {"email":"…","list":3,"status":"confirmed"}
 //	POST /_sim/blocklist, /_sim/delete {"email":"…"}, /_sim/status {"email":"…","status":"disabled"}
+//	POST /_sim/address     {"email":"…","to":"…"}
+//	POST /_sim/import      {"import":"job stalls"}
 func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 	what := strings.TrimPrefix(r.URL.Path, "/_sim/")
 	if r.Method == http.MethodGet {
@@ -206,6 +220,8 @@ func (s *Server) command(what string, r *http.Request) error {
 		List       int    `json:"list"`
 		Status     string `json:"status"`
 		Permission string `json:"permission"`
+		To         string `json:"to"`
+		Import     string `json:"import"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil && r.ContentLength != 0 {
 		return fmt.Errorf("command: %w", err)
@@ -227,6 +243,10 @@ func (s *Server) command(what string, r *http.Request) error {
 		return s.SetStatus(in.Email, in.Status)
 	case "delete":
 		return s.Delete(in.Email)
+	case "address":
+		return s.ChangeEmail(in.Email, in.To)
+	case "import":
+		s.SpoilImport(ImportFault(in.Import))
 	default:
 		return fmt.Errorf("no command %q", what)
 	}

@@ -22,7 +22,26 @@ type importer struct {
 
 	log     strings.Builder
 	held    bool // by command: stays busy until released
+	spoiled ImportFault
 	pending func()
+}
+
+// ImportFault says how the next import goes wrong.
+type ImportFault string
+
+// The ways in which imports go wrong.
+const (
+	ImportStalls ImportFault = "job stalls"                 // stays busy until ReleaseImport
+	ImportPartly ImportFault = "job fails partly"           // stopped in the middle, and called finished
+	ImportNone   ImportFault = "job ends with nothing done" // called finished
+	ImportFails  ImportFault = "import fails"               // the whole transaction is lost
+)
+
+// SpoilImport makes the next import go wrong.
+func (s *Server) SpoilImport(f ImportFault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.imports.spoiled = f
 }
 
 type importParams struct {
@@ -88,7 +107,10 @@ func (s *Server) importStop(call) answer {
 
 func (s *Server) importStart(c call) answer {
 	s.imports.settle()
-	if s.imports.Status == "importing" || s.imports.Status == "stopping" {
+	switch s.imports.Status {
+	case "stopping":
+		return fail(http.StatusInternalServerError, "Error starting import: an import is already running")
+	case "importing":
 		return fail(http.StatusBadRequest, "An import is already running. Wait for it to finish or stop it before trying again.")
 	}
 	var params importParams
@@ -107,12 +129,13 @@ func (s *Server) importStart(c call) answer {
 	if message != "" {
 		return fail(http.StatusInternalServerError, message)
 	}
-	s.imports = importer{Name: name, Status: "importing", held: s.imports.held}
+	spoiled := s.imports.spoiled
+	s.imports = importer{Name: name, Status: "importing", held: s.imports.held || spoiled == ImportStalls}
 	if s.imports.held {
 		s.imports.Total = bytes.Count(content, []byte("\n")) - 1
 	}
 	s.imports.note(s.stamp(), "importer.go:193: processing '%s'", name)
-	s.imports.pending = func() { s.runImport(params, content) }
+	s.imports.pending = func() { s.runImport(params, content, spoiled) }
 	return done(map[string]any{"name": name, "total": 0, "imported": 0, "status": "importing"})
 }
 
@@ -154,7 +177,7 @@ type importRow struct {
 	attribs     map[string]any
 }
 
-func (s *Server) runImport(params importParams, content []byte) {
+func (s *Server) runImport(params importParams, content []byte, spoiled ImportFault) {
 	i := &s.imports
 	i.Total = max(0, bytes.Count(content, []byte("\n"))-1)
 	rows, ok := s.readImport(params, content)
@@ -162,7 +185,13 @@ func (s *Server) runImport(params importParams, content []byte) {
 		i.Status = "failed"
 		return
 	}
-	if bytes.IndexByte(content, 0) >= 0 {
+	switch spoiled {
+	case ImportPartly:
+		rows = rows[:len(rows)/2]
+	case ImportNone:
+		rows = nil
+	}
+	if spoiled == ImportFails || bytes.IndexByte(content, 0) >= 0 {
 		i.note(s.stamp(), `importer.go:315: error executing insert: pq: invalid byte sequence for encoding "UTF8": 0x00`)
 		i.note(s.stamp(), "importer.go:351: error committing to DB: sql: transaction has already been committed or rolled back")
 		i.Status = "failed"

@@ -1,6 +1,7 @@
 package listmonktest
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -148,6 +149,28 @@ func (s *Server) createList(c call) answer {
 		return fail(http.StatusInternalServerError, `Error creating List: pq: invalid input value for enum list_optin: "`+in.Optin+`"`)
 	}
 	return done(s.show(s.addList(in), false))
+}
+
+// updateList changes what is sent, but for the tags: those that are not sent are gone.
+func (s *Server) updateList(c call) answer {
+	id, err := strconv.Atoi(c.args[0])
+	if err != nil || id < 1 {
+		return fail(http.StatusBadRequest, "invalid ID")
+	}
+	var in listInput
+	if message := decode(c, &in); message != "" {
+		return fail(http.StatusBadRequest, message)
+	}
+	if in.Name = strings.TrimSpace(in.Name); in.Name == "" || len(in.Name) > 2000 {
+		return fail(http.StatusBadRequest, "Invalid name")
+	}
+	l := s.list(id)
+	if l == nil {
+		return fail(http.StatusBadRequest, "List not found")
+	}
+	l.Name, l.Type, l.Optin = in.Name, cmp.Or(in.Type, l.Type), cmp.Or(in.Optin, l.Optin)
+	l.Tags, l.Description, l.UpdatedAt = append([]string{}, in.Tags...), cmp.Or(in.Description, l.Description), s.opts.Now()
+	return done(s.show(l, false))
 }
 
 func (s *Server) deleteList(c call) answer {

@@ -266,6 +266,7 @@ var routes = []route{
 	{"GET", "/api/lists", "", (*Server).getLists},
 	{"POST", "/api/lists", ListsManageAll, (*Server).createList},
 	{"GET", "/api/lists/*", "", (*Server).getList},
+	{"PUT", "/api/lists/*", ListsManageAll, (*Server).updateList},
 	{"DELETE", "/api/lists/*", ListsManageAll, (*Server).deleteList},
 	{"GET", "/api/subscribers", SubscribersGetAll, (*Server).getSubscribers},
 	{"POST", "/api/subscribers", SubscribersManage, (*Server).createSubscriber},

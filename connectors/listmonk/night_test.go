@@ -1,0 +1,78 @@
+package listmonk
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perennial-cvo/perennial/connectors"
+)
+
+// TestCallsOfANight holds what a difference of 1,000 people in 10 audiences costs against what the sizes of batches make
+// unavoidable, and a tenth more. Attributes differ from person to person, and listmonk takes those of one at a time.
+func TestCallsOfANight(t *testing.T) {
+	const people, groups = 1000, 10
+	var audiences []connectors.Audience
+	for i := range groups {
+		audiences = append(audiences, connectors.Audience{Key: fmt.Sprintf("group_%d", i), Name: fmt.Sprintf("Group %d", i)})
+	}
+	day := func(n int, attributes bool) (changes []connectors.Change) {
+		for i := range people {
+			c := connectors.Change{
+				Person:    connectors.Person{ID: int64(i + 1), Email: fmt.Sprintf("night%d@example.com", i)},
+				Audiences: []string{audiences[(i+n)%groups].Key},
+			}
+			if n > 0 {
+				c.Leave = []string{audiences[(i+n-1)%groups].Key}
+			}
+			if attributes {
+				c.Attributes = map[string]string{"since": fmt.Sprint(n)}
+			}
+			changes = append(changes, c)
+		}
+		return changes
+	}
+	for name, night := range map[string]struct {
+		attributes bool
+		calls      int // look-ups of 500, one addition and one removal for each list, and what is written to single people
+	}{
+		"lists":                {false, people/defaultBatch + 2*groups},
+		"lists and attributes": {true, people/defaultBatch + 2*groups + people},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := startBench(t)
+			usual := connectors.Settings{"list_batch": defaultListBatch, "batch": defaultBatch}
+			for i := range people {
+				require.NoError(t, b.Subscribe(fmt.Sprintf("night%d@example.com", i), b.Newsletter(), confirmed))
+			}
+			d := b.open(t, usual)
+			audiences = ensure(t, d, audiences...)
+			_, err := d.Apply(t.Context(), day(0, night.attributes))
+			require.NoError(t, err)
+
+			before := len(b.Requests())
+			d = b.open(t, usual)
+			ensure(t, d, audiences...)
+			result, err := d.Apply(t.Context(), day(1, night.attributes))
+			require.NoError(t, err)
+			calls := len(b.Requests()) - before
+			t.Logf("%d calls, %d unavoidable", calls, night.calls)
+			require.LessOrEqual(t, calls, night.calls+night.calls/10)
+			require.Len(t, result.Outcomes, people)
+			for _, o := range result.Outcomes {
+				require.Equal(t, connectors.Delivered, o.State)
+			}
+			for _, a := range audiences {
+				require.Len(t, b.members(a), people/groups)
+			}
+			require.GreaterOrEqual(t, d.BatchSize(), people, "activation hands over all of them at once")
+
+			before = len(b.Requests())
+			result, err = d.Apply(t.Context(), day(1, night.attributes))
+			require.NoError(t, err)
+			require.Equal(t, people/defaultBatch, len(b.Requests())-before, "a quiet night looks up and writes nothing")
+			require.Equal(t, connectors.Unchanged, result.Outcomes[0].State)
+		})
+	}
+}
