@@ -324,7 +324,7 @@ func TestLogger(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	require.Equal(t, "woocommerce, shopify, csvfile", kinds(isSource))
-	require.Equal(t, "listmonk", kinds(isMailer))
+	require.Equal(t, "csvfile, listmonk, webhook", kinds(isMailer))
 	require.Equal(t, "judgeme, yotpo", kinds(isReviewer), "which are no shops")
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/judgeme"
 	"github.com/perennial-cvo/perennial/connectors/listmonk"
 	"github.com/perennial-cvo/perennial/connectors/shopify"
+	"github.com/perennial-cvo/perennial/connectors/webhook"
 	"github.com/perennial-cvo/perennial/connectors/woocommerce"
 	"github.com/perennial-cvo/perennial/connectors/yotpo"
 )
@@ -18,6 +19,7 @@ func Factories() []connectors.Factory {
 		shopify.New(),
 		csvfile.New(),
 		listmonk.New(),
+		webhook.New(),
 		judgeme.New(),
 		yotpo.New(),
 	}
