@@ -20,6 +20,9 @@ type Settings map[string]any
 type Deps struct {
 	Log *slog.Logger
 	Now func() time.Time
+	// Store is the name of the shop in the configuration; empty where there is none yet. Destinations that are told of
+	// several shops may tell them apart by it.
+	Store string
 	// Prefix marks what is ours in shops and platforms; "perennial" by default.
 	Prefix string
 }
@@ -31,6 +34,9 @@ type Factory struct {
 
 	// Fields describe the settings: the form of init, the masking of config show and the documentation use them.
 	Fields []Field
+	// DestinationFields describe the settings of the destination of a kind whose source and destination have nothing to do
+	// with each other: each is configured by itself. Nil where the destination is the shop itself, or there is no source.
+	DestinationFields []Field
 
 	NewSource      func(Settings, Deps) (Source, error)
 	NewDestination func(Settings, Deps) (Destination, error)
@@ -60,6 +66,19 @@ type Field struct {
 	// Way, where set, names for people one of several ways in, of which an owner takes one: its fields are asked for
 	// together and those of the other ways are not. The connector refuses what lacks or mixes them.
 	Way string
+}
+
+// AsDestination is the factory as whoever configures a destination sees it: with the settings of the destination.
+func (f Factory) AsDestination() Factory {
+	if f.DestinationFields != nil {
+		f.Fields, f.DestinationFields, f.NewSource = f.DestinationFields, nil, nil
+	}
+	return f
+}
+
+// WritesBack reports whether the destination is the shop itself, which takes tags.
+func (f Factory) WritesBack() bool {
+	return f.NewSource != nil && f.NewDestination != nil && f.DestinationFields == nil
 }
 
 // Decode fills target, a pointer to a struct with `mapstructure` tags, from settings. Unknown keys, wrong types and

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/perennial-cvo/perennial/config"
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/webhook"
 )
 
 // sharedPlatforms finds e-mail platforms to which several stores push. Lists and attributes carry the prefix and no store,
@@ -15,10 +17,10 @@ func sharedPlatforms(cfg config.Config) []connectors.Finding {
 	var findings []connectors.Finding
 	for _, store := range cfg.Stores {
 		for _, destination := range store.Destinations {
-			url, _ := destination.Settings["url"].(string)
-			platform := destination.Kind + " " + strings.TrimRight(strings.ToLower(url), "/")
+			place := placeOf(destination)
+			platform := destination.Kind + " " + place
 			other, taken := first[platform]
-			if url == "" || !taken {
+			if place == "" || !taken {
 				first[platform] = store.Name
 				continue
 			}
@@ -30,4 +32,16 @@ func sharedPlatforms(cfg config.Config) []connectors.Finding {
 		}
 	}
 	return findings
+}
+
+// placeOf says where a destination is, as far as its settings tell in the open. A webhook is told which store speaks.
+func placeOf(destination config.Destination) string {
+	if folder, _ := destination.Settings["folder"].(string); folder != "" {
+		return filepath.Clean(folder)
+	}
+	url, _ := destination.Settings["url"].(string)
+	if destination.Kind == webhook.Kind {
+		return ""
+	}
+	return strings.TrimRight(strings.ToLower(url), "/")
 }

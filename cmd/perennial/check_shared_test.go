@@ -20,3 +20,14 @@ func TestSharedPlatforms(t *testing.T) {
 	require.Contains(t, found[0].Text, "stores a and b")
 	require.NotEmpty(t, found[0].Remedy)
 }
+
+func TestSharedFoldersAndWebhooks(t *testing.T) {
+	to := func(store, kind, key, value string) config.Store {
+		return config.Store{Name: store, Destinations: []config.Destination{{Name: "x", Kind: kind, Settings: map[string]any{key: value}}}}
+	}
+	files := func(store, folder string) config.Store { return to(store, "csvfile", "folder", folder) }
+	require.Empty(t, sharedPlatforms(config.Config{Stores: []config.Store{files("a", "/srv/a"), files("b", "/srv/A")}}))
+	require.Len(t, sharedPlatforms(config.Config{Stores: []config.Store{files("a", "/srv/a"), files("b", "/srv/a/")}}), 1)
+	hook := func(store string) config.Store { return to(store, "webhook", "url", "https://hooks.example.com") }
+	require.Empty(t, sharedPlatforms(config.Config{Stores: []config.Store{hook("a"), hook("b")}}), "a receiver is told which store speaks")
+}

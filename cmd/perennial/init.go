@@ -174,7 +174,7 @@ func draft(a answers) (config.Config, error) {
 		if !ok || !isMailer(mailer) {
 			return config.Config{}, fail(exitUsage, unknownKind("--destination", a.destination), "known kinds of e-mail platform: "+kinds(isMailer), nil)
 		}
-		store.Destinations = []config.Destination{{Name: a.destination, Kind: a.destination, Settings: asSettings(mailer, a.destSet)}}
+		store.Destinations = []config.Destination{{Name: a.destination, Kind: a.destination, Settings: asSettings(mailer.AsDestination(), a.destSet)}}
 	}
 	return config.Config{
 		Prefix:   "perennial",
@@ -193,15 +193,23 @@ func usualConsent(factory connectors.Factory) string {
 	return string(activation.ConsentPlatform)
 }
 
-// settingHelp is what the file says of a connector's setting.
+// settingHelp is what the file says of a connector's setting. Of one that source and destination both have it says the title.
 func settingHelp(kind, setting string) string {
 	factory, _ := all.Find(kind)
-	for _, field := range factory.Fields {
+	var found []connectors.Field
+	for _, field := range slices.Concat(factory.Fields, factory.DestinationFields) {
 		if field.Name == setting {
-			return strings.TrimRight(field.Title+": "+field.Help, ": ")
+			found = append(found, field)
 		}
 	}
-	return ""
+	switch len(found) {
+	case 0:
+		return ""
+	case 1:
+		return strings.TrimRight(found[0].Title+": "+found[0].Help, ": ")
+	default:
+		return found[0].Title
+	}
 }
 
 // unknownKind says what is wrong with the kind that a flag gives.

@@ -19,6 +19,7 @@ const noPlatform = ""
 // ask fills the answers by one form of several screens; what flags or an earlier try gave stands as the preset.
 func ask(ctx context.Context, a *answers) error {
 	given := map[string]map[string]string{} // the settings of each kind, kept apart while somebody changes their mind
+	sent := map[string]map[string]string{}  // those of each kind of platform
 	taken := map[string]*string{}           // the way into each kind
 	screens := []*huh.Group{huh.NewGroup(huh.NewSelect[string]().
 		Title("What kind of shop is it?").
@@ -40,8 +41,8 @@ func ask(ctx context.Context, a *answers) error {
 		if !isMailer(factory) {
 			continue
 		}
-		given[factory.Kind] = maps.Clone(a.destSet)
-		screens = append(screens, huh.NewGroup(inputs(required(factory), given[factory.Kind])...).
+		sent[factory.Kind] = maps.Clone(a.destSet)
+		screens = append(screens, huh.NewGroup(inputs(required(factory.AsDestination()), sent[factory.Kind])...).
 			WithHideFunc(func() bool { return a.destination != factory.Kind }))
 	}
 	if err := form(ctx, screens...); err != nil {
@@ -53,7 +54,7 @@ func ask(ctx context.Context, a *answers) error {
 		keepWay(factory, a.settings, *taken[a.kind])
 	}
 	if a.destination != noPlatform {
-		a.destSet = given[a.destination]
+		a.destSet = sent[a.destination]
 	}
 	return nil
 }
@@ -98,7 +99,7 @@ func policyScreens(a *answers) (screens []*huh.Group, decide func()) {
 	return []*huh.Group{
 		huh.NewGroup(asShop).WithHideFunc(func() bool { return !chosen().KnowsConsent }),
 		huh.NewGroup(asElse).WithHideFunc(func() bool { return chosen().KnowsConsent }),
-		huh.NewGroup(tags).WithHideFunc(func() bool { return chosen().NewDestination == nil }),
+		huh.NewGroup(tags).WithHideFunc(func() bool { return !chosen().WritesBack() }),
 		huh.NewGroup(hour, platform),
 	}, decide
 }

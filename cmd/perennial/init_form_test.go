@@ -76,5 +76,28 @@ func TestConsentIsOfferedWhereItIsKept(t *testing.T) {
 func TestSettingsAreExplained(t *testing.T) {
 	require.Contains(t, settingHelp("shopify", "client_id"), "Client ID: of your app")
 	require.Empty(t, settingHelp("shopify", "colour"))
+	require.Contains(t, settingHelp("csvfile", "currency"), "such as EUR")
+	require.Contains(t, settingHelp("csvfile", "send_unknown"), "nobody knows")
+	require.Equal(t, "Folder", settingHelp("csvfile", "folder"), "of the exports, or of the audiences")
 	require.Empty(t, settingHelp("nothing", "url"))
+}
+
+// Files are a kind of shop and a kind of destination, each with settings of its own.
+func TestFilesAreAskedForAsWhatTheyAre(t *testing.T) {
+	names := func(fields []connectors.Field) (all []string) {
+		for _, field := range fields {
+			all = append(all, field.Name)
+		}
+		return all
+	}
+	files := find(t, "csvfile")
+	require.Equal(t, []string{"folder", "currency", "time_zone"}, names(required(files)))
+	require.Equal(t, []string{"folder"}, names(required(files.AsDestination())))
+	require.True(t, isSource(files) && isMailer(files))
+	require.False(t, isSource(files.AsDestination()))
+	require.False(t, files.WritesBack(), "a shop of files takes no tags")
+	for _, kind := range []string{"shopify", "woocommerce"} {
+		require.True(t, find(t, kind).WritesBack())
+		require.False(t, isMailer(find(t, kind)))
+	}
 }

@@ -44,7 +44,7 @@ func (g *globals) tryOut(ctx context.Context, drafted config.Config) error {
 
 // tryStore asks one shop and its e-mail platforms.
 func (c *checklist) tryStore(ctx context.Context, cfg config.Config, store config.Store) {
-	deps := connectors.Deps{Log: c.g.logger("warn", "text"), Now: c.g.now, Prefix: cfg.Prefix}
+	deps := connectors.Deps{Log: c.g.logger("warn", "text"), Now: c.g.now, Store: store.Name, Prefix: cfg.Prefix}
 	factory, _ := all.Find(store.Kind)
 	c.part(fmt.Sprintf("store %s (%s)", store.Name, factory.Title))
 	source, err := factory.NewSource(connectors.Settings(store.Settings), deps)

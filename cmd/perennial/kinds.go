@@ -14,7 +14,7 @@ func isSource(f connectors.Factory) bool { return f.NewSource != nil && !f.Revie
 func isReviewer(f connectors.Factory) bool { return f.NewSource != nil && f.Reviews }
 
 // isMailer is a destination that is not a shop writing its own tags.
-func isMailer(f connectors.Factory) bool { return f.NewDestination != nil && f.NewSource == nil }
+func isMailer(f connectors.Factory) bool { return f.NewDestination != nil && !f.WritesBack() }
 
 // kinds lists the names of the connectors that pass.
 func kinds(pass func(connectors.Factory) bool) string {

@@ -65,7 +65,7 @@ func (s *shop) receivers(ctx context.Context, flags pushFlags) ([]receiver, erro
 	}
 	var list []receiver
 	if s.cfg.Tags {
-		if s.factory.NewDestination == nil {
+		if !s.factory.WritesBack() {
 			return nil, fail(exitUsage, fmt.Sprintf("configuration: store %s: tags", s.cfg.Name), fmt.Sprintf("a %s shop takes no tags; set tags = false", s.cfg.Kind), nil)
 		}
 		own, err := s.receiver(config.Destination{Name: ownTags, Kind: s.cfg.Kind, Settings: s.cfg.Settings}, sets)

@@ -71,7 +71,7 @@ func (a *app) reviewer(store config.Store) (reviewer, error) {
 
 // deps are what a connector may use.
 func (a *app) deps(store string) connectors.Deps {
-	return connectors.Deps{Log: a.log.With("store", store), Now: a.now, Prefix: a.cfg.Prefix}
+	return connectors.Deps{Log: a.log.With("store", store), Now: a.now, Store: store, Prefix: a.cfg.Prefix}
 }
 
 // store is the shop in the database, for a writer if this process has the lease.

@@ -324,7 +324,7 @@ func TestLogger(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	require.Equal(t, "woocommerce, shopify, csvfile", kinds(isSource))
-	require.Equal(t, "listmonk, klaviyo, mailchimp, brevo", kinds(isMailer))
+	require.Equal(t, "csvfile, listmonk, klaviyo, mailchimp, brevo, webhook", kinds(isMailer))
 	require.Equal(t, "judgeme, yotpo", kinds(isReviewer), "which are no shops")
 }
 

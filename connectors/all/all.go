@@ -10,6 +10,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/listmonk"
 	"github.com/perennial-cvo/perennial/connectors/mailchimp"
 	"github.com/perennial-cvo/perennial/connectors/shopify"
+	"github.com/perennial-cvo/perennial/connectors/webhook"
 	"github.com/perennial-cvo/perennial/connectors/woocommerce"
 	"github.com/perennial-cvo/perennial/connectors/yotpo"
 )
@@ -24,6 +25,7 @@ func Factories() []connectors.Factory {
 		klaviyo.New(),
 		mailchimp.New(),
 		brevo.New(),
+		webhook.New(),
 		judgeme.New(),
 		yotpo.New(),
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/all"
 )
 
@@ -21,13 +22,23 @@ func TestFactoriesAreWhole(t *testing.T) {
 			require.NotNil(t, f.NewSource, "%s reads no reviews", f.Kind)
 			require.Nil(t, f.NewDestination, "%s is no platform to write to", f.Kind)
 		}
-		fields := map[string]bool{}
-		for _, field := range f.Fields {
-			require.Equal(t, strings.ToLower(field.Name), field.Name, "settings keys are lower case")
-			require.False(t, fields[field.Name], "%s has the setting %s twice", f.Kind, field.Name)
-			fields[field.Name] = true
-			require.NotEmpty(t, field.Title, "%s.%s", f.Kind, field.Name)
+		if f.DestinationFields != nil {
+			require.NotNil(t, f.NewSource, "%s has settings of the destination alone: they are its Fields", f.Kind)
+			require.NotNil(t, f.NewDestination, f.Kind)
 		}
+		checkFields(t, f.Kind, f.Fields)
+		checkFields(t, f.Kind, f.DestinationFields)
+	}
+}
+
+func checkFields(t *testing.T, kind string, all []connectors.Field) {
+	t.Helper()
+	fields := map[string]bool{}
+	for _, field := range all {
+		require.Equal(t, strings.ToLower(field.Name), field.Name, "settings keys are lower case")
+		require.False(t, fields[field.Name], "%s has the setting %s twice", kind, field.Name)
+		fields[field.Name] = true
+		require.NotEmpty(t, field.Title, "%s.%s", kind, field.Name)
 	}
 }
 

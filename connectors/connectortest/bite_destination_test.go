@@ -421,9 +421,11 @@ func (d *destination) Remove(ctx context.Context, audiences []connectors.Audienc
 	return err
 }
 
+// current are the platforms by the test that uses them.
+var current sync.Map
+
 func destinationHarness(defect string) connectortest.DestinationHarness {
 	f := factory("invented")
-	var current sync.Map
 	f.NewDestination = func(settings connectors.Settings, deps connectors.Deps) (connectors.Destination, error) {
 		plain := maps.Clone(settings)
 		delete(plain, "platform")

@@ -28,6 +28,8 @@ func TestVictim(t *testing.T) {
 		connectortest.Source(t, sourceHarness(defect))
 	case "destination":
 		connectortest.Destination(t, destinationHarness(defect))
+	case "oneway":
+		connectortest.Destination(t, oneWayHarness(defect))
 	default:
 		skipVictim(t, kind)
 	}
@@ -88,8 +90,15 @@ func TestGoodConnectorsPass(t *testing.T) {
 	}
 }
 
+// What a one-way destination cannot be asked is skipped, and nothing else.
+func TestGoodOneWayPasses(t *testing.T) {
+	output, passed := run(t, "oneway/")
+	require.True(t, passed, output)
+	require.Equal(t, len(connectortest.ReadBackTests()), strings.Count(output, "--- SKIP"))
+}
+
 func TestBrokenConnectorsFail(t *testing.T) {
-	for kind, defects := range map[string][]bite{"source": sourceBites, "destination": destinationBites} {
+	for kind, defects := range map[string][]bite{"source": sourceBites, "destination": destinationBites, "oneway": oneWayBites} {
 		for _, b := range defects {
 			t.Run(kind+"/"+b.defect, func(t *testing.T) {
 				t.Parallel()

@@ -43,6 +43,9 @@ type DestinationRig struct {
 	// Members returns the e-mail addresses of those who are in an audience now, as the platform itself knows it:
 	// people who left by themselves are not in it.
 	Members func(audience connectors.Audience) []string
+	// Attributes returns what the platform holds under our prefix about a person. It is asked for of a destination that is
+	// connectors.OneWay, where nothing can be read back.
+	Attributes func(person connectors.Person) map[string]string
 	// State returns the whole state of the platform, without times of change.
 	State func() State
 	// Fault makes the platform misbehave.
@@ -119,7 +122,7 @@ type destinationRun struct {
 
 func startDestination(t *testing.T, h DestinationHarness) *destinationRun {
 	t.Helper()
-	r := &destinationRun{T: t, DestinationRig: h.Start(t), factory: h.Factory, journal: &journal{}}
+	r := &destinationRun{T: t, DestinationRig: h.Start(t), factory: h.Factory.AsDestination(), journal: &journal{}}
 	if r.Patience == 0 {
 		r.Patience = defaultPatience
 	}
@@ -277,6 +280,26 @@ func (r *destinationRun) readBack(d connectors.Destination, audience connectors.
 	}
 	r.Fatal("the members have no end")
 	return nil
+}
+
+// oneWay reports whether nothing can be read back, and demands that nothing is.
+func (r *destinationRun) oneWay(d connectors.Destination, audience connectors.Audience) bool {
+	r.Helper()
+	if _, is := d.(connectors.OneWay); !is {
+		return false
+	}
+	require.Empty(r, r.readBack(d, audience), "a OneWay destination tells of members")
+	return true
+}
+
+// held returns the attributes of ours that stand with a member of an audience: as the destination reads them back, or
+// where it cannot, as the platform itself has them.
+func (r *destinationRun) held(d connectors.Destination, audience connectors.Audience, p connectors.Person) map[string]string {
+	r.Helper()
+	if r.oneWay(d, audience) {
+		return r.Attributes(p)
+	}
+	return r.readBack(d, audience)[p.Email].Attributes
 }
 
 // sameState demands that the platform holds the same as before, save for what the caller allows.

@@ -20,6 +20,10 @@ func destinationConsentTests() []test[*destinationRun] {
 	}
 }
 
+// ReadBackTests are the tests of what a platform tells about people: a harness of a connectors.OneWay destination, which is
+// told nothing, skips them and says who asks for consent in its place.
+func ReadBackTests() []string { return names(destinationConsentTests()) }
+
 // left brings a person into the first audience, lets them unsubscribe there, and returns both audiences.
 func (r *destinationRun) left(d connectors.Destination, p connectors.Person) []connectors.Audience {
 	r.Helper()

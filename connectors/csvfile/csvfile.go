@@ -1,5 +1,6 @@
 // Package csvfile reads a shop from files: orders, customers, products and reviews as comma-separated text, in the
-// columns of Shopify's and WooCommerce's own exports or in any columns by a mapping. It needs no keys.
+// columns of Shopify's and WooCommerce's own exports or in any columns by a mapping. It needs no keys. And it writes audiences
+// to files, of any shop: plain ones, and hashed ones for Meta and Google. The two have nothing to do with each other.
 //
 // Every read is a read of all files. A cursor holds a fingerprint of the files and the settings beside the position, so
 // an increment over unchanged files ends at once and files that change during a read are read again from their
@@ -17,11 +18,13 @@ import (
 // Kind is the name of this connector in the configuration.
 const Kind = "csvfile"
 
-// New returns the factory of the file source.
+// New returns the factory of files: of a shop that is read from them, and of audiences that are written to them.
 func New() connectors.Factory {
 	f := connectors.Factory{
-		Kind:  Kind,
-		Title: "CSV files",
+		Kind:              Kind,
+		Title:             "CSV files",
+		DestinationFields: audienceFields(),
+		NeedsConsent:      true,
 		Fields: []connectors.Field{
 			{Name: "folder", Title: "Folder", Help: "where the .csv and .csv.gz files are", Required: true},
 			{Name: "format", Title: "Format", Help: "shopify, woocommerce, or columns with a mapping of your own", Default: formatColumns},
@@ -41,6 +44,9 @@ func New() connectors.Factory {
 	}
 	f.NewSource = func(settings connectors.Settings, deps connectors.Deps) (connectors.Source, error) {
 		return newSource(f, settings, deps)
+	}
+	f.NewDestination = func(settings connectors.Settings, deps connectors.Deps) (connectors.Destination, error) {
+		return newAudienceFiles(f, settings, deps)
 	}
 	return f
 }

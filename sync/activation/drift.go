@@ -26,8 +26,12 @@ type Drift struct {
 // ReadBack holds what stands at a destination against the record, once a week or so. What others removed or changed of
 // ours is noted, so that the next push mends it; whoever unsubscribed is suppressed, so that the next push takes them out
 // everywhere. Members that others added are left alone, but for the shop's own tags: nobody else sets those, and when a
-// shop makes one customer of two, that one carries what both had. It keeps 16 bytes in memory for each membership.
+// shop makes one customer of two, that one carries what both had. It keeps 16 bytes in memory for each membership. Of a
+// destination from which nothing can be read back the record is all there is.
 func ReadBack(ctx context.Context, o Options) (Drift, error) {
+	if _, is := o.Destination.(connectors.OneWay); is {
+		return Drift{}, nil
+	}
 	b := readBack{pusher: pusher{Options: o.withDefaults()}, members: map[uint64]uint64{}, gone: map[uint64]bool{}}
 	if err := b.run(ctx); err != nil {
 		return b.drift, fmt.Errorf("read-back of %s: %w", o.Target.Destination, err)
