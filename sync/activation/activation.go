@@ -77,13 +77,18 @@ type Ledger interface {
 	// what it found. A dry plan stores nothing. Suppressed and withheld people are counted by reason.
 	Plan(ctx context.Context, target Target, dry bool, at time.Time) (Plan, error)
 
-	// Next returns up to limit changes of the work list that are due, lowest person first, after the given person.
-	Next(ctx context.Context, target Target, after int64, limit int) ([]connectors.Change, error)
+	// Next returns up to limit changes of the work list, lowest person first, after the given person. Who is in a job, or is
+	// to be tried again after the moment named only, is passed over. A change says what is news of the person, and since when.
+	Next(ctx context.Context, target Target, after int64, limit int, due time.Time) ([]connectors.Change, error)
 
 	// Record stores outcomes: the delivered state only for those that the platform confirmed. It removes the
-	// confirmed, the refused and the withheld from the work list. It returns how many were withheld though something of
-	// ours stands there: a plan made afterwards makes them leave.
+	// confirmed, the refused and the withheld from the work list, and notes why and when the others are tried again. It
+	// returns how many were withheld though something of ours stands there: a plan made afterwards makes them leave.
 	Record(ctx context.Context, destination string, outcomes []connectors.Outcome, at time.Time) (leaving int, err error)
+
+	// Filled notes that everybody of a plan was handed over. Whoever comes to an audience after its first such moment is news
+	// of a person. Audiences that are not wanted any more begin anew when they are wanted again.
+	Filled(ctx context.Context, target Target, at time.Time) error
 
 	// SaveJob stores a pending job with the people in it and when it was given; the empty job takes people out of
 	// whatever job they are in, and a job without people ends.

@@ -32,7 +32,7 @@ func leftOut(target activation.Target) string {
 //
 // $1 store, $2 destination, $3 whether an account is needed, $4 excluded addresses, $5 the moment since which people
 // withheld by the platform are left in peace, $6 digits of the currency, $7 audiences wanted, $8 segments with their $9
-// audiences, $10 fixed parts of the hash, and $11 ids and $12 names that are shown.
+// audiences, $10 fixed parts of the hash, and $11 ids and $12 names that are shown. Where something is stored: $13 now.
 func (p *planner) comparison() string {
 	consent := ""
 	if p.target.NeedsConsent {
@@ -139,11 +139,13 @@ func (p *planner) withdrawals() string {
 // kept in mind.
 func (p *planner) toWrite(which string) string {
 	return `
-	INSERT INTO outbox AS b (store_id, destination, person_id, address, audiences, attributes, hash)
-	SELECT $1, $2, c.person_id, ` + goalAddress + `, ` + goalAudiences + `, ` + p.goalAttributes() + `, c.goal
+	INSERT INTO outbox AS b (store_id, destination, person_id, address, audiences, attributes, hash, since)
+	SELECT $1, $2, c.person_id, ` + goalAddress + `, ` + goalAudiences + `, ` + p.goalAttributes() + `, c.goal, $13::timestamptz
 	FROM ` + details + ` WHERE ` + which + `
 	ON CONFLICT (store_id, destination, person_id) DO UPDATE SET address = excluded.address,
 		audiences = excluded.audiences, attributes = excluded.attributes, hash = excluded.hash,
 		strays = ARRAY(SELECT DISTINCT k FROM unnest(b.strays || b.audiences) k ORDER BY k),
-		stray_keys = ARRAY(SELECT k FROM unnest(b.stray_keys) k UNION SELECT jsonb_object_keys(b.attributes) ORDER BY 1)`
+		stray_keys = ARRAY(SELECT k FROM unnest(b.stray_keys) k UNION SELECT jsonb_object_keys(b.attributes) ORDER BY 1),
+		since = CASE WHEN b.audiences = excluded.audiences THEN b.since ELSE excluded.since END,
+		next_at = CASE WHEN (b.hash, b.address) IS NOT DISTINCT FROM (excluded.hash, excluded.address) THEN b.next_at END`
 }
