@@ -125,9 +125,21 @@ type Plan struct {
 	Withheld  map[string]int // people desired there whom the plan leaves out or the platform did not take, by reason
 	Held      []Hold         // what the guard stops; then nothing is pushed, but for those withdrawn
 	Withdrawn []int64        // where something is held: who leaves even so, because they unsubscribed; in order
+	// Refused counts people as they are desired whom the platform will not take so, by its words. They are not tried again
+	// before something else is desired for them.
+	Refused map[string]int
+	Retries []Retry // who was put off, part of Changes; the most people first
+	Pending int     // people in jobs that the platform has not finished
 	// Moved counts people whom the platform knows under an address that is not theirs any more. They leave under the
 	// old one in this push; a plan made afterwards brings them in under the new one.
 	Moved int
+}
+
+// Retry are people who were put off for one reason.
+type Retry struct {
+	Reason  string    `json:"reason"`
+	People  int       `json:"people"`
+	NextTry time.Time `json:"next_try,omitzero"` // of who comes first; every night's push tries all of them
 }
 
 // Difference is what a push would do to one audience.

@@ -113,8 +113,9 @@ func (p *pusher) push(ctx context.Context) error {
 		p.sum.Plan, err = p.Ledger.Plan(ctx, p.Target, true, p.Now())
 		return err
 	}
-	if p.due = p.Now(); !p.BackOff {
-		p.due = p.due.Add(longest)
+	began := p.Now()
+	if p.due = began; !p.BackOff {
+		p.due = began.Add(longest)
 	}
 	if err := p.ensure(ctx, nil); err != nil {
 		return err
@@ -130,6 +131,7 @@ func (p *pusher) push(ctx context.Context) error {
 		if !again {
 			break
 		}
+		p.due = began // whom this push put off comes in the next one
 	}
 	return p.Ledger.Filled(ctx, p.Target, p.Now())
 }

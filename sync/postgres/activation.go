@@ -182,7 +182,10 @@ func (p *planner) compare(ctx context.Context, tx *sqlx.Tx, query string) error 
 	if p.regrouped, err = p.otherGroups(ctx, tx); err != nil {
 		return err
 	}
-	p.plan, p.leftOut = activation.Plan{Withheld: map[string]int{}}, map[string]int{}
+	p.plan, p.leftOut = activation.Plan{Withheld: map[string]int{}, Refused: map[string]int{}}, map[string]int{}
+	if p.plan.Retries, err = retries(ctx, tx, p.store, p.target.Destination); err != nil {
+		return err
+	}
 	differences := map[string]*activation.Difference{}
 	for _, g := range groups {
 		p.count(g, differences)
@@ -253,12 +256,17 @@ func (p *planner) count(g group, differences map[string]*activation.Difference) 
 	case "same":
 		p.plan.Unchanged += g.People
 		g.Before = g.Audiences
+	case "job":
+		p.plan.Pending += g.People
 	}
-	if g.Reason != "" {
+	switch {
+	case g.Reason != "":
 		p.plan.Withheld[g.Reason] += g.People
 		p.leftOut[g.Reason] += g.People
-	} else if g.Again {
+	case g.Again:
 		p.plan.Withheld[g.Tried] += g.People
+	case g.Verdict == "tried":
+		p.plan.Refused[g.Tried] += g.People
 	}
 	var after []string
 	switch {
@@ -397,9 +405,9 @@ func (p *planner) savePush(ctx context.Context, tx *sqlx.Tx) error {
 		return fmt.Errorf("push: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO pushes (store_id, destination, at, withheld) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (store_id, destination) DO UPDATE SET at = excluded.at, withheld = excluded.withheld`,
-		p.store, p.target.Destination, p.at, string(text))
+		INSERT INTO pushes (store_id, destination, at, withheld, unchanged) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (store_id, destination) DO UPDATE SET at = excluded.at, withheld = excluded.withheld, unchanged = excluded.unchanged`,
+		p.store, p.target.Destination, p.at, string(text), p.plan.Unchanged)
 	if err != nil {
 		return fmt.Errorf("push: %w", err)
 	}

@@ -96,7 +96,7 @@ func (p *planner) comparison() string {
 // summary sums up the comparison. Where somebody stands as desired, what stands there is not asked for.
 const summary = ` SELECT g.*, ` + desiredAudiences + ` AS audiences
 	FROM (SELECT verdict, moved, again, CASE WHEN verdict <> 'same' THEN before END AS before, rule, place, desired IS NOT NULL AS wanted, coalesce(reason, '') AS reason,
-			CASE WHEN again THEN tried_reason ELSE '' END AS tried, count(*) AS people
+			CASE WHEN again OR verdict = 'tried' THEN tried_reason ELSE '' END AS tried, count(*) AS people
 		FROM compared GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) g
 	LEFT JOIN rules r ON r.rule = g.rule LEFT JOIN places w ON w.place = g.place`
 

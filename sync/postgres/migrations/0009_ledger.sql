@@ -16,7 +16,11 @@ UPDATE audiences SET filled_at = now() WHERE (store_id, destination, key) IN (
 -- were removed by hand, or the address is a new one. What is mended is no news.
 ALTER TABLE deliveries ADD COLUMN told text[];
 
+-- People who stood as desired when the last plan was made.
+ALTER TABLE pushes ADD COLUMN unchanged integer NOT NULL DEFAULT 0;
+
 -- +goose Down
+ALTER TABLE pushes DROP COLUMN unchanged;
 ALTER TABLE deliveries DROP COLUMN told;
 ALTER TABLE audiences DROP COLUMN filled_at;
 ALTER TABLE outbox DROP COLUMN reason, DROP COLUMN tried_at, DROP COLUMN next_at, DROP COLUMN since;
