@@ -100,6 +100,9 @@ type Person struct {
 	Email      string // normalised, may be empty
 	FirstName  string
 	LastName   string
+	// RemoteID is the platform's own id of the person, where an earlier outcome told it of the same address; it finds people
+	// whose address was changed at the platform.
+	RemoteID string
 }
 
 // Change is the whole desired state of one person, and what of ours has to go.

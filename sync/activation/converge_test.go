@@ -342,3 +342,27 @@ func TestNothingComesBackAfterPurgeAndErasure(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, p.made)
 }
+
+// eraser is a platform that erases.
+type eraser struct {
+	*platform
+	erased []connectors.Person
+}
+
+func (e *eraser) Erase(_ context.Context, person connectors.Person) (string, error) {
+	e.erased = append(e.erased, person)
+	return "erased", nil
+}
+
+// TestErasureFindsWhoeverHasAnotherAddressAtThePlatform holds that the platform's own id goes along.
+func TestErasureFindsWhoeverHasAnotherAddressAtThePlatform(t *testing.T) {
+	s, p := newShop(t), &eraser{platform: newPlatform("ann@example.com")}
+	ann := s.person("", "ann@example.com")
+	s.place(ann, "champions")
+	s.push(p.platform, list())
+	o := s.options(p.platform, list())
+	o.Destination = p
+	_, err := activation.Erase(context.Background(), o, connectors.Person{ID: ann, Email: "ann@example.com"})
+	require.NoError(t, err)
+	require.Equal(t, []connectors.Person{{ID: ann, Email: "ann@example.com", RemoteID: "remote-ann@example.com"}}, p.erased)
+}

@@ -190,6 +190,9 @@ func (p *purger) erase(ctx context.Context, person connectors.Person) (string, e
 	if err != nil {
 		return "", err
 	}
+	if stands && delivery.Person.Email == person.Email {
+		person.RemoteID = delivery.RemoteID
+	}
 	receipt := "nothing of ours stood there"
 	if eraser, ok := p.Destination.(connectors.Eraser); ok {
 		if receipt, err = eraser.Erase(ctx, person); err != nil {

@@ -443,6 +443,33 @@ func TestChangedAddressMovesTheMembership(t *testing.T) {
 	require.Empty(t, p.ours("new@example.com"), "the address under which it was delivered is remembered")
 }
 
+// TestRemoteIDGoesWithItsAddress holds that a destination is told its own id of a person under the address it was told of,
+// and under no other.
+func TestRemoteIDGoesWithItsAddress(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com")
+	ann := s.person("7", "ann@example.com")
+	s.place(ann, "champions")
+	s.push(p, list())
+	require.Empty(t, p.seen[0].Person.RemoteID)
+	s.place(ann, "lost")
+	s.push(p, confirmed(list(), "champions"))
+	require.Equal(t, "remote-ann@example.com", p.seen[1].Person.RemoteID)
+	standing, ok, err := s.ledger.Standing(context.Background(), "letters", ann)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, "remote-ann@example.com", standing.Person.RemoteID)
+
+	s.exec(`UPDATE persons SET email = 'new@example.com' WHERE store_id = $1`)
+	s.push(p, list()) // out under the old address; under the new one the platform knows nobody
+	require.Equal(t, "remote-ann@example.com", p.seen[2].Person.RemoteID)
+	require.Equal(t, "new@example.com", p.seen[3].Person.Email)
+	require.Empty(t, p.seen[3].Person.RemoteID)
+	s.place(ann, "champions")
+	s.push(p, list())
+	require.Equal(t, "new@example.com", p.seen[4].Person.Email)
+	require.Empty(t, p.seen[4].Person.RemoteID, "an id is not carried over to another address")
+}
+
 func TestConsentOfTheShop(t *testing.T) {
 	s, p := newShop(t), newPlatform("ann@example.com", "bob@example.com", "cid@example.com", "dee@example.com")
 	for i, name := range []string{"ann", "bob", "cid", "dee"} {

@@ -209,6 +209,9 @@ func (p *platform) address(person connectors.Person) string {
 func (p *platform) bring(c connectors.Change) connectors.Outcome {
 	o := connectors.Outcome{PersonID: c.Person.ID, State: connectors.Delivered}
 	who := p.people[p.address(c.Person)]
+	if who != nil && !p.byAccount {
+		o.RemoteID = "remote-" + c.Person.Email
+	}
 	if who == nil {
 		o.State, o.Reason = connectors.Withheld, connectors.ReasonNotThere
 		return o

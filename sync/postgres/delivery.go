@@ -36,6 +36,7 @@ func (s *Store) Next(
 		Email      string         `db:"email"`
 		FirstName  string         `db:"first_name"`
 		LastName   string         `db:"last_name"`
+		RemoteID   string         `db:"remote_id"`
 		Consent    string         `db:"consent"`
 		Told       pq.StringArray `db:"told"`
 		Since      time.Time      `db:"since"`
@@ -47,7 +48,7 @@ func (s *Store) Next(
 				EXCEPT SELECT jsonb_object_keys(o.attributes) ORDER BY 1) AS drop,
 			coalesce(p.customer_id, '') AS customer_id, coalesce(p.email, '') AS email,
 			coalesce(c.first_name, b.first_name, '') AS first_name, coalesce(c.last_name, b.last_name, '') AS last_name,
-			coalesce(y.consent, '') AS consent, o.since,
+			CASE WHEN d.address = o.address THEN d.remote_id ELSE '' END AS remote_id, coalesce(y.consent, '') AS consent, o.since,
 			CASE WHEN `+elsewhere+` THEN o.audiences ELSE coalesce(d.told, d.audiences, '{}') END AS told
 		FROM outbox o LEFT JOIN persons p ON p.store_id = $1 AND p.person_id = o.person_id
 		LEFT JOIN deliveries d ON d.store_id = $1 AND d.destination = $2 AND d.person_id = o.person_id
@@ -65,6 +66,7 @@ func (s *Store) Next(
 	for i, row := range rows {
 		person := connectors.Person{
 			ID: row.Person, CustomerID: row.CustomerID, Email: row.Email, FirstName: row.FirstName, LastName: row.LastName,
+			RemoteID: row.RemoteID,
 		}
 		if target.NeedsAccount {
 			person.CustomerID = row.Address
@@ -140,7 +142,7 @@ const pause = `least(interval '30 minutes' * power(2, least(o.attempts, 9)), int
 const recordAnswers = `WITH ` + answered + `, saved AS (
 		INSERT INTO deliveries (store_id, destination, person_id, remote_id, address, audiences, attributes, hash,
 			tried_hash, state, reason, at, told)
-		SELECT $1, $2, person_id, coalesce(nullif(remote_id, ''), d_remote_id),
+		SELECT $1, $2, person_id, coalesce(nullif(remote_id, ''), CASE WHEN d_address = address THEN d_remote_id END, ''),
 			CASE WHEN confirmed OR d_hash IS NULL THEN address ELSE d_address END,
 			CASE WHEN empty THEN '{}' WHEN confirmed THEN audiences
 				ELSE ARRAY(SELECT unnest(d_audiences) UNION SELECT unnest(strays) ORDER BY 1) END,
@@ -255,7 +257,7 @@ func (r deliveryRow) delivery() (activation.Delivery, error) {
 	if err != nil {
 		return activation.Delivery{}, err
 	}
-	person := connectors.Person{ID: r.Person, CustomerID: r.CustomerID, Email: r.Email}
+	person := connectors.Person{ID: r.Person, CustomerID: r.CustomerID, Email: r.Email, RemoteID: r.RemoteID}
 	if strings.Contains(r.Address, "@") {
 		person.Email = r.Address
 	} else {
