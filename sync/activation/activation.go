@@ -15,6 +15,7 @@ type Target struct {
 	Destination  string                // name in the configuration; the shop's own tags have the name "shop"
 	Audiences    []connectors.Audience // those wanted, with remote ids after Ensure
 	Attributes   []string              // keys of those that are pushed; see Attributes
+	Extent       connectors.Extent     // what the destination writes; connectors.Both where empty
 	Names        map[string]string     // names for people of all RFM segments in use, by id, for the attribute segment_name
 	Prospects    string                // the RFM segment of people without scores; empty where there is none
 	Exclude      []string              // normalised e-mail addresses that are never sent there
@@ -106,6 +107,16 @@ type Ledger interface {
 
 	// Standing returns what stands at a destination for one person; ok is false where nothing does.
 	Standing(ctx context.Context, destination string, person int64) (delivery Delivery, ok bool, err error)
+
+	// Known returns those for whom something stands at a destination, or may, under one of these addresses or the platform's
+	// own ids of people, each with both as they are known there.
+	Known(ctx context.Context, destination string, addresses, remotes []string) ([]connectors.Person, error)
+
+	// Looked returns when a destination was asked last what stands there.
+	Looked(ctx context.Context, destination string) (Looked, error)
+
+	// SaveLook stores it. A zero moment leaves the one that is stored.
+	SaveLook(ctx context.Context, destination string, looked Looked) error
 
 	// Correct notes what read-back found to stand in place of what was delivered, so that the next plan mends it.
 	Correct(ctx context.Context, destination string, found []Delivery, at time.Time) error

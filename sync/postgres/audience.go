@@ -98,6 +98,7 @@ func (s *Store) ForgetAudiences(ctx context.Context, destination string) error {
 			`DELETE FROM outbox WHERE store_id = $1 AND destination = $2`,
 			`DELETE FROM deliveries WHERE store_id = $1 AND destination = $2 AND hash IS NULL`,
 			`DELETE FROM pushes WHERE store_id = $1 AND destination = $2`,
+			`DELETE FROM looks WHERE store_id = $1 AND destination = $2`,
 		} {
 			if _, err := tx.ExecContext(ctx, statement, s.id, destination); err != nil {
 				return fmt.Errorf("audiences: %w", err)

@@ -55,7 +55,7 @@ func (p *planner) comparison() string {
 	), wanted AS (
 		SELECT p.person_id, r.rule, w.place, CASE WHEN $3 THEN p.customer_id ELSE p.email END AS address,
 			CASE WHEN ` + sought + ` THEN ` + leftOut(p.target) + ` END AS reason,
-			CASE WHEN ` + sought + ` THEN decode(md5(coalesce(r.fixed, s.segment, '')` + p.pushed.hashed() + `
+			CASE WHEN ` + sought + ` THEN decode(md5(coalesce(r.fixed, s.segment, '')` + p.pushed.hashed() + p.extent() + `
 				|| coalesce(w.fixed, '')), 'hex') END AS hash
 		FROM persons p LEFT JOIN rfm_scores s ON s.store_id = $1 AND s.person_id = p.person_id
 		LEFT JOIN standings t ON t.store_id = $1 AND t.person_id = p.person_id
@@ -91,6 +91,17 @@ func (p *planner) comparison() string {
 				ELSE 'change' END AS verdict
 		FROM judged
 	)`
+}
+
+// extent is the part of the hash that says what a destination writes, where it is not everything: whoever stands there as
+// desired in one way does not in another.
+func (p *planner) extent() string {
+	switch p.target.Extent {
+	case connectors.OnlyAttributes, connectors.OnlyLists:
+		return ` || chr(29) || '` + string(p.target.Extent) + `'`
+	default:
+		return ""
+	}
 }
 
 // summary sums up the comparison. Where somebody stands as desired, what stands there is not asked for.

@@ -19,7 +19,17 @@ ALTER TABLE deliveries ADD COLUMN told text[];
 -- People who stood as desired when the last plan was made.
 ALTER TABLE pushes ADD COLUMN unchanged integer NOT NULL DEFAULT 0;
 
+-- When destinations were asked last what stands there: all of it, or who left.
+CREATE TABLE looks (
+    store_id    bigint NOT NULL,
+    destination text NOT NULL,
+    whole_at    timestamptz,                  -- null: never
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (store_id, destination)
+);
+
 -- +goose Down
+DROP TABLE looks;
 ALTER TABLE pushes DROP COLUMN unchanged;
 ALTER TABLE deliveries DROP COLUMN told;
 ALTER TABLE audiences DROP COLUMN filled_at;
