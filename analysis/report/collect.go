@@ -166,6 +166,7 @@ func delivered(ctx context.Context, facts Facts) ([]Delivery, error) {
 	}
 	for i := range all {
 		all[i].Audiences, all[i].Held = list(all[i].Audiences), list(all[i].Held)
+		all[i].Retries = list(all[i].Retries)
 	}
 	return list(all), nil
 }

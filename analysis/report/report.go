@@ -9,6 +9,7 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/retention"
+	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
 // Facts is what the report reads; sync/postgres satisfies it.
@@ -116,11 +117,15 @@ type Delivery struct {
 	Destination string          `json:"destination"`
 	Audiences   []AudienceCount `json:"audiences"`
 	Delivered   int             `json:"delivered"`
-	Waiting     int             `json:"waiting"`            // on the work list
-	Withheld    map[string]int  `json:"withheld,omitempty"` // by reason
-	Refused     map[string]int  `json:"refused,omitempty"`  // by the platform's words
-	Held        []Held          `json:"held"`               // audiences stopped by the guard
-	PushedAt    time.Time       `json:"pushed_at,omitzero"`
+	Unchanged   int             `json:"unchanged"` // who stood as desired when the last plan was made
+	Waiting     int             `json:"waiting"`   // on the work list, those of the next two included
+	Pending     int             `json:"pending"`   // in jobs that the platform has not finished
+	// Retries are people whom the platform put off.
+	Retries  []activation.Retry `json:"retry_later"`
+	Withheld map[string]int     `json:"withheld,omitempty"` // by reason
+	Refused  map[string]int     `json:"refused,omitempty"`  // by the platform's words
+	Held     []Held             `json:"held"`               // audiences stopped by the guard
+	PushedAt time.Time          `json:"pushed_at,omitzero"`
 }
 
 // AudienceCount is how many people stand in an audience.

@@ -23,6 +23,7 @@ import (
 	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -170,7 +171,8 @@ func teaShop() *facts {
 				Audiences: []report.AudienceCount{{Key: "champions", Name: "Champions", Members: 143}, {Key: "loyal", Name: "Loyal", Members: 130}},
 			},
 			{
-				Destination: "newsletter", Delivered: 600, Waiting: 12, PushedAt: now,
+				Destination: "newsletter", Delivered: 600, Unchanged: 588, Waiting: 12, Pending: 3, PushedAt: now,
+				Retries:  []activation.Retry{{Reason: "no answer", People: 4, NextTry: now.Add(time.Hour)}, {People: 1}},
 				Withheld: map[string]int{"not in the platform": 1200, "unsubscribed": 41}, Refused: map[string]int{"invalid e-mail": 2},
 				Audiences: []report.AudienceCount{{Key: "champions", Name: "perennial: Champions", Members: 70}},
 				Held:      []report.Held{{Key: "champions", Name: "Champions", Before: 143, After: 20}, {Key: "owners_list", Name: "Owner's list", Before: 1, After: 0}},

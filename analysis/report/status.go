@@ -73,6 +73,9 @@ func (p *page) store(s StoreStatus) {
 	if len(s.Deliveries) > 0 {
 		p.heading("Destinations")
 		p.table([]align{left, right, right, right, right, right, left}, destinations(s.Deliveries, loc))
+		for _, d := range s.Deliveries {
+			p.kept(d, loc)
+		}
 	}
 	p.runs(s.Runs, loc)
 	p.quarantine(s.Quarantined, o.Quarantined)
@@ -145,6 +148,46 @@ func destinations(deliveries []Delivery, loc *time.Location) []row {
 		}})
 	}
 	return rows
+}
+
+// kept says of whom a destination has not what is desired, and why.
+func (p *page) kept(d Delivery, loc *time.Location) {
+	say := func(what, reasons string) {
+		if reasons != "" {
+			p.say(plain, "  ", "%s, %s: %s", where(d.Destination), what, reasons)
+		}
+	}
+	if d.Unchanged > 0 {
+		say("unchanged at the last push", count(d.Unchanged))
+	}
+	for _, r := range d.Retries {
+		text := count(r.People) + " " + orUnknown(r.Reason)
+		if !r.NextTry.IsZero() {
+			text += ", due from " + r.NextTry.In(loc).Format(stamp) + " on"
+		}
+		say("to be tried again", text)
+	}
+	if d.Pending > 0 {
+		say("waiting for the platform", count(d.Pending)+" in jobs that it has not finished")
+	}
+	say("refused", byReason(d.Refused))
+	say("withheld", byReason(d.Withheld))
+}
+
+// byReason lists counts, the largest first.
+func byReason(counts map[string]int) string {
+	var parts []string
+	for _, r := range reasons("", counts) {
+		parts = append(parts, r.cells[1]+" "+orUnknown(strings.TrimPrefix(r.cells[0], ": ")))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func orUnknown(reason string) string {
+	if reason == "" {
+		return "for a reason not told"
+	}
+	return reason
 }
 
 func sum(counts map[string]int) int {

@@ -145,6 +145,10 @@ func (c *checklist) shop(ctx context.Context, s *shop) {
 		c.fault(err)
 		return
 	}
+	deliveries, err := s.store().Deliveries(ctx)
+	if err != nil {
+		c.fault(databaseFailure("deliveries", err))
+	}
 	for _, r := range receivers {
 		if r.target.Destination == ownTags {
 			c.part(fmt.Sprintf("tags of store %s", s.cfg.Name))
@@ -153,6 +157,11 @@ func (c *checklist) shop(ctx context.Context, s *shop) {
 		}
 		report, err := r.destination.Check(ctx)
 		c.answer(report, err)
+		for _, d := range deliveries {
+			if text := absent(d, s.cfg.Destinations); text != "" && d.Destination == r.target.Destination {
+				c.add(connectors.Finding{Level: connectors.Notice, Subject: "people", Text: text, Remedy: absentRemedy})
+			}
+		}
 	}
 }
 

@@ -103,6 +103,15 @@ func (s *shop) printPlan(destination string, plan activation.Plan) {
 	if reasons := byReason(plan.Withheld); reasons != "" {
 		s.app.printf("  left out: %s\n", reasons)
 	}
+	if reasons := byReason(plan.Refused); reasons != "" {
+		s.app.printf("  refused by the platform, not tried again as they are: %s\n", reasons)
+	}
+	for _, r := range plan.Retries {
+		s.app.printf("  to be tried again: %s %s, due from %s on\n", count(r.People), r.Reason, r.NextTry.UTC().Format("2006-01-02 15:04 MST"))
+	}
+	if plan.Pending > 0 {
+		s.app.printf("  waiting for the platform: %s in jobs that it has not finished\n", count(plan.Pending))
+	}
 	for _, h := range plan.Held {
 		if h.Audience.Key == activation.History {
 			s.app.printf("  HELD: %s\n", h.History())

@@ -106,7 +106,19 @@ func (s *shop) receiver(cfg config.Destination, sets audienceSets) (receiver, er
 		return receiver{}, fmt.Errorf("destination %s: %w", cfg.Name, err)
 	}
 	target, err := s.target(cfg, factory, sets)
+	limit(&target, destination)
 	return receiver{destination: destination, target: target}, err
+}
+
+// limit leaves out of a target what the destination does not write.
+func limit(target *activation.Target, destination connectors.Destination) {
+	limited, is := destination.(connectors.Limited)
+	if !is {
+		return
+	}
+	if target.Extent = limited.Extent(); target.Extent == connectors.OnlyLists {
+		target.Attributes = nil
+	}
 }
 
 // target is what goes to a destination.

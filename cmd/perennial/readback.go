@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
@@ -32,7 +33,10 @@ func (s *shop) readBackStep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	receivers = slices.DeleteFunc(receivers, func(r receiver) bool { return r.target.NeedsConsent })
+	receivers = slices.DeleteFunc(receivers, func(r receiver) bool {
+		_, blind := r.destination.(connectors.OneWay)
+		return blind || r.target.NeedsConsent
+	})
 	if len(receivers) == 0 {
 		return nil
 	}
@@ -50,8 +54,13 @@ func (s *shop) readBackStep(ctx context.Context) error {
 
 // readBack holds one destination against the record, and adds up what it found.
 func (s *shop) readBack(ctx context.Context, r receiver, counts map[string]int) error {
-	name := r.target.Destination
 	drift, err := activation.ReadBack(ctx, s.pushOptions(r, nil))
+	return s.found(r, drift, err, counts)
+}
+
+// found adds up what a look at a destination found, and says what the push mends.
+func (s *shop) found(r receiver, drift activation.Drift, err error, counts map[string]int) error {
+	name := r.target.Destination
 	for what, n := range map[string]int{
 		"read": drift.Read, "lost": drift.Lost, "changed": drift.Changed, "unsubscribed": drift.Unsubscribed, "stray": drift.Stray,
 	} {
@@ -68,7 +77,8 @@ func (s *shop) readBack(ctx context.Context, r receiver, counts map[string]int) 
 }
 
 // lookFirst asks a platform that mails people who unsubscribed there since the last push: whoever left one of our lists may
-// be on others of ours. Before anything was delivered there is nothing to ask.
+// be on others of ours. Once a week, and where it cannot say who left, everything is read back. Before anything was delivered
+// there is nothing to ask.
 func (s *shop) lookFirst(ctx context.Context, r receiver, counts map[string]int) error {
 	if !r.target.NeedsConsent {
 		return nil
@@ -80,5 +90,6 @@ func (s *shop) lookFirst(ctx context.Context, r receiver, counts map[string]int)
 	if len(audiences) == 0 {
 		return nil
 	}
-	return s.readBack(ctx, r, counts)
+	drift, err := activation.Look(ctx, s.pushOptions(r, nil), readBackEvery)
+	return s.found(r, drift, err, counts)
 }

@@ -27,6 +27,11 @@ func newStatus(g *globals) *cobra.Command {
 					return status, err
 				}
 				status.Warnings = append(status.Warnings, left...)
+				for _, d := range status.Deliveries {
+					if text := absent(d, s.cfg.Destinations); text != "" {
+						status.Warnings = append(status.Warnings, text+". What to do: "+absentRemedy+".")
+					}
+				}
 				status.Overview.NextRun, err = s.nextRun(ctx)
 				return status, err
 			}, func(status report.StoreStatus) error {

@@ -210,12 +210,18 @@ func TestPlanIsPrinted(t *testing.T) {
 		Changes: 1234, Unchanged: 5,
 		Audiences: []activation.Difference{{Audience: connectors.Audience{Key: "lost", Name: "Lost"}, Before: 1200, Join: 3, Leave: 1100, After: 103}},
 		Withheld:  map[string]int{"unsubscribed": 2, "not in the platform": 1500, "no e-mail address": 2},
+		Refused:   map[string]int{"Invalid email": 7},
+		Retries:   []activation.Retry{{Reason: "no answer", People: 1001, NextTry: time.Date(2026, 3, 1, 4, 30, 0, 0, time.UTC)}},
+		Pending:   9,
 		Held:      []activation.Hold{{Audience: connectors.Audience{Key: "lost", Name: "Lost"}, Before: 1200, After: 103}, {Audience: connectors.Audience{Key: "vip", Name: "VIP"}, Before: 12}},
 	})
 	require.Equal(t, `garden -> letters: 1,234 people to write, 5 as they should be
   audience                     now      join     leave      then
   Lost                       1,200         3     1,100       103
   left out: 1,500 not in the platform, 2 no e-mail address, 2 unsubscribed
+  refused by the platform, not tried again as they are: 7 Invalid email
+  to be tried again: 1,001 no answer, due from 2026-03-01 04:30 UTC on
+  waiting for the platform: 9 in jobs that it has not finished
   HELD: Lost would go from 1,200 to 103
   HELD: VIP would go from 12 to 0
   if that is right: perennial push --confirm lost,vip

@@ -15,6 +15,7 @@ type Target struct {
 	Destination  string                // name in the configuration; the shop's own tags have the name "shop"
 	Audiences    []connectors.Audience // those wanted, with remote ids after Ensure
 	Attributes   []string              // keys of those that are pushed; see Attributes
+	Extent       connectors.Extent     // what the destination writes; connectors.Both where empty
 	Names        map[string]string     // names for people of all RFM segments in use, by id, for the attribute segment_name
 	Prospects    string                // the RFM segment of people without scores; empty where there is none
 	Exclude      []string              // normalised e-mail addresses that are never sent there
@@ -77,13 +78,18 @@ type Ledger interface {
 	// what it found. A dry plan stores nothing. Suppressed and withheld people are counted by reason.
 	Plan(ctx context.Context, target Target, dry bool, at time.Time) (Plan, error)
 
-	// Next returns up to limit changes of the work list that are due, lowest person first, after the given person.
-	Next(ctx context.Context, target Target, after int64, limit int) ([]connectors.Change, error)
+	// Next returns up to limit changes of the work list, lowest person first, after the given person. Who is in a job, or is
+	// to be tried again after the moment named only, is passed over. A change says what is news of the person, and since when.
+	Next(ctx context.Context, target Target, after int64, limit int, due time.Time) ([]connectors.Change, error)
 
 	// Record stores outcomes: the delivered state only for those that the platform confirmed. It removes the
-	// confirmed, the refused and the withheld from the work list. It returns how many were withheld though something of
-	// ours stands there: a plan made afterwards makes them leave.
+	// confirmed, the refused and the withheld from the work list, and notes why and when the others are tried again. It
+	// returns how many were withheld though something of ours stands there: a plan made afterwards makes them leave.
 	Record(ctx context.Context, destination string, outcomes []connectors.Outcome, at time.Time) (leaving int, err error)
+
+	// Filled notes that everybody of a plan was handed over. Whoever comes to an audience after its first such moment is news
+	// of a person. Audiences that are not wanted any more begin anew when they are wanted again.
+	Filled(ctx context.Context, target Target, at time.Time) error
 
 	// SaveJob stores a pending job with the people in it and when it was given; the empty job takes people out of
 	// whatever job they are in, and a job without people ends.
@@ -101,6 +107,16 @@ type Ledger interface {
 
 	// Standing returns what stands at a destination for one person; ok is false where nothing does.
 	Standing(ctx context.Context, destination string, person int64) (delivery Delivery, ok bool, err error)
+
+	// Known returns those for whom something stands at a destination, or may, under one of these addresses or the platform's
+	// own ids of people, each with both as they are known there.
+	Known(ctx context.Context, destination string, addresses, remotes []string) ([]connectors.Person, error)
+
+	// Looked returns when a destination was asked last what stands there.
+	Looked(ctx context.Context, destination string) (Looked, error)
+
+	// SaveLook stores it. A zero moment leaves the one that is stored.
+	SaveLook(ctx context.Context, destination string, looked Looked) error
 
 	// Correct notes what read-back found to stand in place of what was delivered, so that the next plan mends it.
 	Correct(ctx context.Context, destination string, found []Delivery, at time.Time) error
@@ -120,9 +136,21 @@ type Plan struct {
 	Withheld  map[string]int // people desired there whom the plan leaves out or the platform did not take, by reason
 	Held      []Hold         // what the guard stops; then nothing is pushed, but for those withdrawn
 	Withdrawn []int64        // where something is held: who leaves even so, because they unsubscribed; in order
+	// Refused counts people as they are desired whom the platform will not take so, by its words. They are not tried again
+	// before something else is desired for them.
+	Refused map[string]int
+	Retries []Retry // who was put off, part of Changes; the most people first
+	Pending int     // people in jobs that the platform has not finished
 	// Moved counts people whom the platform knows under an address that is not theirs any more. They leave under the
 	// old one in this push; a plan made afterwards brings them in under the new one.
 	Moved int
+}
+
+// Retry are people who were put off for one reason.
+type Retry struct {
+	Reason  string    `json:"reason"`
+	People  int       `json:"people"`
+	NextTry time.Time `json:"next_try,omitzero"` // of who comes first; every night's push tries all of them
 }
 
 // Difference is what a push would do to one audience.

@@ -44,10 +44,19 @@ type readBack struct {
 	members map[uint64]uint64 // address and audience to attributes, by digest
 	gone    map[uint64]bool   // addresses and remote ids that unsubscribed, by digest
 	whole   []string          // keys of the audiences whose members are all ours
+	all     bool              // everybody with attributes of ours is seen, also who is in no audience
 	drift   Drift
 }
 
 func (b *readBack) run(ctx context.Context) error {
+	began := b.Now()
+	if err := b.holdAgainst(ctx); err != nil {
+		return err
+	}
+	return b.Ledger.SaveLook(ctx, b.Target.Destination, Looked{Whole: began, At: began})
+}
+
+func (b *readBack) holdAgainst(ctx context.Context) error {
 	if err := b.ensure(ctx, nil); err != nil {
 		return err
 	}
@@ -61,6 +70,7 @@ func (b *readBack) run(ctx context.Context) error {
 		}
 	}
 	if roll, ok := b.Destination.(connectors.Roll); ok {
+		b.all = b.Target.Extent == connectors.OnlyAttributes
 		if err := b.read(ctx, roll.Everybody); err != nil {
 			return fmt.Errorf("members: %w", err)
 		}
@@ -103,9 +113,13 @@ func (b *readBack) read(
 }
 
 func (b *readBack) note(m connectors.Member, audiences []string) {
+	delete(m.Attributes, membership) // m.Audiences says it
 	address, attributes := m.Email, digestOf(m.Attributes)
 	if b.Target.NeedsAccount {
 		address = m.CustomerID
+	}
+	if b.all {
+		b.members[digest(address)] = attributes
 	}
 	for _, key := range audiences {
 		b.members[digest(address, key)] = attributes
@@ -164,7 +178,7 @@ func (b *readBack) address(d Delivery) string {
 }
 
 // check returns what really stands for a person, and whether that differs from the record. Attributes are seen only of
-// people who are in an audience.
+// people who are in an audience, or of everybody where the platform has no lists of ours.
 func (b *readBack) check(d Delivery) (Delivery, bool) {
 	real := d
 	real.Audiences = nil
@@ -191,11 +205,20 @@ func (b *readBack) check(d Delivery) (Delivery, bool) {
 		b.drift.Stray++
 		return real, true
 	}
-	if len(d.Audiences) > 0 && !seen {
+	if b.altered(d, seen) {
 		b.drift.Changed++
 		return real, true
 	}
 	return real, false
+}
+
+// altered says whether the attributes of a person are not what they were, as far as that can be seen.
+func (b *readBack) altered(d Delivery, seen bool) bool {
+	if len(d.Audiences) > 0 {
+		return !seen
+	}
+	attributes, there := b.members[digest(b.address(d))]
+	return b.all && len(d.Attributes) > 0 && (!there || attributes != digestOf(d.Attributes))
 }
 
 // strays are the audiences that stand for a person who was never given them.
@@ -205,6 +228,9 @@ func (b *readBack) strays(d Delivery) []string {
 		return !carries || slices.Contains(d.Audiences, key)
 	})
 }
+
+// membership is the key of the attribute that says who is in which audience where there are no lists.
+const membership = "audiences"
 
 // digest is a short mark of texts, the same for the same texts.
 func digest(texts ...string) uint64 {

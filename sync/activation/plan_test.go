@@ -217,7 +217,7 @@ func (s *shop) checkChanges(t *rapid.T, target activation.Target, want, delivere
 	ctx := context.Background()
 	_, err := s.ledger.Plan(ctx, target, false, s.now)
 	require.NoError(t, err)
-	changes, err := s.ledger.Next(ctx, target, 0, 100)
+	changes, err := s.ledger.Next(ctx, target, 0, 100, s.now)
 	require.NoError(t, err)
 	var outcomes []connectors.Outcome
 	for _, c := range changes {

@@ -23,6 +23,8 @@ const (
 	recordTime = 10 * time.Second
 	// recordSize is how many answers are recorded at once: within recordTime on a slow machine.
 	recordSize = pageSize
+	// longest is more than the longest pause before somebody is tried again.
+	longest = 48 * time.Hour
 )
 
 // Options say what to push where.
@@ -35,6 +37,7 @@ type Options struct {
 	Progress    func(done, total int) // may be nil; people answered for, and those on the work list
 	Waiting     func()                // may be nil; told before every wait for jobs of the platform
 	DryRun      bool                  // plan only: nothing is sent and nothing is stored
+	BackOff     bool                  // pass over people whose next try is not due, as pushes do that come more often than nightly
 
 	JobWait  time.Duration // how long to wait for jobs of the platform before the next push asks again; 15 minutes
 	JobLimit time.Duration // how long a job may stand still before its people are tried anew; 26 hours
@@ -101,6 +104,7 @@ type pusher struct {
 	total   int
 	leaving int       // people withheld in this round though something stands there
 	patient time.Time // until when this push waits for jobs; zero before the first wait
+	due     time.Time // who is to be tried again later than this is passed over
 }
 
 func (p *pusher) push(ctx context.Context) error {
@@ -108,6 +112,10 @@ func (p *pusher) push(ctx context.Context) error {
 		var err error
 		p.sum.Plan, err = p.Ledger.Plan(ctx, p.Target, true, p.Now())
 		return err
+	}
+	began := p.Now()
+	if p.due = began; !p.BackOff {
+		p.due = began.Add(longest)
 	}
 	if err := p.ensure(ctx, nil); err != nil {
 		return err
@@ -117,11 +125,15 @@ func (p *pusher) push(ctx context.Context) error {
 	}
 	for round := range rounds {
 		again, err := p.round(ctx, round == 0)
-		if err != nil || !again {
+		if err != nil {
 			return err
 		}
+		if !again {
+			break
+		}
+		p.due = began // whom this push put off comes in the next one
 	}
-	return nil
+	return p.Ledger.Filled(ctx, p.Target, p.Now())
 }
 
 // ensure makes the wanted audiences exist, and also those where somebody has to leave, and saves their ids before
@@ -238,7 +250,7 @@ func (p *pusher) carryOut(ctx context.Context, plan Plan, people int) error {
 func (p *pusher) send(ctx context.Context, plan Plan) error {
 	after := int64(0)
 	for {
-		changes, err := p.Ledger.Next(ctx, p.Target, after, p.batch())
+		changes, err := p.Ledger.Next(ctx, p.Target, after, p.batch(), p.due)
 		if err != nil || len(changes) == 0 {
 			return err
 		}

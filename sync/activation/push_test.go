@@ -595,7 +595,9 @@ func (l *timed) Plan(context.Context, activation.Target, bool, time.Time) (activ
 	return activation.Plan{}, nil // whoever is in a job is not planned for again
 }
 
-func (l *timed) Next(context.Context, activation.Target, int64, int) ([]connectors.Change, error) {
+func (l *timed) Filled(context.Context, activation.Target, time.Time) error { return nil }
+
+func (l *timed) Next(context.Context, activation.Target, int64, int, time.Time) ([]connectors.Change, error) {
 	return nil, nil
 }
 

@@ -38,6 +38,11 @@ func (w *identity) absorb(ctx context.Context) error {
 		`UPDATE outbox o SET person_id = k.account FROM k
 			WHERE o.store_id = $1 AND o.person_id = k.guest AND NOT EXISTS (
 				SELECT FROM outbox a WHERE a.store_id = $1 AND a.destination = o.destination AND a.person_id = k.account)`,
+		// Of two lots for one audience, that of who was due first stands; the other is no person's any more.
+		`DELETE FROM exposures e USING k, exposures o WHERE e.store_id = $1 AND o.store_id = $1 AND e.audience = o.audience
+			AND (e.person_id = k.account AND o.person_id = k.guest AND o.day < e.day
+				OR e.person_id = k.guest AND o.person_id = k.account AND o.day <= e.day)`,
+		`UPDATE exposures e SET person_id = k.account FROM k WHERE e.store_id = $1 AND e.person_id = k.guest`,
 	} {
 		if _, err := w.tx.ExecContext(ctx, pairs+statement, w.store, pq.Array(guests), pq.Array(accounts)); err != nil {
 			return fmt.Errorf("guests become accounts: %w", err)

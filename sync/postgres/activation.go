@@ -78,8 +78,8 @@ func newPlanner(store int64, target activation.Target, at time.Time) (*planner, 
 	return &planner{store: store, target: target, at: at, pushed: pushed}, err
 }
 
-// arguments are those of the comparison.
-func (p *planner) arguments(ctx context.Context, tx *sqlx.Tx) ([]any, error) {
+// arguments are those of a query that begins with the comparison.
+func (p *planner) arguments(ctx context.Context, tx *sqlx.Tx, query string) ([]any, error) {
 	var currency string
 	if err := tx.GetContext(ctx, &currency, `SELECT currency FROM stores WHERE store_id = $1`, p.store); err != nil {
 		return nil, fmt.Errorf("currency of the shop: %w", err)
@@ -97,10 +97,14 @@ func (p *planner) arguments(ctx context.Context, tx *sqlx.Tx) ([]any, error) {
 		audiences[i] = a.Key
 	}
 	r := p.rules()
-	return []any{
+	args := []any{
 		p.store, p.target.Destination, p.target.NeedsAccount, pgArray(exclude), p.at.Add(-ask), commerce.Decimals(currency),
 		pgArray(audiences), pgArray(r.segments), pgArray(r.audiences), pgArray(r.fixed), pgArray(r.shown), pgArray(r.names),
-	}, nil
+	}
+	if strings.Contains(query, "$13") { // the server refuses values that nothing mentions
+		args = append(args, p.at)
+	}
+	return args, nil
 }
 
 // segmentRules say what each RFM segment means for a target: its audience, empty where that is not wanted; the part of the
@@ -163,7 +167,7 @@ func (p *planner) compare(ctx context.Context, tx *sqlx.Tx, query string) error 
 	if err := roomToCompare(ctx, tx); err != nil {
 		return err
 	}
-	args, err := p.arguments(ctx, tx)
+	args, err := p.arguments(ctx, tx, query)
 	if err != nil {
 		return err
 	}
@@ -178,7 +182,10 @@ func (p *planner) compare(ctx context.Context, tx *sqlx.Tx, query string) error 
 	if p.regrouped, err = p.otherGroups(ctx, tx); err != nil {
 		return err
 	}
-	p.plan, p.leftOut = activation.Plan{Withheld: map[string]int{}}, map[string]int{}
+	p.plan, p.leftOut = activation.Plan{Withheld: map[string]int{}, Refused: map[string]int{}}, map[string]int{}
+	if p.plan.Retries, err = retries(ctx, tx, p.store, p.target.Destination); err != nil {
+		return err
+	}
 	differences := map[string]*activation.Difference{}
 	for _, g := range groups {
 		p.count(g, differences)
@@ -204,12 +211,13 @@ func (p *planner) letGo(ctx context.Context, tx *sqlx.Tx) error {
 	if err := roomToCompare(ctx, tx); err != nil {
 		return err
 	}
-	args, err := p.arguments(ctx, tx)
+	query := "WITH" + p.comparison() + p.withdrawals()
+	args, err := p.arguments(ctx, tx, query)
 	if err != nil {
 		return err
 	}
 	p.plan.Withdrawn = nil
-	err = tx.SelectContext(ctx, &p.plan.Withdrawn, "WITH"+p.comparison()+p.withdrawals(), args...)
+	err = tx.SelectContext(ctx, &p.plan.Withdrawn, query, args...)
 	if err != nil {
 		return fmt.Errorf("withdrawals: %w", err)
 	}
@@ -248,12 +256,17 @@ func (p *planner) count(g group, differences map[string]*activation.Difference) 
 	case "same":
 		p.plan.Unchanged += g.People
 		g.Before = g.Audiences
+	case "job":
+		p.plan.Pending += g.People
 	}
-	if g.Reason != "" {
+	switch {
+	case g.Reason != "":
 		p.plan.Withheld[g.Reason] += g.People
 		p.leftOut[g.Reason] += g.People
-	} else if g.Again {
+	case g.Again:
 		p.plan.Withheld[g.Tried] += g.People
+	case g.Verdict == "tried":
+		p.plan.Refused[g.Tried] += g.People
 	}
 	var after []string
 	switch {
@@ -392,9 +405,9 @@ func (p *planner) savePush(ctx context.Context, tx *sqlx.Tx) error {
 		return fmt.Errorf("push: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO pushes (store_id, destination, at, withheld) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (store_id, destination) DO UPDATE SET at = excluded.at, withheld = excluded.withheld`,
-		p.store, p.target.Destination, p.at, string(text))
+		INSERT INTO pushes (store_id, destination, at, withheld, unchanged) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (store_id, destination) DO UPDATE SET at = excluded.at, withheld = excluded.withheld, unchanged = excluded.unchanged`,
+		p.store, p.target.Destination, p.at, string(text), p.plan.Unchanged)
 	if err != nil {
 		return fmt.Errorf("push: %w", err)
 	}

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -48,6 +50,44 @@ func (s *Store) SaveAudiences(ctx context.Context, destination string, audiences
 	})
 }
 
+// Filled notes when everybody had been handed over who was to be in the target's audiences at first.
+func (s *Store) Filled(ctx context.Context, target activation.Target, at time.Time) error {
+	keys := make([]string, len(target.Audiences))
+	for i, a := range target.Audiences {
+		keys[i] = a.Key
+	}
+	return s.write(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE audiences SET filled_at = CASE WHEN key = ANY ($3) THEN $4::timestamptz END
+			WHERE store_id = $1 AND destination = $2 AND (key = ANY ($3)) = (filled_at IS NULL)`,
+			s.id, target.Destination, pgArray(keys), at)
+		if err != nil {
+			return fmt.Errorf("filled audiences: %w", err)
+		}
+		return nil
+	})
+}
+
+// filled returns since when joining and leaving a target's audiences is news.
+func (s *Store) filled(ctx context.Context, target activation.Target) (map[string]time.Time, error) {
+	var rows []struct {
+		Key string    `db:"key"`
+		At  time.Time `db:"filled_at"`
+	}
+	err := s.db.SelectContext(ctx, &rows, `SELECT key, filled_at FROM audiences
+		WHERE store_id = $1 AND destination = $2 AND filled_at IS NOT NULL`, s.id, target.Destination)
+	if err != nil {
+		return nil, fmt.Errorf("filled audiences: %w", err)
+	}
+	filled := map[string]time.Time{}
+	for _, row := range rows {
+		if slices.ContainsFunc(target.Audiences, func(a connectors.Audience) bool { return a.Key == row.Key }) {
+			filled[row.Key] = row.At
+		}
+	}
+	return filled, nil
+}
+
 // ForgetAudiences drops the audiences made for a destination, with holds, jobs and the rest of its work list.
 func (s *Store) ForgetAudiences(ctx context.Context, destination string) error {
 	return s.write(ctx, func(tx *sqlx.Tx) error {
@@ -58,6 +98,7 @@ func (s *Store) ForgetAudiences(ctx context.Context, destination string) error {
 			`DELETE FROM outbox WHERE store_id = $1 AND destination = $2`,
 			`DELETE FROM deliveries WHERE store_id = $1 AND destination = $2 AND hash IS NULL`,
 			`DELETE FROM pushes WHERE store_id = $1 AND destination = $2`,
+			`DELETE FROM looks WHERE store_id = $1 AND destination = $2`,
 		} {
 			if _, err := tx.ExecContext(ctx, statement, s.id, destination); err != nil {
 				return fmt.Errorf("audiences: %w", err)

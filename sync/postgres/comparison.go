@@ -32,7 +32,7 @@ func leftOut(target activation.Target) string {
 //
 // $1 store, $2 destination, $3 whether an account is needed, $4 excluded addresses, $5 the moment since which people
 // withheld by the platform are left in peace, $6 digits of the currency, $7 audiences wanted, $8 segments with their $9
-// audiences, $10 fixed parts of the hash, and $11 ids and $12 names that are shown.
+// audiences, $10 fixed parts of the hash, and $11 ids and $12 names that are shown. Where something is stored: $13 now.
 func (p *planner) comparison() string {
 	consent := ""
 	if p.target.NeedsConsent {
@@ -55,7 +55,7 @@ func (p *planner) comparison() string {
 	), wanted AS (
 		SELECT p.person_id, r.rule, w.place, CASE WHEN $3 THEN p.customer_id ELSE p.email END AS address,
 			CASE WHEN ` + sought + ` THEN ` + leftOut(p.target) + ` END AS reason,
-			CASE WHEN ` + sought + ` THEN decode(md5(coalesce(r.fixed, s.segment, '')` + p.pushed.hashed() + `
+			CASE WHEN ` + sought + ` THEN decode(md5(coalesce(r.fixed, s.segment, '')` + p.pushed.hashed() + p.extent() + `
 				|| coalesce(w.fixed, '')), 'hex') END AS hash
 		FROM persons p LEFT JOIN rfm_scores s ON s.store_id = $1 AND s.person_id = p.person_id
 		LEFT JOIN standings t ON t.store_id = $1 AND t.person_id = p.person_id
@@ -93,10 +93,21 @@ func (p *planner) comparison() string {
 	)`
 }
 
+// extent is the part of the hash that says what a destination writes, where it is not everything: whoever stands there as
+// desired in one way does not in another.
+func (p *planner) extent() string {
+	switch p.target.Extent {
+	case connectors.OnlyAttributes, connectors.OnlyLists:
+		return ` || chr(29) || '` + string(p.target.Extent) + `'`
+	default:
+		return ""
+	}
+}
+
 // summary sums up the comparison. Where somebody stands as desired, what stands there is not asked for.
 const summary = ` SELECT g.*, ` + desiredAudiences + ` AS audiences
 	FROM (SELECT verdict, moved, again, CASE WHEN verdict <> 'same' THEN before END AS before, rule, place, desired IS NOT NULL AS wanted, coalesce(reason, '') AS reason,
-			CASE WHEN again THEN tried_reason ELSE '' END AS tried, count(*) AS people
+			CASE WHEN again OR verdict = 'tried' THEN tried_reason ELSE '' END AS tried, count(*) AS people
 		FROM compared GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) g
 	LEFT JOIN rules r ON r.rule = g.rule LEFT JOIN places w ON w.place = g.place`
 
@@ -139,11 +150,13 @@ func (p *planner) withdrawals() string {
 // kept in mind.
 func (p *planner) toWrite(which string) string {
 	return `
-	INSERT INTO outbox AS b (store_id, destination, person_id, address, audiences, attributes, hash)
-	SELECT $1, $2, c.person_id, ` + goalAddress + `, ` + goalAudiences + `, ` + p.goalAttributes() + `, c.goal
+	INSERT INTO outbox AS b (store_id, destination, person_id, address, audiences, attributes, hash, since)
+	SELECT $1, $2, c.person_id, ` + goalAddress + `, ` + goalAudiences + `, ` + p.goalAttributes() + `, c.goal, $13::timestamptz
 	FROM ` + details + ` WHERE ` + which + `
 	ON CONFLICT (store_id, destination, person_id) DO UPDATE SET address = excluded.address,
 		audiences = excluded.audiences, attributes = excluded.attributes, hash = excluded.hash,
 		strays = ARRAY(SELECT DISTINCT k FROM unnest(b.strays || b.audiences) k ORDER BY k),
-		stray_keys = ARRAY(SELECT k FROM unnest(b.stray_keys) k UNION SELECT jsonb_object_keys(b.attributes) ORDER BY 1)`
+		stray_keys = ARRAY(SELECT k FROM unnest(b.stray_keys) k UNION SELECT jsonb_object_keys(b.attributes) ORDER BY 1),
+		since = CASE WHEN b.audiences = excluded.audiences THEN b.since ELSE excluded.since END,
+		next_at = CASE WHEN (b.hash, b.address) IS NOT DISTINCT FROM (excluded.hash, excluded.address) THEN b.next_at END`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,11 +16,15 @@ import (
 	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
-// Next returns changes of the work list that are in no job. What is to leave is what was delivered, or may have been
-// put there by a try without an answer, and is not wanted any more.
+// Next returns changes of the work list that are in no job and due. What is to leave is what was delivered, or may have
+// been put there by a try without an answer, and is not wanted any more.
 func (s *Store) Next(
-	ctx context.Context, target activation.Target, after int64, limit int,
+	ctx context.Context, target activation.Target, after int64, limit int, due time.Time,
 ) ([]connectors.Change, error) {
+	filled, err := s.filled(ctx, target)
+	if err != nil {
+		return nil, err
+	}
 	var rows []struct {
 		Person     int64          `db:"person_id"`
 		Address    string         `db:"address"`
@@ -33,15 +38,18 @@ func (s *Store) Next(
 		LastName   string         `db:"last_name"`
 		RemoteID   string         `db:"remote_id"`
 		Consent    string         `db:"consent"`
+		Told       pq.StringArray `db:"told"`
+		Since      time.Time      `db:"since"`
 	}
-	err := s.db.SelectContext(ctx, &rows, `
+	err = s.db.SelectContext(ctx, &rows, `
 		SELECT o.person_id, o.address, o.audiences, o.attributes::text AS attributes,
 			ARRAY(SELECT unnest(coalesce(d.audiences, '{}') || o.strays) EXCEPT SELECT unnest(o.audiences) ORDER BY 1) AS leave,
 			ARRAY((SELECT jsonb_object_keys(coalesce(d.attributes, '{}')) UNION SELECT unnest(o.stray_keys))
 				EXCEPT SELECT jsonb_object_keys(o.attributes) ORDER BY 1) AS drop,
 			coalesce(p.customer_id, '') AS customer_id, coalesce(p.email, '') AS email,
 			coalesce(c.first_name, b.first_name, '') AS first_name, coalesce(c.last_name, b.last_name, '') AS last_name,
-			CASE WHEN d.address = o.address THEN d.remote_id ELSE '' END AS remote_id, coalesce(y.consent, '') AS consent
+			CASE WHEN d.address = o.address THEN d.remote_id ELSE '' END AS remote_id, coalesce(y.consent, '') AS consent, o.since,
+			CASE WHEN `+elsewhere+` THEN o.audiences ELSE coalesce(d.told, d.audiences, '{}') END AS told
 		FROM outbox o LEFT JOIN persons p ON p.store_id = $1 AND p.person_id = o.person_id
 		LEFT JOIN deliveries d ON d.store_id = $1 AND d.destination = $2 AND d.person_id = o.person_id
 		LEFT JOIN customers c ON c.store_id = $1 AND c.id = p.customer_id
@@ -49,8 +57,8 @@ func (s *Store) Next(
 			AND counted AND c.id IS NULL ORDER BY placed_at DESC, id LIMIT 1) b ON true
 		LEFT JOIN LATERAL (SELECT consent FROM `+statements+` AS said WHERE said.person_id = o.person_id
 			ORDER BY said_at DESC, consent DESC LIMIT 1) y ON true
-		WHERE o.store_id = $1 AND o.destination = $2 AND o.job = '' AND o.person_id > $3
-		ORDER BY o.person_id LIMIT $4`, s.id, target.Destination, after, limit)
+		WHERE o.store_id = $1 AND o.destination = $2 AND o.job = '' AND o.person_id > $3 AND coalesce(o.next_at <= $5, true)
+		ORDER BY o.person_id LIMIT $4`, s.id, target.Destination, after, limit, due)
 	if err != nil {
 		return nil, fmt.Errorf("work list: %w", err)
 	}
@@ -71,10 +79,25 @@ func (s *Store) Next(
 		}
 		changes[i] = connectors.Change{
 			Person: person, Audiences: row.Audiences, Leave: row.Leave, Attributes: attributes, Drop: row.Drop,
-			Consent: target.ConsentOf(commerce.ConsentState(row.Consent)),
+			Entered: news(row.Audiences, row.Told, filled, row.Since), Left: news(row.Told, row.Audiences, filled, row.Since),
+			Since: row.Since.UTC(), Consent: target.ConsentOf(commerce.ConsentState(row.Consent)),
 		}
 	}
 	return changes, nil
+}
+
+// elsewhere says that people on the work list o who leave do so under an address p that is not theirs any more.
+const elsewhere = `(o.hash IS NULL AND o.address NOT IN (coalesce(p.email, ''), coalesce(p.customer_id, '')))`
+
+// news are those of one list of audiences that are not in the other one, as far as that is news since then.
+func news(of, not []string, filled map[string]time.Time, since time.Time) []string {
+	var keys []string
+	for _, key := range of {
+		if at, ok := filled[key]; ok && since.After(at) && !slices.Contains(not, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // textAttributes reads an attributes object; the empty one is nil.
@@ -101,18 +124,24 @@ const answered = `answered AS (
 			coalesce(d.attributes, '{}') AS d_attributes, coalesce(d.remote_id, '') AS d_remote_id,
 			o.hash IS NULL AND d.state = 'withheld' AND d.tried_hash <> '' AND n.state <> 'refused'
 				AND NOT EXISTS (SELECT FROM suppressions u WHERE u.store_id = $1 AND u.person_id = o.person_id) AS remember,
-			d.tried_hash AS d_tried_hash, d.state AS d_state, d.reason AS d_reason, d.at AS d_at
+			d.tried_hash AS d_tried_hash, d.state AS d_state, d.reason AS d_reason, d.at AS d_at,
+			coalesce(d.told, d.audiences, '{}') AS d_told, ` + elsewhere + ` AS elsewhere
 		FROM (SELECT DISTINCT ON (person_id) * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[])
 			WITH ORDINALITY AS n (person_id, state, remote_id, reason, place) ORDER BY person_id, place DESC) n
 		JOIN outbox o ON o.store_id = $1 AND o.destination = $2 AND o.person_id = n.person_id
 		LEFT JOIN deliveries d ON d.store_id = $1 AND d.destination = $2 AND d.person_id = n.person_id
+		LEFT JOIN persons p ON p.store_id = $1 AND p.person_id = n.person_id
 	)`
+
+// pause is how long people of the work list o who were put off are left in peace by pushes that come more often than every
+// night: half an hour at first, twice as long every time, and at last most of a day.
+const pause = `least(interval '30 minutes' * power(2, least(o.attempts, 9)), interval '20 hours')`
 
 // recordAnswers writes what stands now and what was not taken. Where something stands for people whom the platform
 // withholds, the next plan makes them leave: it returns how many.
 const recordAnswers = `WITH ` + answered + `, saved AS (
 		INSERT INTO deliveries (store_id, destination, person_id, remote_id, address, audiences, attributes, hash,
-			tried_hash, state, reason, at)
+			tried_hash, state, reason, at, told)
 		SELECT $1, $2, person_id, coalesce(nullif(remote_id, ''), CASE WHEN d_address = address THEN d_remote_id END, ''),
 			CASE WHEN confirmed OR d_hash IS NULL THEN address ELSE d_address END,
 			CASE WHEN empty THEN '{}' WHEN confirmed THEN audiences
@@ -123,14 +152,16 @@ const recordAnswers = `WITH ` + answered + `, saved AS (
 			CASE WHEN remember THEN d_tried_hash WHEN hash IS NULL AND empty OR confirmed THEN NULL
 				ELSE coalesce(hash, '') END,
 			CASE WHEN remember THEN d_state ELSE state END, CASE WHEN remember THEN d_reason ELSE reason END,
-			CASE WHEN remember THEN d_at ELSE $7::timestamptz END
+			CASE WHEN remember THEN d_at ELSE $7::timestamptz END,
+			CASE WHEN elsewhere OR NOT confirmed AND NOT empty THEN d_told END
 		FROM answered WHERE state <> 'retry_later'
 		ON CONFLICT (store_id, destination, person_id) DO UPDATE SET remote_id = excluded.remote_id,
 			address = excluded.address, audiences = excluded.audiences, attributes = excluded.attributes,
 			hash = excluded.hash, tried_hash = excluded.tried_hash, state = excluded.state, reason = excluded.reason,
-			at = excluded.at
+			at = excluded.at, told = excluded.told
 	), again AS (
-		UPDATE outbox o SET attempts = o.attempts + 1, job = '' FROM answered a
+		UPDATE outbox o SET attempts = o.attempts + 1, job = '', reason = a.reason, tried_at = $7,
+			next_at = $7::timestamptz + ` + pause + ` FROM answered a
 		WHERE o.store_id = $1 AND o.destination = $2 AND o.person_id = a.person_id AND a.state = 'retry_later'
 	), done AS (
 		DELETE FROM outbox o USING answered a
@@ -157,7 +188,7 @@ func (s *Store) Record(
 			return fmt.Errorf("outcomes: %w", err)
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM deliveries WHERE store_id = $1 AND destination = $2
-			AND person_id = ANY ($3) AND hash IS NULL AND tried_hash IS NULL`, s.id, destination, pgArray(people))
+			AND person_id = ANY ($3) AND hash IS NULL AND tried_hash IS NULL AND told IS NULL`, s.id, destination, pgArray(people))
 		if err != nil {
 			return fmt.Errorf("outcomes: %w", err)
 		}
@@ -254,8 +285,8 @@ func (s *Store) Correct(
 			if err != nil {
 				return fmt.Errorf("attributes: %w", err)
 			}
-			_, err = tx.ExecContext(ctx, `UPDATE deliveries SET audiences = $4, attributes = $5, hash = '',
-				tried_hash = NULL, state = 'delivered', reason = '', at = $6
+			_, err = tx.ExecContext(ctx, `UPDATE deliveries SET told = coalesce(told, audiences),
+				audiences = $4, attributes = $5, hash = '', tried_hash = NULL, state = 'delivered', reason = '', at = $6
 				WHERE store_id = $1 AND destination = $2 AND person_id = $3 AND hash IS NOT NULL`,
 				s.id, destination, f.Person.ID, pgArray(f.Audiences), string(text), at)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/perennial-cvo/perennial/analysis/report"
+	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
 // Deliveries returns what stands at each destination that ever received anything or was held, and what was withheld or
@@ -52,16 +53,20 @@ func (s *Store) pushed(ctx context.Context, tx *sqlx.Tx, d *report.Delivery) err
 	var at sql.NullTime
 	var withheld sql.NullString
 	err := tx.QueryRowxContext(ctx, `
-		SELECT (SELECT at FROM pushes WHERE store_id = $1 AND destination = $2),
-			(SELECT withheld::text FROM pushes WHERE store_id = $1 AND destination = $2),
-			(SELECT count(*) FROM deliveries WHERE store_id = $1 AND destination = $2 AND hash IS NOT NULL),
-			(SELECT count(*) FROM outbox WHERE store_id = $1 AND destination = $2)`, s.id, d.Destination).
-		Scan(&at, &withheld, &d.Delivered, &d.Waiting)
+		SELECT at, withheld::text, coalesce(unchanged, 0),
+			(SELECT count(*) FROM deliveries WHERE store_id = $1 AND destination = $2 AND hash IS NOT NULL), waiting, pending
+		FROM (SELECT count(*) AS waiting, count(*) FILTER (WHERE job <> '') AS pending
+			FROM outbox WHERE store_id = $1 AND destination = $2) o
+		LEFT JOIN pushes ON store_id = $1 AND destination = $2`, s.id, d.Destination).
+		Scan(&at, &withheld, &d.Unchanged, &d.Delivered, &d.Waiting, &d.Pending)
 	if err != nil {
 		return err
 	}
 	if at.Valid {
 		d.PushedAt = at.Time.UTC()
+	}
+	if d.Retries, err = retries(ctx, tx, s.id, d.Destination); err != nil {
+		return err
 	}
 	d.Withheld = map[string]int{}
 	if withheld.Valid {
@@ -81,6 +86,30 @@ func (s *Store) pushed(ctx context.Context, tx *sqlx.Tx, d *report.Delivery) err
 	d.Refused, err = counts(ctx, tx, `SELECT reason, count(*) FROM deliveries WHERE store_id = $1 AND destination = $2
 		AND state = 'refused' GROUP BY reason`, s.id, d.Destination)
 	return err
+}
+
+// retries counts whom a platform put off, by reason.
+func retries(ctx context.Context, tx *sqlx.Tx, store int64, destination string) ([]activation.Retry, error) {
+	var rows []struct {
+		Reason string       `db:"reason"`
+		People int          `db:"people"`
+		Next   sql.NullTime `db:"next"`
+	}
+	err := tx.SelectContext(ctx, &rows, `SELECT reason, count(*) AS people, min(next_at) AS next FROM outbox
+		WHERE store_id = $1 AND destination = $2 AND job = '' AND tried_at IS NOT NULL
+		GROUP BY reason ORDER BY people DESC, reason COLLATE "C"`, store, destination)
+	if err != nil {
+		return nil, fmt.Errorf("people put off: %w", err)
+	}
+	var all []activation.Retry
+	for _, row := range rows {
+		retry := activation.Retry{Reason: row.Reason, People: row.People}
+		if row.Next.Valid {
+			retry.NextTry = row.Next.Time.UTC()
+		}
+		all = append(all, retry)
+	}
+	return all, nil
 }
 
 // members counts who stands in each audience, the empty ones included.

@@ -28,14 +28,15 @@ func (s *Store) Writings(ctx context.Context, target activation.Target, at time.
 		return err
 	}
 	return s.read(ctx, func(tx *sqlx.Tx) error {
-		args, err := p.arguments(ctx, tx)
+		query := "WITH" + p.comparison() + `
+			SELECT ` + goalAddress + ` AS address, coalesce(c.before, '{}'::text[]) AS before, ` + goalAudiences + ` AS after,
+				CAST(` + p.goalAttributes() + ` AS text) AS attributes, coalesce(c.reason, '') AS reason
+			FROM ` + details + ` WHERE c.verdict = 'change' ORDER BY c.person_id`
+		args, err := p.arguments(ctx, tx, query)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.QueryxContext(ctx, "WITH"+p.comparison()+`
-			SELECT `+goalAddress+` AS address, coalesce(c.before, '{}'::text[]) AS before, `+goalAudiences+` AS after,
-				CAST(`+p.goalAttributes()+` AS text) AS attributes, coalesce(c.reason, '') AS reason
-			FROM `+details+` WHERE c.verdict = 'change' ORDER BY c.person_id`, args...)
+		rows, err := tx.QueryxContext(ctx, query, args...)
 		if err != nil {
 			return fmt.Errorf("difference: %w", err)
 		}
