@@ -29,6 +29,10 @@ func Segments(w io.Writer, s SegmentSets, width int, colour bool) error {
 	if !s.AsOf.IsZero() && s.set != "" && s.set != analysis.SchemeRFM && len(s.Sets) == 0 {
 		p.say(plain, "", "%s", missingSet(s.set))
 	}
+	if len(s.inUse()) > 0 {
+		p.line("")
+		p.say(dim, "", "A campaign for each, with its key for one: `perennial segments --playbook KEY`")
+	}
 	return p.done("segments")
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
-var update = flag.Bool("update", false, "write the generated parts of docs/segments.md")
+var update = flag.Bool("update", false, "write the generated parts of docs/segments.md and docs/playbook.md")
 
 const page = "../../docs/segments.md"
 
@@ -26,6 +26,12 @@ func TestThePageOfSegmentsSaysWhatTheCodeDoes(t *testing.T) {
 		"tiers": definitionsTable(tiers.Definitions(), segment.SchemeTier), "fields": fieldsTable(),
 		"churn": definitionsTable(segment.ChurnBands().Definitions(), segment.SchemeChurn),
 	}
+	holdPage(t, page, parts)
+}
+
+// holdPage holds the generated parts of a page against what they should be, or writes them with -update.
+func holdPage(t *testing.T, page string, parts map[string]string) {
+	t.Helper()
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
 	whole := string(text)

@@ -174,8 +174,15 @@ func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
 	return s.step(ctx, "push", func(ctx context.Context) (map[string]int, error) {
 		counts := map[string]int{}
 		var failures []error
+		deaf, err := s.askEverywhere(ctx, flags.only, counts)
+		if err != nil {
+			return counts, err
+		}
 		for _, r := range receivers {
-			err := s.push(ctx, r, counts)
+			err := deaf[r.target.Destination]
+			if err == nil {
+				err = s.push(ctx, r, counts)
+			}
 			if ctx.Err() != nil {
 				return counts, ctx.Err()
 			}
@@ -229,9 +236,6 @@ func (s *shop) known(ctx context.Context, receivers []receiver, names []string) 
 // push brings one destination to the desired state and adds up what it did.
 func (s *shop) push(ctx context.Context, r receiver, counts map[string]int) error {
 	name := r.target.Destination
-	if err := s.lookFirst(ctx, r, counts); err != nil {
-		return err
-	}
 	bars := s.progress()
 	options := s.pushOptions(r, func(done, total int) { bars.step("push to "+name, done, total) })
 	options.Waiting = func() { bars.wait("push to "+name, platform(name)) }

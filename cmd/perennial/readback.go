@@ -76,6 +76,31 @@ func (s *shop) found(r receiver, drift activation.Drift, err error, counts map[s
 	return nil
 }
 
+// askEverywhere asks every platform that mails people who unsubscribed there, before anything is sent to any: a no at
+// one is a no at all. It returns which could not be asked, and why; nothing may be sent there. One of those that nothing is to be sent to
+// (only names the others, if any) holds nobody up, and is told of.
+func (s *shop) askEverywhere(ctx context.Context, only []string, counts map[string]int) (map[string]error, error) {
+	all, err := s.receivers(ctx, pushFlags{})
+	if err != nil {
+		return nil, err
+	}
+	deaf := map[string]error{}
+	for _, r := range all {
+		name := r.target.Destination
+		err := s.lookFirst(ctx, r, counts)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err == nil {
+			continue
+		}
+		if deaf[name] = err; len(only) > 0 && !slices.Contains(only, name) {
+			s.line("%s: could not be asked who unsubscribed there since the last push: %v", name, err)
+		}
+	}
+	return deaf, nil
+}
+
 // lookFirst asks a platform that mails people who unsubscribed there since the last push: whoever left one of our lists may
 // be on others of ours. Once a week, and where it cannot say who left, everything is read back. Before anything was delivered
 // there is nothing to ask.

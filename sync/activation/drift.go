@@ -32,15 +32,20 @@ func ReadBack(ctx context.Context, o Options) (Drift, error) {
 	if _, is := o.Destination.(connectors.OneWay); is {
 		return Drift{}, nil
 	}
-	b := readBack{pusher: pusher{Options: o.withDefaults()}, members: map[uint64]uint64{}, gone: map[uint64]bool{}}
+	b := newReadBack(pusher{Options: o.withDefaults()})
 	if err := b.run(ctx); err != nil {
 		return b.drift, fmt.Errorf("read-back of %s: %w", o.Target.Destination, err)
 	}
 	return b.drift, nil
 }
 
+func newReadBack(p pusher) readBack {
+	return readBack{pusher: p, members: map[uint64]uint64{}, gone: map[uint64]bool{}}
+}
+
 type readBack struct {
 	pusher
+	listens bool              // only to who unsubscribed
 	members map[uint64]uint64 // address and audience to attributes, by digest
 	gone    map[uint64]bool   // addresses and remote ids that unsubscribed, by digest
 	whole   []string          // keys of the audiences whose members are all ours
@@ -155,6 +160,9 @@ func (b *readBack) compare(ctx context.Context) error {
 		err = b.Ledger.Suppress(ctx, b.Target.Destination, gone, connectors.ReasonUnsubscribed, b.Now())
 		if err != nil {
 			return err
+		}
+		if b.listens {
+			continue
 		}
 		if err := b.Ledger.Correct(ctx, b.Target.Destination, found, b.Now()); err != nil {
 			return err

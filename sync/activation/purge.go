@@ -45,6 +45,9 @@ func (p *purger) run(ctx context.Context) error {
 	if err := p.await(ctx, func(Pending) bool { return true }); err != nil {
 		return err
 	}
+	if err := p.hear(ctx); err != nil {
+		return fmt.Errorf("nothing was taken away, because who unsubscribed could not be read: %w", err)
+	}
 	if err := p.takeBack(ctx); err != nil {
 		return err
 	}
@@ -80,6 +83,17 @@ func (p *purger) await(ctx context.Context, concerns func(Pending) bool) error {
 		Kind: connectors.KindRetry, Op: "jobs", Err: errors.New("the platform still works on an earlier push"),
 		Remedy: "nothing was taken away, so that nothing comes back: run this again later",
 	}
+}
+
+// hear notes who unsubscribed since the last push: what an audience remembers of it goes with the audience.
+func (p *purger) hear(ctx context.Context) error {
+	_, mute := p.Destination.(connectors.OneWay)
+	if !p.Target.NeedsConsent || mute || len(p.Target.Audiences) == 0 {
+		return nil
+	}
+	b := newReadBack(p.pusher)
+	b.listens = true
+	return b.run(ctx)
 }
 
 // takeBack makes everybody leave everything, page by page.

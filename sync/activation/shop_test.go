@@ -271,6 +271,12 @@ func (p *platform) Remove(_ context.Context, audiences []connectors.Audience) er
 	p.made = slices.DeleteFunc(p.made, func(key string) bool {
 		return slices.ContainsFunc(audiences, func(a connectors.Audience) bool { return a.Key == key })
 	})
+	for _, a := range audiences { // and with the list everything that it remembers
+		for _, who := range p.people {
+			delete(who.in, a.Key)
+			delete(who.out, a.Key)
+		}
+	}
 	return nil
 }
 

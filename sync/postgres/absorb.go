@@ -10,7 +10,8 @@ import (
 )
 
 // absorb lets accounts take over what the world knows of the guests whose addresses are theirs now. A guest who
-// unsubscribed stays unsubscribed as an account. What was delivered under the address is the account's from now on, unless
+// unsubscribed stays unsubscribed as an account, and so does, until the next analysis, what is left of the guest of an account
+// that did. What was delivered under the address is the account's from now on, unless
 // the account has something standing there under another address, which has to leave first; otherwise the guest's leaving
 // would undo the account's joining, since the platform knows both as the same subscriber.
 func (w *identity) absorb(ctx context.Context) error {
@@ -24,12 +25,12 @@ func (w *identity) absorb(ctx context.Context) error {
 	if len(guests) == 0 {
 		return nil
 	}
+	if err := w.follow(ctx, slices.Concat(guests, accounts), slices.Concat(accounts, guests)); err != nil {
+		return err
+	}
 	const pairs = `WITH k AS (SELECT * FROM unnest($2::bigint[], $3::bigint[]) AS k(guest, account)) `
 	// Rows of the account in which nothing stands make room for the guest's.
 	for _, statement := range []string{
-		`INSERT INTO suppressions (store_id, person_id, destination, reason, at)
-			SELECT s.store_id, k.account, s.destination, s.reason, s.at FROM k
-			JOIN suppressions s ON s.store_id = $1 AND s.person_id = k.guest ON CONFLICT DO NOTHING`,
 		`DELETE FROM deliveries d USING k JOIN deliveries g ON g.store_id = $1 AND g.person_id = k.guest AND g.hash IS NOT NULL
 			WHERE d.store_id = $1 AND d.destination = g.destination AND d.person_id = k.account AND d.hash IS NULL`,
 		`UPDATE deliveries d SET person_id = k.account FROM k

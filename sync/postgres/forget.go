@@ -165,6 +165,27 @@ func (e *erasure) find(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("people: %w", err)
 	}
+	return e.findFormer(ctx)
+}
+
+// findFormer gathers the addresses that the persons had before, as far as something was delivered or refused under them,
+// unless somebody else has them now.
+func (e *erasure) findFormer(ctx context.Context) error {
+	var former []string
+	err := e.tx.SelectContext(ctx, &former, `SELECT address FROM (
+			SELECT address FROM deliveries WHERE store_id = $1 AND person_id = ANY($2) AND address LIKE '%@%'
+			UNION SELECT address FROM unsubscribed WHERE store_id = $1 AND person_id = ANY($2)) AS had
+		WHERE address <> ALL($3)
+		AND NOT EXISTS (SELECT FROM persons p WHERE p.store_id = $1 AND p.email = address AND p.person_id <> ALL($2))
+		ORDER BY address`, e.store, pgArray(e.persons), pq.Array(e.emails))
+	if err != nil {
+		return fmt.Errorf("former addresses: %w", err)
+	}
+	for _, email := range former {
+		if !e.rules.shared[email] {
+			e.emails = append(e.emails, email)
+		}
+	}
 	return nil
 }
 
@@ -226,6 +247,11 @@ func (e *erasure) forget(ctx context.Context) error {
 		WHERE store_id = $1 AND email = ANY($2)`, e.store, pq.Array(e.emails))
 	if err := counted(&e.done.Reviews, result, err, "reviews"); err != nil {
 		return err
+	}
+	_, err = e.tx.ExecContext(ctx, `DELETE FROM unsubscribed WHERE store_id = $1 AND (address = ANY($2) OR person_id = ANY($3))`,
+		e.store, pq.Array(e.emails), pgArray(e.persons))
+	if err != nil {
+		return fmt.Errorf("unsubscribed addresses: %w", err)
 	}
 	var queued int
 	known := []struct {

@@ -307,14 +307,21 @@ func (c *commit) writeOrders(ctx context.Context, added, changed []*orderSet) er
 		c.fresh[set.order.ID] = !set.complete && !set.had.children
 	}
 	var apart []string // their refunds have to be counted by what is stored
+	var from, to []int64
 	for _, set := range all {
 		c.finish(set)
 		c.touched[set.had.person], c.touched[set.person] = true, true
+		if set.had.person != 0 && set.person != 0 && set.had.person != set.person && !set.nameless {
+			from, to = append(from, set.had.person), append(to, set.person)
+		}
 		if set.had.complete && !set.complete {
 			apart = append(apart, set.order.ID)
 		}
 	}
 	delete(c.touched, 0)
+	if err := c.follow(ctx, from, to); err != nil {
+		return err
+	}
 	var fresh, other [][]byte
 	for _, set := range added {
 		fresh = append(fresh, set.entry.line)

@@ -76,6 +76,7 @@ type identity struct {
 	others   map[string][]*account // accounts by address that were not asked for
 	guests   map[string]int64      // guest persons by address
 	moved    map[string]bool       // addresses of stored guests whose owner may have changed
+	named    map[int64]string      // people with the address that they got
 }
 
 // resolve finds or makes the persons of the claims, brings accounts up to date, and moves stored orders whose owner
@@ -84,12 +85,13 @@ func (c *commit) resolve(ctx context.Context, claims claims) error {
 	w := &identity{
 		commit: c, claims: claims,
 		accounts: map[string]*account{}, others: map[string][]*account{}, guests: map[string]int64{}, moved: map[string]bool{},
+		named: map[int64]string{},
 	}
 	if claims.stale == nil {
 		w.claims.stale = []string{} // nil would be null, and nothing is unlike null
 	}
 	steps := []func(context.Context) error{
-		w.readAccounts, w.readAddresses, w.settleAccounts, w.makePersons, w.writeAccounts, w.settleGuests, w.absorb,
+		w.readAccounts, w.readAddresses, w.settleAccounts, w.makePersons, w.writeAccounts, w.settleGuests, w.absorb, w.inherit,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -319,6 +321,7 @@ func (w *identity) writeAccounts(ctx context.Context) error {
 			w.people.account[a.id] = a.person
 			if a.changed && !a.fresh {
 				persons, ids, emails = append(persons, a.person), append(ids, a.id), append(emails, a.email)
+				w.name(a.person, a.email)
 			}
 		}
 	}
@@ -395,8 +398,16 @@ func (w *identity) insertPersons(ctx context.Context, ids, emails []string, made
 			return err
 		}
 		made(at[p], person)
+		w.name(person, p.email)
 	}
 	return rows.Err()
+}
+
+// name notes the address that a person got.
+func (w *identity) name(person int64, email string) {
+	if email != "" {
+		w.named[person] = email
+	}
 }
 
 // guestsToSettle are the addresses of all guests whose person is asked for, in order.

@@ -193,6 +193,11 @@ func (c *commit) remove(ctx context.Context, ids []string) error {
 		return fmt.Errorf("deleted %s: %w", c.page.Resource, err)
 	}
 	c.written.Deleted += len(gone)
+	if len(gone) > 0 && (c.page.Resource == commerce.Customers || c.page.Resource == commerce.Orders) {
+		if err := c.keepNo(ctx, name, gone); err != nil {
+			return err
+		}
+	}
 	switch c.page.Resource {
 	case commerce.Customers:
 		return c.resolve(ctx, claims{accounts: gone, gone: true})

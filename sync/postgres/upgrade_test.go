@@ -13,6 +13,7 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/sync/activation"
 	"github.com/perennial-cvo/perennial/sync/postgres"
 	"github.com/perennial-cvo/perennial/sync/postgres/postgrestest"
 )
@@ -89,7 +90,11 @@ func TestFirstNightAfterAnUpgrade(t *testing.T) {
 			url := postgrestest.EmptyURL(t)
 			migrateTo(t, url, 4)
 			s := openShop(t, url)
+			_, err := s.raw.Exec(`CREATE TABLE unsubscribed (store_id bigint, address text, destination text, reason text, at timestamptz)`)
+			require.NoError(t, err, "today's program, which fills the shop, looks there")
 			s.grow()
+			_, err = s.raw.Exec(`DROP TABLE unsubscribed`)
+			require.NoError(t, err)
 			s.analysedBefore(before)
 			require.NoError(t, s.db.Migrate(context.Background()))
 
@@ -108,4 +113,22 @@ func TestFirstNightAfterAnUpgrade(t *testing.T) {
 			require.Equal(t, rows, s.everything(), "the same night again rewrites nothing")
 		})
 	}
+}
+
+// TestNoFromBeforeAnUpgradeIsThatOfTheAddress: what people and accounts that are gone said is carried over.
+func TestNoFromBeforeAnUpgradeIsThatOfTheAddress(t *testing.T) {
+	url := postgrestest.EmptyURL(t)
+	migrateTo(t, url, 7)
+	s := openShop(t, url)
+	_, err := s.raw.Exec(`
+		INSERT INTO persons (store_id, person_id, customer_id, email) SELECT 1, n, nullif(c, ''), e FROM (VALUES
+			(1, '7', 'ann@example.com'), (2, '', 'ann@example.com'), (3, '8', 'bob@example.com'), (4, '', 'cid@example.com')) AS p(n, c, e);
+		INSERT INTO suppressions VALUES (1, 1, 'letters', 'unsubscribed', '2026-02-01'), (1, 2, 'letters', 'unsubscribed', '2026-01-01');
+		INSERT INTO customers (store_id, id, person_id, email, first_name, last_name, role, country, region, city, postcode, tags, consent, hash, deleted_at)
+			VALUES (1, '9', 4, 'cid@example.com', '', '', '', '', '', '', '', '{}', 'unsubscribed', '', '2026-02-02')`)
+	require.NoError(t, err)
+	require.NoError(t, s.db.Migrate(context.Background()))
+	require.Equal(t, []string{"1 letters 2026-02-01", "2 letters 2026-02-01", "4 shop 2026-02-02"},
+		all[string](s, `SELECT concat_ws(' ', person_id, destination, at::date) FROM suppressions ORDER BY 1`))
+	require.Equal(t, []string{"bob@example.com"}, s.offered(activation.ConsentOwner))
 }
