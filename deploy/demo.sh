@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make demo: two invented shops, one on WooCommerce and one on Shopify, an e-mail platform, and the unchanged daemon against them
-# with a private PostgreSQL.
+# make demo: two invented shops, one on WooCommerce and one on Shopify, each with two e-mail platforms, and the unchanged daemon
+# against them with a private PostgreSQL.
 #
 # DEMO_EXIT=1                   stop after the report, with its status
 # DEMO_CUSTOMERS=2000           people in the invented WooCommerce shop
@@ -88,7 +88,7 @@ export PATH="$programs:$PATH" # a downloaded copy is in the user's own data dire
 customers="${DEMO_CUSTOMERS:-2000}"
 shopify_customers="${DEMO_SHOPIFY_CUSTOMERS:-1200}"
 echo "Starting two invented shops, in which people have bought for two years, about three times each: one on WooCommerce with"
-echo "$customers people and the e-mail platform listmonk, and one on Shopify with $shopify_customers people."
+echo "$customers people and the e-mail platforms listmonk and Brevo, and one on Shopify with $shopify_customers people, Klaviyo and Mailchimp."
 bin/shopsim --customers "$customers" --shopify-customers "$shopify_customers" --ready-file "$work/ready" > "$work/shopsim.log" 2>&1 &
 shopsim=$!
 echo "$shopsim" > "$work/shopsim.pid"
@@ -103,7 +103,14 @@ done
 
 # The keys go to files, so that the commands named below work in any terminal.
 (umask 077 && printf '%s' "$WOOCOMMERCE_KEY" > "$work/key" && printf '%s' "$WOOCOMMERCE_SECRET" > "$work/secret" &&
-  printf '%s' "$LISTMONK_TOKEN" > "$work/token" && printf '%s' "$SHOPIFY_CLIENT_SECRET" > "$work/client_secret")
+  printf '%s' "$LISTMONK_TOKEN" > "$work/token" && printf '%s' "$SHOPIFY_CLIENT_SECRET" > "$work/client_secret" &&
+  printf '%s' "$BREVO_KEY" > "$work/brevo_key" && printf '%s' "$KLAVIYO_KEY" > "$work/klaviyo_key" &&
+  printf '%s' "$MAILCHIMP_KEY" > "$work/mailchimp_key")
+# Prints one more e-mail platform for the shop that the configuration names last: its kind, its address and further lines.
+platform() {
+  printf '\n[[stores.destinations]]\nname = "%s"\nkind = "%s"\n[stores.destinations.settings]\nurl = "%s"\napi_key_file = "%s/%s_key"\n' "$1" "$1" "$2" "$work" "$1"
+  [ -z "${3:-}" ] || printf '%s\n' "$3"
+}
 config="$work/perennial.toml"
 echo
 echo "perennial init: its questions are answered by flags here"
@@ -113,6 +120,7 @@ bin/perennial --config "$config" init --yes \
   --consent platform --tags --data-dir "$work/data" --health "" \
   --destination listmonk --destination-set url="$LISTMONK_URL" \
   --destination-set username="$LISTMONK_USER" --destination-set token_file="$work/token" | sed '/^next: /d'
+platform brevo "$BREVO_URL" >> "$config"
 
 # bulk_from is lower than usual, so that this small shop is read as a large one is.
 echo
@@ -122,6 +130,8 @@ bin/perennial --config "$work/wren.toml" init --yes \
   --set client_id="$SHOPIFY_CLIENT_ID" --set client_secret_file="$work/client_secret" --set bulk_from=500 \
   --consent shop --tags | sed '/^next: /d'
 { echo; sed -n '/^\[\[stores\]\]/,$p' "$work/wren.toml"; } >> "$config"
+{ platform klaviyo "$KLAVIYO_URL" "events = true"; platform mailchimp "$MAILCHIMP_URL" "audience = \"$MAILCHIMP_AUDIENCE\""; } >> "$config"
+echo "Brevo, Klaviyo and Mailchimp are written into the file by hand, as docs/configuration.md says."
 
 echo
 echo "perennial run --once: the first night, both shops at a time"

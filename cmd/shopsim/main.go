@@ -38,6 +38,9 @@ func main() {
 type settings struct {
 	addr, mailAddr    string
 	shopifyAddr       string
+	brevoAddr         string
+	klaviyoAddr       string
+	mailchimpAddr     string
 	seed              uint64
 	customers, orders int
 	shopifyCustomers  int
@@ -54,11 +57,12 @@ type settings struct {
 	bulkDelay         time.Duration
 }
 
-const help = `shopsim serves on localhost an invented WooCommerce shop, a listmonk over the same people, and a second invented shop, with
-other people, as Shopify.
+const help = `shopsim serves on localhost an invented WooCommerce shop with a listmonk and a Brevo over the same people, and a second
+invented shop, with other people, as Shopify, with a Klaviyo and a Mailchimp.
 
 When all listen it prints WOOCOMMERCE_URL, WOOCOMMERCE_KEY, WOOCOMMERCE_SECRET, LISTMONK_URL, LISTMONK_USER, LISTMONK_TOKEN,
-SHOPSIM_CONTROL, SHOPIFY_URL, SHOPIFY_SHOP, SHOPIFY_CLIENT_ID, SHOPIFY_CLIENT_SECRET and SHOPIFY_CONTROL. Over plain http the
+BREVO_URL, BREVO_KEY, SHOPSIM_CONTROL, SHOPIFY_URL, SHOPIFY_SHOP, SHOPIFY_CLIENT_ID, SHOPIFY_CLIENT_SECRET, SHOPIFY_CONTROL,
+KLAVIYO_URL, KLAVIYO_KEY, MAILCHIMP_URL, MAILCHIMP_KEY and MAILCHIMP_AUDIENCE. Over plain http the
 WooCommerce shop takes OAuth 1.0a signatures only, as real shops do; with --tls it takes Basic. The Shopify shop gives tokens for
 client ID and secret, lets a leaky bucket drip, and takes its time for bulk operations. Ctrl-C stops everything at once; without
 --state everything is forgotten then.
@@ -79,7 +83,7 @@ Below SHOPSIM_CONTROL:
   POST /mend                    end every fault
   POST /revoke?key=ck_...       forget a key
   GET  /requests                what the shop was asked; DELETE starts anew
-The e-mail platform has its own control under LISTMONK_URL/_sim.
+The e-mail platforms have their own control under LISTMONK_URL/_sim, and so on.
 
 Below SHOPIFY_CONTROL the same, but for quirk, with faults as Shopify has them:
   POST /fault?kind=throttled    also times, skip, path, operation, writes=1, retry_after, delay, location. Kinds:%s
@@ -108,7 +112,10 @@ func parse(args []string, out io.Writer) (settings, error) {
 	f.SetOutput(out)
 	f.Usage = func() { _, _ = fmt.Fprintf(out, help, shopifyFaults()); f.PrintDefaults() }
 	f.StringVar(&s.addr, "addr", "127.0.0.1:0", "address of the shop")
-	f.StringVar(&s.mailAddr, "mail-addr", "127.0.0.1:0", "address of the e-mail platform")
+	f.StringVar(&s.mailAddr, "mail-addr", "127.0.0.1:0", "address of the e-mail platform listmonk")
+	f.StringVar(&s.brevoAddr, "brevo-addr", "127.0.0.1:0", "address of Brevo, over the people of the WooCommerce shop")
+	f.StringVar(&s.klaviyoAddr, "klaviyo-addr", "127.0.0.1:0", "address of Klaviyo, over the people of the Shopify shop")
+	f.StringVar(&s.mailchimpAddr, "mailchimp-addr", "127.0.0.1:0", "address of Mailchimp, over the same")
 	f.StringVar(&s.shopifyAddr, "shopify-addr", "127.0.0.1:0", "address of the Shopify shop")
 	f.Uint64Var(&s.seed, "seed", 1, "the same seed invents the same shops")
 	f.IntVar(&s.customers, "customers", 2000, "people who come within two years")

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/perennial-cvo/perennial/connectors/listmonk/listmonktest"
 	"github.com/perennial-cvo/perennial/connectors/shopify/shopifytest"
 	"github.com/perennial-cvo/perennial/connectors/simulator"
 	"github.com/perennial-cvo/perennial/connectors/woocommerce/woocommercetest"
@@ -30,7 +29,7 @@ const controlPath = "/_sim"
 
 // serve runs all servers until the context ends.
 func serve(ctx context.Context, s settings, out io.Writer) (err error) {
-	w := &world{settings: s, scheme: "http", failed: make(chan error, 3)}
+	w := &world{settings: s, scheme: "http", failed: make(chan error, 6)}
 	if s.tls {
 		w.scheme = "https"
 		if w.tls, err = selfSigned(s.certFile); err != nil {
@@ -72,16 +71,11 @@ func (w *world) open(ctx context.Context) ([]pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	mail := listmonktest.New(k.shop, listmonktest.Options{})
-	mailAt, err := w.listen(ctx, "e-mail platform", w.mailAddr)
+	mail, err := w.mailOf(ctx, k.shop)
 	if err != nil {
 		return nil, err
 	}
-	w.serve(mailAt, mail, nil)
-	pairs = append(
-		pairs, pair{"LISTMONK_URL", "http://" + mailAt.Addr().String()}, pair{"LISTMONK_USER", mail.Username()},
-		pair{"LISTMONK_TOKEN", mail.Token()},
-	)
+	pairs = append(pairs, mail...)
 	if w.shopifyCustomers <= 0 {
 		return pairs, nil
 	}
@@ -125,13 +119,17 @@ func (w *world) shopify(ctx context.Context) ([]pair, error) {
 	fake.SetHome(home)
 	truth := func() simulator.Oracle { return fake.Truth(simulator.Policy{}) }
 	w.serve(at, k.keeping(handler(k.shop, fake, fake.Control(), truth)), w.tls)
-	return []pair{
+	mail, err := w.moreMailOf(ctx, k.shop)
+	if err != nil {
+		return nil, err
+	}
+	return append([]pair{
 		{"SHOPIFY_URL", home},
 		{"SHOPIFY_SHOP", shopifyDomain},
 		{"SHOPIFY_CLIENT_ID", shopifytest.DefaultClientID},
 		{"SHOPIFY_CLIENT_SECRET", shopifytest.DefaultClientSecret},
 		{"SHOPIFY_CONTROL", home + controlPath},
-	}, nil
+	}, mail...), nil
 }
 
 func (w *world) listen(ctx context.Context, name, addr string) (net.Listener, error) {
