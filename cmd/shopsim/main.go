@@ -37,6 +37,7 @@ func main() {
 // settings are the flags.
 type settings struct {
 	addr, mailAddr    string
+	klaviyoAddr       string
 	shopifyAddr       string
 	seed              uint64
 	customers, orders int
@@ -54,11 +55,11 @@ type settings struct {
 	bulkDelay         time.Duration
 }
 
-const help = `shopsim serves on localhost an invented WooCommerce shop, a listmonk over the same people, and a second invented shop, with
-other people, as Shopify.
+const help = `shopsim serves on localhost an invented WooCommerce shop, a listmonk and a Klaviyo over the same people, and a second
+invented shop, with other people, as Shopify.
 
 When all listen it prints WOOCOMMERCE_URL, WOOCOMMERCE_KEY, WOOCOMMERCE_SECRET, LISTMONK_URL, LISTMONK_USER, LISTMONK_TOKEN,
-SHOPSIM_CONTROL, SHOPIFY_URL, SHOPIFY_SHOP, SHOPIFY_CLIENT_ID, SHOPIFY_CLIENT_SECRET and SHOPIFY_CONTROL. Over plain http the
+KLAVIYO_URL, KLAVIYO_KEY, SHOPSIM_CONTROL, SHOPIFY_URL, SHOPIFY_SHOP, SHOPIFY_CLIENT_ID, SHOPIFY_CLIENT_SECRET and SHOPIFY_CONTROL. Over plain http the
 WooCommerce shop takes OAuth 1.0a signatures only, as real shops do; with --tls it takes Basic. The Shopify shop gives tokens for
 client ID and secret, lets a leaky bucket drip, and takes its time for bulk operations. Ctrl-C stops everything at once; without
 --state everything is forgotten then.
@@ -79,7 +80,8 @@ Below SHOPSIM_CONTROL:
   POST /mend                    end every fault
   POST /revoke?key=ck_...       forget a key
   GET  /requests                what the shop was asked; DELETE starts anew
-The e-mail platform has its own control under LISTMONK_URL/_sim.
+The e-mail platforms have their own control under LISTMONK_URL/_sim and KLAVIYO_URL/_sim: GET people, lists, requests and
+mailed?list=ID, of Klaviyo also events; POST unsubscribe, delete, fault and more, with JSON.
 
 Below SHOPIFY_CONTROL the same, but for quirk, with faults as Shopify has them:
   POST /fault?kind=throttled    also times, skip, path, operation, writes=1, retry_after, delay, location. Kinds:%s
@@ -109,6 +111,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	f.Usage = func() { _, _ = fmt.Fprintf(out, help, shopifyFaults()); f.PrintDefaults() }
 	f.StringVar(&s.addr, "addr", "127.0.0.1:0", "address of the shop")
 	f.StringVar(&s.mailAddr, "mail-addr", "127.0.0.1:0", "address of the e-mail platform")
+	f.StringVar(&s.klaviyoAddr, "klaviyo-addr", "127.0.0.1:0", "address of the Klaviyo")
 	f.StringVar(&s.shopifyAddr, "shopify-addr", "127.0.0.1:0", "address of the Shopify shop")
 	f.Uint64Var(&s.seed, "seed", 1, "the same seed invents the same shops")
 	f.IntVar(&s.customers, "customers", 2000, "people who come within two years")

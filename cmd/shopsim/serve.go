@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/perennial-cvo/perennial/connectors/klaviyo/klaviyotest"
 	"github.com/perennial-cvo/perennial/connectors/listmonk/listmonktest"
 	"github.com/perennial-cvo/perennial/connectors/shopify/shopifytest"
 	"github.com/perennial-cvo/perennial/connectors/simulator"
@@ -30,7 +31,7 @@ const controlPath = "/_sim"
 
 // serve runs all servers until the context ends.
 func serve(ctx context.Context, s settings, out io.Writer) (err error) {
-	w := &world{settings: s, scheme: "http", failed: make(chan error, 3)}
+	w := &world{settings: s, scheme: "http", failed: make(chan error, 4)}
 	if s.tls {
 		w.scheme = "https"
 		if w.tls, err = selfSigned(s.certFile); err != nil {
@@ -82,11 +83,27 @@ func (w *world) open(ctx context.Context) ([]pair, error) {
 		pairs, pair{"LISTMONK_URL", "http://" + mailAt.Addr().String()}, pair{"LISTMONK_USER", mail.Username()},
 		pair{"LISTMONK_TOKEN", mail.Token()},
 	)
+	more, err := w.klaviyo(ctx, k.shop)
+	if err != nil {
+		return nil, err
+	}
+	pairs = append(pairs, more...)
 	if w.shopifyCustomers <= 0 {
 		return pairs, nil
 	}
-	more, err := w.shopify(ctx)
+	more, err = w.shopify(ctx)
 	return append(pairs, more...), err
+}
+
+// klaviyo serves a Klaviyo over the people of the first shop. Its limits are counted by the real clock.
+func (w *world) klaviyo(ctx context.Context, shop *simulator.Shop) ([]pair, error) {
+	fake := klaviyotest.New(shop, klaviyotest.Options{Limits: true, Clock: time.Now})
+	at, err := w.listen(ctx, "Klaviyo", w.klaviyoAddr)
+	if err != nil {
+		return nil, err
+	}
+	w.serve(at, fake, nil)
+	return []pair{{"KLAVIYO_URL", "http://" + at.Addr().String()}, {"KLAVIYO_KEY", fake.Key()}}, nil
 }
 
 func (w *world) wooCommerce(ctx context.Context, k *keeper) ([]pair, error) {
