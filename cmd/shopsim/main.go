@@ -83,7 +83,8 @@ Below SHOPSIM_CONTROL:
   POST /mend                    end every fault
   POST /revoke?key=ck_...       forget a key
   GET  /requests                what the shop was asked; DELETE starts anew
-The e-mail platforms have their own control under LISTMONK_URL/_sim, and so on.
+The e-mail platforms have their own control under /_sim of their addresses, such as LISTMONK_URL/_sim: GET people, lists, requests;
+POST unsubscribe, delete, fault and more, with JSON.
 
 Below SHOPIFY_CONTROL the same, but for quirk, with faults as Shopify has them:
   POST /fault?kind=throttled    also times, skip, path, operation, writes=1, retry_after, delay, location. Kinds:%s

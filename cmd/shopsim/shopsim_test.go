@@ -150,6 +150,25 @@ func TestServesShopAndPlatform(t *testing.T) {
 	}
 }
 
+func TestServesAKlaviyo(t *testing.T) {
+	r := begin(t, "--customers", "60", "--shopify-customers", "0")
+	defer r.stop()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.env["KLAVIYO_URL"]+"/api/lists", nil)
+	require.NoError(t, err)
+	req.Header = http.Header{"Authorization": {"Klaviyo-API-Key " + r.env["KLAVIYO_KEY"]}, "Revision": {"2026-07-15"}}
+	resp, err := r.client.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, 200, resp.StatusCode)
+	require.Equal(t, "750", resp.Header.Get("RateLimit-Limit"), "its limits are kept")
+	_, people := r.do("GET", r.env["LISTMONK_URL"]+"/_sim/people")
+	someone := regexp.MustCompile(`[a-z.-]+\.\d+@mail\.example`).FindString(people)
+	_, body := r.do("GET", r.env["KLAVIYO_URL"]+"/_sim/people")
+	require.Contains(t, body, someone, "they are the same people")
+	status, body := r.do("POST", r.env["KLAVIYO_URL"]+"/_sim/nothing")
+	require.Equal(t, 400, status, body)
+}
+
 func TestServesAShopifyShop(t *testing.T) {
 	r := begin(t, "--customers", "20", "--shopify-customers", "40", "--bulk-delay", "1h")
 	defer r.stop()
@@ -222,7 +241,7 @@ func TestFlags(t *testing.T) {
 	var out bytes.Buffer
 	_, err := parse([]string{"--help"}, &out)
 	require.Error(t, err)
-	for _, word := range []string{"SHOPSIM_CONTROL", "SHOPIFY_CONTROL", "SHOPIFY_CLIENT_SECRET", "-state", "-latency", "-shopify-customers", "-shopify-addr", "/advance", "bulkfailed"} {
+	for _, word := range []string{"SHOPSIM_CONTROL", "SHOPIFY_CONTROL", "SHOPIFY_CLIENT_SECRET", "KLAVIYO_KEY", "-klaviyo-addr", "-state", "-latency", "-shopify-customers", "-shopify-addr", "/advance", "bulkfailed"} {
 		require.Contains(t, out.String(), word)
 	}
 	_, err = parse([]string{"extra"}, io.Discard)

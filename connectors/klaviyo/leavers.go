@@ -16,6 +16,9 @@ import (
 // marketingPath is how the names of what Klaviyo filters people's consent by begin.
 const marketingPath = "subscriptions.email.marketing."
 
+// founded is before anybody can have left: from then on is for ever, in a year that Klaviyo reads.
+var founded = time.Date(2012, time.January, 1, 0, 0, 0, 0, time.UTC)
+
 // Leavers asks who was suppressed since a moment, which whoever unsubscribes is too, and then for every list of ours, those
 // of former audiences too, who left it. Klaviyo answers the second for one list at a time and the two never together, so
 // a quiet night costs one request and one for each list. A cursor is a list's id and Klaviyo's own cursor; without an id
@@ -74,6 +77,9 @@ func (d *destination) leftPage(ctx context.Context, since time.Time, list, curso
 
 // leftFilter is the question in Klaviyo's language of filters.
 func leftFilter(since time.Time, list string) string {
+	if since.Before(founded) {
+		since = founded
+	}
 	moment := since.UTC().Truncate(time.Second).Format(time.RFC3339)
 	if list == "" {
 		return "greater-or-equal(" + marketingPath + "suppression.timestamp," + moment + ")"

@@ -107,6 +107,10 @@ func TestLeaversOfAListThatIsGoneAreNone(t *testing.T) {
 	require.NoError(t, b.UnsubscribeFrom(people[1].Email, lists[1].ID))
 	b.DeleteList(lists[0].ID)
 	require.Len(t, leavers(t, d, now.Add(-time.Hour)), 1)
+	require.Subset(t, leavers(t, d, time.Time{}), leavers(t, d, now.Add(-time.Hour)), "from the beginning")
+	for _, r := range b.Requests() {
+		require.NotContains(t, r.Path, "0001-01-01")
+	}
 }
 
 func TestLeaversWithoutListsAreTheSuppressed(t *testing.T) {

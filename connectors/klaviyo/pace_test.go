@@ -2,6 +2,7 @@ package klaviyo
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -29,27 +30,41 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
-// TestLimitsAreMetWithoutASingleRefusal sends 600 list changes, of which Klaviyo takes 10 a second and 150 a minute.
+// TestLimitsAreMetWithoutASingleRefusal sends 600 list changes, and as many requests with events: of each Klaviyo takes 10 a
+// second and 150 a minute.
 func TestLimitsAreMetWithoutASingleRefusal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(321 * time.Millisecond) // our windows begin elsewhere than Klaviyo's
-		b := &bench{Server: klaviyotest.New(nil, klaviyotest.Options{Key: canary, Now: time.Now, Limits: true})}
-		times := timing{stall: time.Hour, poll: time.Second, transport: wire{b.Server}}
-		d, err := factory(times).NewDestination(
-			connectors.Settings{"api_key": canary, "mode": "lists", "list_batch": 2}, connectors.Deps{Now: time.Now})
-		require.NoError(t, err)
-		ensure(t, d, champions)
-		changes := joinAll(b.many(1200), champions)
-		start := time.Now()
-		result, err := d.Apply(t.Context(), changes)
-		require.NoError(t, err)
-		require.Len(t, result.Outcomes, len(changes))
-		took := time.Since(start)
-		for _, r := range b.Requests() {
-			require.NotEqual(t, http.StatusTooManyRequests, r.Status, "%s %s", r.Method, r.Path)
-		}
-		require.Less(t, took, 600*time.Minute/150*10/9, "at least 90 %% of what Klaviyo allows")
-	})
+	for name, more := range map[string]connectors.Settings{
+		"list changes": {"list_batch": 2},
+		"events":       {"events": true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { meetLimits(t, more) })
+		})
+	}
+}
+
+func meetLimits(t *testing.T, more connectors.Settings) {
+	t.Helper()
+	time.Sleep(321 * time.Millisecond) // our windows begin elsewhere than Klaviyo's
+	b := &bench{Server: klaviyotest.New(nil, klaviyotest.Options{Key: canary, Now: time.Now, Limits: true})}
+	settings := connectors.Settings{"api_key": canary, "mode": "lists"}
+	maps.Copy(settings, more)
+	times := timing{stall: time.Hour, poll: time.Second, transport: wire{b.Server}}
+	d, err := factory(times).NewDestination(settings, connectors.Deps{Now: time.Now})
+	require.NoError(t, err)
+	d.(*destination).eventBatch = 2
+	ensure(t, d, champions)
+	changes := enterAll(b.many(1200), champions)
+	start := time.Now()
+	result, err := d.Apply(t.Context(), changes)
+	require.NoError(t, err)
+	require.Len(t, result.Outcomes, len(changes))
+	took := time.Since(start)
+	for _, r := range b.Requests() {
+		require.NotEqual(t, http.StatusTooManyRequests, r.Status, "%s %s", r.Method, r.Path)
+	}
+	require.Less(t, took, 600*time.Minute/150*10/9, "at least 90 %% of what Klaviyo allows")
+	require.Greater(t, took, 3*time.Minute, "600 requests were held back")
 }
 
 // TestOtherProgramsShareTheAllowance lets somebody else spend what Klaviyo allows: its word is heeded.
@@ -102,23 +117,28 @@ func (b *bench) night(t *testing.T) (audiences []connectors.Audience, changes []
 // What is unavoidable: Klaviyo tells of ten lists at a time (12 of them: 2), of those who left one list at a time (10) or
 // who were suppressed (1), and of a hundred profiles with their ids and consent at a time (10); all properties go in one
 // import (1), which is over no sooner than at the second question (2); and a list takes a thousand people in one call, but
-// only one list (10 joined, 10 left). That is 46.
+// only one list (10 joined, 10 left). That is 46. A thousand events fit in one call, and everybody enters and leaves (2).
 func TestCallsOfANight(t *testing.T) {
-	const unavoidable = 2 + 10 + 1 + 10 + 1 + 2 + 10 + 10
-	b := startBench(t)
-	audiences, changes := b.night(t)
-	before := len(b.Requests())
-	d := b.open(t, large()) // of the next night
-	ensure(t, d, audiences...)
-	require.Empty(t, leavers(t, d, time.Now()))
-	for _, o := range apply(t, d, changes...) {
-		require.Equal(t, connectors.Delivered, o.State, o.Reason)
-	}
-	calls := len(b.Requests()) - before
-	t.Logf("%d calls, of which %d are unavoidable", calls, unavoidable)
-	require.LessOrEqual(t, float64(calls), 1.1*unavoidable)
-	for i, a := range audiences {
-		require.Len(t, b.members(a), 100, "%d", i)
+	for events, unavoidable := range map[bool]int{
+		false: 2 + 10 + 1 + 10 + 1 + 2 + 10 + 10,
+		true:  2 + 10 + 1 + 10 + 1 + 2 + 10 + 10 + 2,
+	} {
+		b := startBench(t)
+		audiences, changes := b.night(t)
+		before := len(b.Requests())
+		d := b.open(t, large(), connectors.Settings{"events": events}) // of the next night
+		ensure(t, d, audiences...)
+		require.Empty(t, leavers(t, d, time.Now()))
+		for _, o := range apply(t, d, changes...) {
+			require.Equal(t, connectors.Delivered, o.State, o.Reason)
+		}
+		calls := len(b.Requests()) - before
+		t.Logf("%d calls, of which %d are unavoidable", calls, unavoidable)
+		require.LessOrEqual(t, float64(calls), 1.1*float64(unavoidable))
+		for _, a := range audiences {
+			require.Len(t, b.members(a), 100)
+		}
+		require.Len(t, b.Events(), map[bool]int{false: 0, true: 2000}[events])
 	}
 }
 

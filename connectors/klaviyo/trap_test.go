@@ -275,13 +275,16 @@ func TestUnsubscribingWhileAnImportIsAtWorkHolds(t *testing.T) {
 // judges here.
 func TestNothingEverSubscribesAnybody(t *testing.T) {
 	b := startBench(t, klaviyotest.Options{Judge: judge(t, "klaviyo.json.gz")})
-	d, people := b.open(t), b.people(simulator.Subscribed)
+	d, people := b.open(t, connectors.Settings{"events": true}), b.people(simulator.Subscribed)
 	_, err := d.Check(t.Context())
 	require.NoError(t, err)
 	lists := ensure(t, d, champions, atRisk)
-	stranger := join(connectors.Person{ID: 9001, Email: "new@example.com", FirstName: "Nora"}, champions)
+	stranger := enter(connectors.Person{ID: 9001, Email: "new@example.com", FirstName: "Nora"}, champions)
 	stranger.Consent = commerce.ConsentSubscribed
-	apply(t, d, append(joinAll(people, champions), stranger)...)
+	apply(t, d, append(enterAll(people, champions), stranger)...)
+	require.Len(t, b.Events(), len(people)+1)
+	require.NoError(t, b.UnsubscribeFrom(people[2].Email, lists[0].ID))
+	require.NotEmpty(t, leavers(t, d, time.Time{}))
 	apply(t, d, connectors.Change{Person: people[0], Leave: []string{champions.Key}, Drop: []string{"rfm"}})
 	_, err = d.(connectors.Eraser).Erase(t.Context(), people[1])
 	require.NoError(t, err)

@@ -121,7 +121,7 @@ func (s *Server) spend(rt route) (refusal *answer, left [3]int) {
 	if !s.opts.Limits {
 		return nil, left
 	}
-	now := s.opts.Now()
+	now := s.opts.Clock()
 	for _, w := range []struct {
 		name  string
 		size  time.Duration

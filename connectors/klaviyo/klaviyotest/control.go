@@ -97,7 +97,7 @@ func (s *Server) with(email string, do func(*person)) error {
 func (s *Server) Mailed(listID string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []string
+	all := []string{}
 	if l := s.list(listID); l != nil {
 		for _, p := range l.members {
 			if p.canReceive() && !p.left(listID) {
@@ -114,10 +114,13 @@ func (p *person) left(listID string) bool {
 
 // Person is a profile as the outside may look at it.
 type Person struct {
-	ID, Email, Name, Consent string
-	Suppressed               []string // the reasons
-	Left                     []string // ids of lists
-	Properties               map[string]any
+	ID         string         `json:"id"`
+	Email      string         `json:"email"`
+	Name       string         `json:"name"`
+	Consent    string         `json:"consent"`
+	Suppressed []string       `json:"suppressed"` // the reasons
+	Left       []string       `json:"left"`       // ids of lists
+	Properties map[string]any `json:"properties"`
 }
 
 // People returns everybody, by ascending id.
@@ -141,8 +144,10 @@ func (s *Server) People() []Person {
 
 // List is a list as the outside may look at it.
 type List struct {
-	ID, Name, OptIn string
-	Members         []string // addresses of those on it who have not left
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	OptIn   string   `json:"opt_in"`
+	Members []string `json:"members"` // addresses of those on it who have not left
 }
 
 // Lists returns every list, in the order in which they were made.

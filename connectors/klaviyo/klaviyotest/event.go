@@ -92,27 +92,21 @@ func (s *Server) createEvents(c call) answer {
 	seen := map[string]bool{}
 	for i, one := range in.Attributes.Bulk.Data {
 		at := fmt.Sprintf("/data/attributes/events-bulk-create/data/%d/attributes", i)
-		profile := one.Attributes.Profile.Data
-		if s.byID[profile.ID] == nil && !isAddress(profile.Attributes.Email) {
+		who, ok := s.subject(one)
+		if !ok {
 			problems = append(problems, problem{"invalid", "A profile must have a valid identifier.", at + "/profile/data"})
 			continue
 		}
 		for k, e := range one.Attributes.Events.Data {
 			event := Event{
-				ProfileID: profile.ID, Email: strings.ToLower(profile.Attributes.Email), Metric: e.Attributes.Metric.Data.Attributes.Name,
+				ProfileID: who.ProfileID, Email: who.Email, Metric: e.Attributes.Metric.Data.Attributes.Name,
 				UniqueID: e.Attributes.UniqueID, At: s.opts.Now(), Properties: e.Attributes.Properties,
 			}
 			if e.Attributes.Time != nil {
 				event.At = *e.Attributes.Time
 			}
-			here := fmt.Sprintf("%s/events/data/%d/attributes", at, k)
-			switch {
-			case event.Metric == "" || len(event.Metric) >= metricName:
-				problems = append(problems, problem{"invalid", "A metric must have a name of less than 128 characters.", here + "/metric"})
-			case len(text(event.Properties)) > bytesPerText:
-				problems = append(problems, problem{"invalid", "A text is larger than 100KB.", here + "/properties"})
-			case event.UniqueID != "" && !s.opts.PassRepeats && (seen[event.key()] || s.told[event.key()]):
-				problems = append(problems, problem{"duplicate", "The unique_id is repeated for this profile and metric.", here + "/unique_id"})
+			if wrong := s.wrongWith(event, seen, fmt.Sprintf("%s/events/data/%d/attributes", at, k)); wrong != nil {
+				problems = append(problems, *wrong)
 			}
 			seen[event.key()] = true
 			fresh = append(fresh, event)
@@ -132,15 +126,40 @@ func (s *Server) createEvents(c call) answer {
 	return answer{status: http.StatusAccepted}
 }
 
-// keepEvent takes an event up unless it is there already.
-func (s *Server) keepEvent(e Event) {
-	p := s.byID[e.ProfileID]
-	if p == nil {
-		if p = s.byEmail[e.Email]; p == nil {
-			p = s.addPerson(e.Email)
+// wrongWith says what is wrong with an event that stands at a place, if anything; seen are those before it.
+func (s *Server) wrongWith(e Event, seen map[string]bool, here string) *problem {
+	switch {
+	case e.Metric == "" || len(e.Metric) >= metricName:
+		return &problem{"invalid", "A metric must have a name of less than 128 characters.", here + "/metric"}
+	case len(text(e.Properties)) > bytesPerText:
+		return &problem{"invalid", "A text is larger than 100KB.", here + "/properties"}
+	case e.UniqueID != "" && !s.opts.PassRepeats && (seen[e.key()] || s.told[e.key()]):
+		return &problem{"duplicate", "The unique_id is repeated for this profile and metric.", here + "/unique_id"}
+	default:
+		return nil
+	}
+}
+
+// subject says whom events are about: a profile, or the address of one to be made.
+func (s *Server) subject(one told) (Event, bool) {
+	given := one.Attributes.Profile.Data
+	email := strings.ToLower(given.Attributes.Email)
+	for _, p := range []*person{s.byID[given.ID], s.byEmail[email]} {
+		if p != nil {
+			return Event{ProfileID: p.ID, Email: p.Email}, true
 		}
 	}
-	e.ProfileID, e.Email = p.ID, p.Email
+	return Event{Email: email}, isAddress(email)
+}
+
+// keepEvent takes an event up unless it is there already.
+func (s *Server) keepEvent(e Event) {
+	if e.ProfileID == "" && s.byEmail[e.Email] == nil {
+		s.addPerson(e.Email)
+	}
+	if e.ProfileID == "" {
+		e.ProfileID = s.byEmail[e.Email].ID
+	}
 	if !s.told[e.key()] {
 		s.told[e.key()] = true
 		s.events = append(s.events, e)

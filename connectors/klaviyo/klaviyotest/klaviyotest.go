@@ -31,6 +31,7 @@ type Options struct {
 	Scopes []string         // of the key; all where nil
 	Now    func() time.Time // the shop's clock where nil, or the real one
 	Limits bool             // requests beyond the limits of each endpoint are answered 429
+	Clock  func() time.Time // by which limits are counted; Now where nil
 	// PassRepeats passes over events that are there already, where otherwise they are refused with all of their request.
 	// Klaviyo says the first of single events and the second of many.
 	PassRepeats bool
@@ -40,11 +41,11 @@ type Options struct {
 
 // Request is one request as it was received.
 type Request struct {
-	Method string
-	Path   string // with the query
-	Body   string
-	Status int // as answered, 0 where the connection died
-	Write  bool
+	Method string `json:"method"`
+	Path   string `json:"path"` // with the query
+	Body   string `json:"body"`
+	Status int    `json:"status"` // as answered, 0 where the connection died
+	Write  bool   `json:"write"`
 }
 
 // Server is the fake. It is safe for concurrent use; requests are carried out one at a time.
@@ -90,6 +91,9 @@ func New(shop *simulator.Shop, opts Options) *Server {
 		if shop != nil {
 			opts.Now = shop.Now
 		}
+	}
+	if opts.Clock == nil {
+		opts.Clock = opts.Now
 	}
 	s := &Server{
 		opts: opts, shop: shop, byID: map[string]*person{}, byEmail: map[string]*person{}, counters: map[string]int{}, made: map[string]int{},
@@ -140,8 +144,12 @@ func (s *Server) arrivals() {
 // Key is the private API key.
 func (s *Server) Key() string { return s.opts.Key }
 
-// ServeHTTP answers one request.
+// ServeHTTP answers one request. What begins with /_sim/ steers the fake; see steer.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, steerPath) {
+		s.steer(w, r)
+		return
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
 	if err != nil {
 		return // the client went away

@@ -111,3 +111,94 @@ func TestCampaignsReachWhoNeverSubscribed(t *testing.T) {
 	ask(s, "POST", path, []any{map[string]string{"type": "profile", "id": who.ID}})
 	require.NotContains(t, s.Mailed(s.Newsletter()), who.Email, "Klaviyo remembers who left a list")
 }
+
+// TestSteering commands the fake as another process does.
+func TestSteering(t *testing.T) {
+	s := klaviyotest.New(nil, klaviyotest.Options{})
+	do := func(method, what, body string) (int, string) {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(method, "/_sim/"+what, strings.NewReader(body)))
+		return w.Code, w.Body.String()
+	}
+	see := func(what, part string) {
+		t.Helper()
+		code, body := do("GET", what, "")
+		require.Equal(t, 200, code)
+		require.Contains(t, body, part)
+	}
+	see("lists", `"name":"Newsletter"`)
+	see("events", `{"data":`)
+	see("mailed?list="+s.Newsletter(), "press@example.com")
+	for _, c := range []struct{ command, body, view, part string }{
+		{"unsubscribe", `{"email":"owner@example.com"}`, "people", `"suppressed":["UNSUBSCRIBE"]`},
+		{"unsubscribe", `{"email":"press@example.com","list":"` + s.Newsletter() + `"}`, "people", `"left":["` + s.Newsletter() + `"]`},
+		{"suppress", `{"email":"press@example.com","reason":"HARD_BOUNCE"}`, "people", "HARD_BOUNCE"},
+		{"consent", `{"email":"press@example.com","consent":"NEVER_SUBSCRIBED"}`, "people", "NEVER_SUBSCRIBED"},
+		{"property", `{"email":"press@example.com","name":"Hat","value":7}`, "people", `"Hat":7`},
+		{"rename-list", `{"list":"` + s.Newsletter() + `","name":"Letters"}`, "lists", "Letters"},
+		{"delete-list", `{"list":"` + s.Newsletter() + `"}`, "lists", "VIP"},
+		{"delete", `{"email":"press@example.com"}`, "people", "owner@example.com"},
+		{"job", `{"job":"job stalls"}`, "people", ""},
+		{"restrict", `{"scope":"lists:read"}`, "people", ""},
+	} {
+		code, body := do("POST", c.command, c.body)
+		require.Equal(t, 200, code, body)
+		see(c.view, c.part)
+	}
+	_, people := do("GET", "people", "")
+	require.NotContains(t, people, "press@example.com")
+	require.Equal(t, 403, ask(s, "GET", "/api/lists", nil).Code)
+	do("POST", "allow", `{"scope":"lists:read"}`)
+	require.Equal(t, 200, ask(s, "GET", "/api/lists", nil).Code)
+	do("POST", "fault", `{"kind":"429","times":1,"retry_after":2000000000}`)
+	require.Equal(t, 429, ask(s, "GET", "/api/lists", nil).Code)
+	do("POST", "revoke", "")
+	require.Equal(t, 401, ask(s, "GET", "/api/lists", nil).Code)
+	see("requests", `"status":401`)
+	for _, bad := range [][3]string{{"GET", "nonsense", ""}, {"POST", "nonsense", "{}"}, {"POST", "suppress", `{"email":"nobody@example.com"}`}, {"POST", "job", "["}} {
+		code, _ := do(bad[0], bad[1], bad[2])
+		require.Contains(t, []int{400, 404}, code, bad)
+	}
+}
+
+// TestEventsAreKeptAsKlaviyoKeepsThem holds events by profile, metric and second, unless they have ids.
+func TestEventsAreKeptAsKlaviyoKeepsThem(t *testing.T) {
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	events := func(n int, id, email string) map[string]any {
+		var all []any
+		for i := range n {
+			attributes := map[string]any{
+				"properties": map[string]any{"n": i}, "metric": map[string]any{"data": map[string]any{"type": "metric", "attributes": map[string]any{"name": "Moved"}}},
+			}
+			if id != "" {
+				attributes["unique_id"] = fmt.Sprint(id, i)
+			}
+			all = append(all, map[string]any{"type": "event-bulk-create", "attributes": map[string]any{
+				"profile": map[string]any{"data": map[string]any{"type": "profile", "attributes": map[string]any{"email": email}}},
+				"events":  map[string]any{"data": []any{map[string]any{"type": "event", "attributes": attributes}}},
+			}})
+		}
+		return map[string]any{"type": "event-bulk-create-job", "attributes": map[string]any{"events-bulk-create": map[string]any{"data": all}}}
+	}
+	for _, pass := range []bool{true, false} {
+		s := klaviyotest.New(nil, klaviyotest.Options{Now: func() time.Time { return now }, PassRepeats: pass})
+		const path = "/api/event-bulk-create-jobs"
+		require.Equal(t, 202, ask(s, "POST", path, events(3, "", "owner@example.com")).Code)
+		require.Len(t, s.Events(), 1, "one of a second survives")
+		require.Equal(t, 202, ask(s, "POST", path, events(3, "x", "owner@example.com")).Code)
+		require.Len(t, s.Events(), 4)
+		again := ask(s, "POST", path, events(4, "x", "owner@example.com"))
+		if pass {
+			require.Equal(t, 202, again.Code)
+			require.Len(t, s.Events(), 5)
+		} else {
+			require.Equal(t, 400, again.Code, "and none is taken")
+			require.Contains(t, again.Body.String(), "/data/attributes/events-bulk-create/data/2/attributes")
+			require.Len(t, s.Events(), 4)
+		}
+		require.Equal(t, 400, ask(s, "POST", path, events(1_001, "y", "owner@example.com")).Code, "1,000 events")
+		require.Equal(t, 400, ask(s, "POST", path, events(0, "", "")).Code)
+		require.Equal(t, 202, ask(s, "POST", path, events(1, "z", "New@example.com")).Code)
+		require.Equal(t, "new@example.com", s.People()[2].Email, "an address makes a profile")
+	}
+}
