@@ -54,15 +54,15 @@ func (w *windows) RoundTrip(*http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// TestQuotaMeetsNoRefusalAndWastesLittle sends for ten minutes as fast as it may.
+// TestQuotaMeetsNoRefusalAndWastesLittle sends for four minutes as fast as it may.
 func TestQuotaMeetsNoRefusalAndWastesLittle(t *testing.T) {
 	limits := []httpapi.Limit{{Count: 10, Window: time.Second}, {Count: 150, Window: time.Minute}}
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(137 * time.Millisecond) // our windows begin elsewhere than theirs
 		w := &windows{limits: limits, counted: map[time.Duration]map[int64]int{}}
-		c := client(t, w, func(o *httpapi.Options) { o.Concurrency = 4 })
+		c := client(t, w, func(o *httpapi.Options) { o.Concurrency, o.Sign = 4, nil })
 		quota := httpapi.NewQuota(limits...)
-		end := time.Now().Add(10 * time.Minute)
+		end := time.Now().Add(4 * time.Minute)
 		var group sync.WaitGroup
 		for range 4 {
 			group.Go(func() {
@@ -74,8 +74,41 @@ func TestQuotaMeetsNoRefusalAndWastesLittle(t *testing.T) {
 		}
 		group.Wait()
 		require.Zero(t, w.refused)
-		require.GreaterOrEqual(t, len(w.times), 10*150*9/10, "at least 90 % of what is allowed")
+		require.GreaterOrEqual(t, len(w.times), 4*150*9/10, "at least 90 % of what is allowed")
 	})
+}
+
+// TestQuotaWastesNothingOnALongWay: the other side is far, and all answers take long, some a little longer.
+func TestQuotaWastesNothingOnALongWay(t *testing.T) {
+	limit := httpapi.Limit{Count: 10, Window: time.Second}
+	synctest.Test(t, func(t *testing.T) {
+		w := &windows{limits: []httpapi.Limit{limit}, counted: map[time.Duration]map[int64]int{}}
+		c := client(t, far{w}, func(o *httpapi.Options) { o.Concurrency, o.Sign = 12, nil })
+		quota := httpapi.NewQuota(limit)
+		end := time.Now().Add(4 * time.Minute)
+		var group sync.WaitGroup
+		for range 12 {
+			group.Go(func() {
+				for time.Now().Before(end) {
+					_, err := c.Do(t.Context(), httpapi.Request{Op: "x", Path: "x", Quota: quota})
+					require.NoError(t, err)
+				}
+			})
+		}
+		group.Wait()
+		require.Zero(t, w.refused)
+		require.GreaterOrEqual(t, len(w.times), 4*60*10*8/10)
+	})
+}
+
+// far is a long way to another side.
+type far struct{ next http.RoundTripper }
+
+func (f far) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(300 * time.Millisecond)
+	answer, err := f.next.RoundTrip(r)
+	time.Sleep(200 * time.Millisecond)
+	return answer, err
 }
 
 func TestQuotaHeedsWhatIsLeft(t *testing.T) {
