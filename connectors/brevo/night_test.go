@@ -108,14 +108,18 @@ func TestAPushUsesTheRateAndNeverExceedsIt(t *testing.T) {
 		latency, jitter time.Duration
 	}{
 		{rate: 10, seconds: 60, latency: 40 * time.Millisecond, jitter: 20 * time.Millisecond},
-		{rate: 10, seconds: 200, latency: 400 * time.Millisecond, jitter: 60 * time.Millisecond},
-		{rate: 60, seconds: 60, latency: 60 * time.Millisecond, jitter: 5 * time.Millisecond},
+		{rate: 10, seconds: 150, latency: 400 * time.Millisecond, jitter: 60 * time.Millisecond},
+		{rate: 60, seconds: 40, latency: 60 * time.Millisecond, jitter: 5 * time.Millisecond},
 	} {
 		t.Run(fmt.Sprint(tt.rate, tt.latency), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := brevotest.New(nil, brevotest.Options{APIKey: canary, Rate: tt.rate})
 				w := &wire{server: fake, latency: func(n int64) time.Duration {
-					return tt.latency + time.Duration(n*7919%1000)*tt.jitter/1000
+					slow := tt.latency + time.Duration(n*7919%1000)*tt.jitter/1000
+					if n < 10 || n%41 == 0 { // a connection is made
+						slow += 250 * time.Millisecond
+					}
+					return slow
 				}}
 				made, err := factory(tuning{transport: w}).NewDestination(connectors.Settings{
 					"api_key": canary, "rate": tt.rate, "batch": 2, "import_from": 0,
