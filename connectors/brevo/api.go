@@ -79,12 +79,24 @@ func isAbout(err error, statuses ...int) bool {
 // api speaks to Brevo. What is about contacts may be asked often; everything else a hundred times an hour, so it has a
 // client of its own and one never waits for the budget of the other.
 type api struct {
-	contacts *httpapi.Client
-	others   *httpapi.Client
+	contacts *client
+	others   *client
+}
+
+// client makes requests that share an allowance.
+type client struct {
+	*httpapi.Client
+	quota *httpapi.Quota // nil for none
+}
+
+// Do makes one request.
+func (c *client) Do(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	r.Quota = c.quota
+	return c.Client.Do(ctx, r)
 }
 
 func newAPI(s settings, deps connectors.Deps, tune tuning) (*api, error) {
-	var a api
+	a := api{contacts: &client{quota: httpapi.NewQuota(httpapi.Limit{Count: s.Rate, Window: time.Second})}, others: &client{}}
 	fast := options(s, deps, tune)
 	fast.Concurrency, fast.Interval, fast.Budget = s.connections(), interval(s.Rate), budget
 	fast.Classify = func(r httpapi.Response) *connectors.Error { return classify(r, a.contacts.Harmless, deps.Now()) }
@@ -92,16 +104,16 @@ func newAPI(s settings, deps connectors.Deps, tune tuning) (*api, error) {
 	slow.Attempts = 2
 	slow.Classify = func(r httpapi.Response) *connectors.Error { return classify(r, a.others.Harmless, deps.Now()) }
 	var err error
-	if a.contacts, err = httpapi.New(fast); err != nil {
+	if a.contacts.Client, err = httpapi.New(fast); err != nil {
 		return nil, err
 	}
-	if a.others, err = httpapi.New(slow); err != nil {
+	if a.others.Client, err = httpapi.New(slow); err != nil {
 		return nil, err
 	}
 	return &a, nil
 }
 
-// budget waits for the next window where this one is used up, by whomever; the windows of a second are kept by pacing.
+// budget waits for the next window where this one is used up, by whomever; the windows of a second are kept by the quota.
 // Brevo sends no Retry-After.
 func budget(r httpapi.Response) time.Duration {
 	remaining, err := strconv.Atoi(r.Header.Get("x-sib-ratelimit-remaining"))
@@ -158,7 +170,7 @@ func classify(r httpapi.Response, harmless func(string) string, now time.Time) *
 }
 
 // ask makes one request and decodes the answer; an empty one leaves the zero value.
-func ask[T any](ctx context.Context, c *httpapi.Client, r httpapi.Request) (T, error) {
+func ask[T any](ctx context.Context, c *client, r httpapi.Request) (T, error) {
 	var value T
 	answer, err := c.Do(ctx, r)
 	if err != nil {
@@ -182,7 +194,7 @@ func decode(op string, answer httpapi.Response, value any) error {
 }
 
 // send makes one request with a body.
-func send[T any](ctx context.Context, c *httpapi.Client, r httpapi.Request, body any) (T, error) {
+func send[T any](ctx context.Context, c *client, r httpapi.Request, body any) (T, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		var none T

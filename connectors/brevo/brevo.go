@@ -31,8 +31,9 @@ const (
 	largestBatch  = 150  // the most that a list change takes
 	defaultImport = 2000 // people who join the same lists, from whom on they are imported
 	peopleAtOnce  = 20_000
-	// share of the allowed rate that is used, so that the hurry of a network makes no second too full.
-	share = 0.94
+	// share of the allowed rate at which requests are sent; a quota sees to it that no second is too full where a network
+	// does not carry them evenly.
+	share = 0.96
 )
 
 type settings struct {

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -37,39 +36,6 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.server.ServeHTTP(answer, r)
 	time.Sleep(slow)
 	return answer.Result(), nil
-}
-
-// TestTheRateIsUsedAndNeverExceeded looks people up for a minute against a fake that counts every second, over a network
-// that takes longer for some than for others.
-func TestTheRateIsUsedAndNeverExceeded(t *testing.T) {
-	for _, rate := range []int{10, 60} {
-		synctest.Test(t, func(t *testing.T) {
-			fake := brevotest.New(nil, brevotest.Options{APIKey: canary, Rate: rate})
-			w := &wire{server: fake, latency: func(n int64) time.Duration { return time.Duration(40+n%3) * time.Millisecond }}
-			d, err := factory(tuning{transport: w}).NewDestination(connectors.Settings{"api_key": canary, "rate": rate}, connectors.Deps{})
-			require.NoError(t, err)
-			emails := make([]string, 60*rate)
-			for i := range emails {
-				emails[i] = string(rune('a'+i%26)) + time.Duration(i).String() + "@example.com"
-			}
-			start := time.Now()
-			group := make(chan error, len(emails))
-			for _, email := range emails {
-				go func() {
-					_, _, err := d.(*destination).api.one(t.Context(), email, "email_id")
-					group <- err
-				}()
-			}
-			for range emails {
-				require.NoError(t, <-group)
-			}
-			took := time.Since(start).Seconds()
-			for _, r := range fake.Requests() {
-				require.Equal(t, http.StatusNotFound, r.Status, "never 429")
-			}
-			require.GreaterOrEqual(t, float64(len(emails))/took, 0.9*float64(rate))
-		})
-	}
 }
 
 // TestAUsedUpHourDefersThePush: whoever else uses the account has used up the hour. Brevo says when it ends in a header of

@@ -195,8 +195,9 @@ func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 			c.bucket.settle(r.Cost)
 			return Response{}, opError(r.Op, err)
 		}
+		began := c.opts.Deps.Now()
 		answer, f := c.attempt(ctx, r)
-		c.release(r.Quota, f)
+		c.release(r.Quota, began, f)
 		c.bucket.settle(r.Cost)
 		if ctx.Err() != nil && f != nil {
 			return Response{}, fmt.Errorf("%s: %w", r.Op, ctx.Err())

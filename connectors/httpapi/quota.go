@@ -16,15 +16,22 @@ type Limit struct {
 
 // Quota is an allowance of the other side that certain requests share, such as 10 a second and 150 a minute for one
 // endpoint. A request counts from its start until a whole window after its answer, so that no window of the other side,
-// wherever it begins and however long requests travel, ever holds too many. It is safe for concurrent use.
+// wherever it begins and however long requests travel, ever holds too many. What even the quickest answer took is taken
+// off: so long every request is on its way, or at work after it was counted, and all alike. It is safe for concurrent use.
 type Quota struct {
 	limits []Limit
 
-	mu      sync.Mutex
-	running int
-	ended   []time.Time // ascending; as far back as the longest window
-	blocked time.Time   // the other side wants none before
+	mu       sync.Mutex
+	running  int
+	ended    []time.Time // ascending; as far back as the longest window
+	blocked  time.Time   // the other side wants none before
+	answers  int
+	quickest time.Duration // answer of all
 }
+
+// knownAfter is how many answers have to be seen before the quickest says anything: the first ones take longer, because
+// connections are made for them.
+const knownAfter = 20
 
 // NewQuota makes an allowance that keeps all limits.
 func NewQuota(limits ...Limit) *Quota { return &Quota{limits: limits} }
@@ -63,12 +70,24 @@ func (q *Quota) lack(l Limit, now time.Time) time.Duration {
 	return max(0, l.Window-now.Sub(q.ended[len(q.ended)-free]))
 }
 
-// end notes that a request was answered, or that its answer will not come.
-func (q *Quota) end(now time.Time) {
+// end notes that a request was answered after a while, or that its answer will not come.
+func (q *Quota) end(now time.Time, took time.Duration, answered bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.running--
-	q.ended = append(q.ended, now)
+	if answered {
+		if q.answers++; q.answers == 1 || took < q.quickest {
+			q.quickest = took
+		}
+	}
+	counted := now
+	if q.answers >= knownAfter {
+		counted = now.Add(-q.quickest)
+	}
+	if n := len(q.ended); n > 0 && counted.Before(q.ended[n-1]) {
+		counted = q.ended[n-1]
+	}
+	q.ended = append(q.ended, counted)
 }
 
 // block keeps requests back until a time.
@@ -103,13 +122,13 @@ func (c *Client) admit(ctx context.Context, q *Quota) error {
 	}
 }
 
-// release notes the end of an attempt, and what the other side asked for.
-func (c *Client) release(q *Quota, f *fault) {
+// release notes the end of an attempt that began at a time, and what the other side asked for.
+func (c *Client) release(q *Quota, began time.Time, f *fault) {
 	if q == nil {
 		return
 	}
 	now := c.opts.Deps.Now()
-	q.end(now)
+	q.end(now, now.Sub(began), f == nil)
 	if f != nil && f.throttle && f.hint.given {
 		q.block(now.Add(f.hint.wait))
 	}

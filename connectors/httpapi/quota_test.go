@@ -78,6 +78,39 @@ func TestQuotaMeetsNoRefusalAndWastesLittle(t *testing.T) {
 	})
 }
 
+// TestQuotaWastesNothingOnALongWay: the other side is far, and all answers take long, some a little longer.
+func TestQuotaWastesNothingOnALongWay(t *testing.T) {
+	limit := httpapi.Limit{Count: 10, Window: time.Second}
+	synctest.Test(t, func(t *testing.T) {
+		w := &windows{limits: []httpapi.Limit{limit}, counted: map[time.Duration]map[int64]int{}}
+		c := client(t, far{w}, func(o *httpapi.Options) { o.Concurrency, o.Sign = 12, nil })
+		quota := httpapi.NewQuota(limit)
+		end := time.Now().Add(4 * time.Minute)
+		var group sync.WaitGroup
+		for range 12 {
+			group.Go(func() {
+				for time.Now().Before(end) {
+					_, err := c.Do(t.Context(), httpapi.Request{Op: "x", Path: "x", Quota: quota})
+					require.NoError(t, err)
+				}
+			})
+		}
+		group.Wait()
+		require.Zero(t, w.refused)
+		require.GreaterOrEqual(t, len(w.times), 4*60*10*8/10)
+	})
+}
+
+// far is a long way to another side.
+type far struct{ next http.RoundTripper }
+
+func (f far) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(300 * time.Millisecond)
+	answer, err := f.next.RoundTrip(r)
+	time.Sleep(200 * time.Millisecond)
+	return answer, err
+}
+
 func TestQuotaHeedsWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &windows{left: func(n int) (string, string) {

@@ -174,7 +174,7 @@ func (s *Server) People() []Person {
 	all := make([]Person, 0, len(s.contacts))
 	for _, c := range s.contacts {
 		all = append(all, Person{
-			ID: c.ID, Email: c.Email, Blacklisted: c.Blacklisted, Lists: slices.Clone(c.Lists), Left: slices.Clone(c.Left),
+			ID: c.ID, Email: c.Email, Blacklisted: c.Blacklisted, Lists: slices.Clone(notNil(c.Lists)), Left: slices.Clone(notNil(c.Left)),
 			Attributes: maps.Clone(c.Attributes),
 		})
 	}
