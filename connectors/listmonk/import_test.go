@@ -69,10 +69,10 @@ func TestFirstLoadComesByOneImportForEachList(t *testing.T) {
 	lists := ensure(t, d, champions, atRisk)
 	all := welcome(3000, champions)
 	for i := range all {
-		switch {
-		case i%3 == 0: // to the smaller list only
+		switch i % 3 {
+		case 0: // to the smaller list only
 			all[i].Audiences = []string{atRisk.Key}
-		case i%3 == 1: // to both
+		case 1: // to both
 			all[i].Audiences = []string{champions.Key, atRisk.Key}
 		}
 	}
