@@ -36,6 +36,9 @@ type Facts interface {
 	// origins, who they are. What was bought at or after asOf does not take part. The person is valid during the call only.
 	Traits(ctx context.Context, fields []string, asOf time.Time, each func(person int64, p *segment.Person)) error
 
+	// TraitsOf returns the same of one person.
+	TraitsOf(ctx context.Context, person int64, fields []string, asOf time.Time) (segment.Person, error)
+
 	// Save stores the result of a run as of today: scores, memberships and standings that differ from what stands,
 	// closing and opening intervals, and the snapshots of the day. Saving the same result again changes nothing.
 	Save(ctx context.Context, result Result) (Saved, error)
@@ -141,8 +144,9 @@ type Result struct {
 	Left    []int64  // people who had a membership and have none now, in order of person
 	Groups  []Group  // everybody, by segment, in the scheme's order
 
-	Divisions []Division // by the other schemes: lifecycle, tiers, churn, then each of the owner's segments
-	Standings []Placed   // that differ from what stood, in order of person; whoever is gone has the zero standing
+	Divisions  []Division // by the other schemes: lifecycle, tiers, churn, then each of the owner's segments
+	Standings  []Placed   // that differ from what stood, in order of person; whoever is gone has the zero standing
+	Unforetold int        // customers of whom nothing is foretold, because their history contradicts itself
 }
 
 // Division is how one scheme other than RFM divides people.

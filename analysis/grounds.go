@@ -190,29 +190,19 @@ func (p *placing) ownGrounds(ctx context.Context, facts Facts, one []Customer, g
 	if len(p.run.own) == 0 {
 		return nil
 	}
-	c, asked := &one[0], false
-	ask := func(person *segment.Person) {
-		asked = true
-		p.complete(person, one, 0, Member{Score: c.Score, Segment: c.Segment})
-		for i := range p.run.own {
-			rule := &p.run.own[i]
-			g.Own = append(g.Own, OwnGround{
-				ID: rule.ID, Name: rule.Name, Rule: rule.Meaning, Matches: rule.Matches(person), Inputs: rule.Inputs(person),
-			})
-		}
-	}
+	c, person := &one[0], segment.Person{}
 	if fields := p.traits(); len(fields) > 0 {
-		err := facts.Traits(ctx, fields, p.asOf, func(id int64, person *segment.Person) {
-			if id == c.Person {
-				ask(person)
-			}
-		})
-		if err != nil {
+		var err error
+		if person, err = facts.TraitsOf(ctx, c.Person, fields, p.asOf); err != nil {
 			return fmt.Errorf("traits: %w", err)
 		}
 	}
-	if !asked {
-		ask(&segment.Person{})
+	p.complete(&person, one, 0, Member{Score: c.Score, Segment: c.Segment})
+	for i := range p.run.own {
+		rule := &p.run.own[i]
+		g.Own = append(g.Own, OwnGround{
+			ID: rule.ID, Name: rule.Name, Rule: rule.Meaning, Matches: rule.Matches(&person), Inputs: rule.Inputs(&person),
+		})
 	}
 	return nil
 }

@@ -86,8 +86,11 @@ func (f fleeting) Traits(ctx context.Context, fields []string, asOf time.Time, e
 func TestTraitsAreReadWhileTheyAreThere(t *testing.T) {
 	m := invented(20)
 	m.traits = map[int64]segment.Person{9: {Categories: []string{"tea"}}}
-	out := run(t, m, analysis.Options{Own: []segment.Own{{ID: "tea", Rule: `"tea" in categories`}}})
-	g, err := analysis.Explain(t.Context(), fleeting{m}, m.question(out, 9, nil))
+	own := []segment.Own{{ID: "tea", Rule: `"tea" in categories`}}
+	out, err := analysis.Run(t.Context(), fleeting{m}, analysis.Options{Now: clock(2026, 3, 21, 3), Own: own})
+	require.NoError(t, err)
+	require.Equal(t, 1, division(t, out.Result, "own:tea").Groups[0].Customers)
+	g, err := analysis.Explain(t.Context(), m, m.question(out, 9, nil))
 	require.NoError(t, err)
 	require.True(t, g.Own[0].Matches)
 	require.Equal(t, []segment.Input{{Field: "categories", Value: `["tea"]`}}, g.Own[0].Inputs)

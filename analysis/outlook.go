@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/perennial-cvo/perennial/analysis/clv"
 )
@@ -85,33 +86,65 @@ func (w *Worth) Forecast() (*Forecast, error) {
 // Outlook foretells a person from their history as of the start of a day. It fails on a history that is later than the day
 // or empty.
 func (f *Forecast) Outlook(h History, day int) (Outlook, error) {
+	o, s, err := f.expect(h, day)
+	if err != nil {
+		return o, err
+	}
+	if rate := f.worth.Margin; rate != nil {
+		margin := o.Value * rate.Rate
+		o.MarginAhead = &margin
+	}
+	if f.model == nil {
+		return o, nil
+	}
+	if next, ok := clv.Next(f.model, s, int32(day-1)); ok {
+		o.Next = &next
+	}
+	return o, nil
+}
+
+// expect is the outlook without the next order and the margin to come.
+func (f *Forecast) expect(h History, day int) (Outlook, clv.Stats, error) {
 	w := f.worth
 	s := h.Stats(day)
 	if err := s.Check(); err != nil {
-		return Outlook{}, fmt.Errorf("outlook: %w", err)
+		return Outlook{}, s, fmt.Errorf("outlook: %w", err)
 	}
 	o := Outlook{
 		Day: day, Fitted: w.Day, Kind: w.Kind, Purchases: int(h.Days), First: int(h.FirstDay), Last: int(h.LastDay),
 		LastWeeks: float64(s.Last) / 7, AgeWeeks: float64(s.Age) / 7, Spent: float64(h.Net) / unit, Mean: h.RepeatMean(),
 		Costed: h.Costed, Horizon: w.Horizon, Terms: f.predictor.Predict(s, h.RepeatMean(), float64(w.Horizon)),
-		OrdersBy: f.ordersBy, ValueBy: f.valueBy,
+		OrdersBy: f.ordersBy, ValueBy: f.valueBy, ByConstruction: f.model != nil && clv.AliveByConstruction(f.model, s),
 	}
 	if h.Costed {
 		o.Margin = float64(h.Net-h.Cost) / unit
 	}
 	o.Alive, o.Churn = o.Terms.Alive, 1-o.Terms.Alive
 	o.choose(w, s)
-	if w.Margin != nil {
-		ahead := o.Value * w.Margin.Rate
-		o.MarginAhead = &ahead
+	return o, s, nil
+}
+
+// ahead is what of an outlook decides where somebody stands. What grows without bound is not known.
+func (f *Forecast) ahead(h History, day int) (ahead, error) {
+	o, s, err := f.expect(h, day)
+	if err != nil {
+		return notAhead, err
+	}
+	a := ahead{value: finite(o.Value), orders: finite(o.Orders), alive: o.Alive}
+	if o.ByConstruction {
+		a.alive = math.NaN()
 	}
 	if f.model != nil {
-		o.ByConstruction = clv.AliveByConstruction(f.model, s)
-		if next, ok := clv.Next(f.model, s, int32(day-1)); ok {
-			o.Next = &next
-		}
+		a.next, _ = clv.NextDay(f.model, s, int32(day-1), 0.5)
 	}
-	return o, nil
+	return a, nil
+}
+
+func finite(v float64) float64 {
+	if math.IsInf(v, 0) || math.Abs(v) > math.MaxInt64/unit/2 {
+		return math.NaN()
+	}
+	return v
 }
 
 // Outlook foretells one person; see Forecast for many.

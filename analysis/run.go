@@ -103,6 +103,11 @@ func Run(ctx context.Context, facts Facts, o Options) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if !r.past {
+		if r.stood, err = facts.Rules(ctx); err != nil {
+			return Outcome{}, fmt.Errorf("standing rules: %w", err)
+		}
+	}
 	out, err := r.group(customers)
 	if err != nil {
 		return Outcome{}, err
@@ -124,6 +129,8 @@ type run struct {
 	day  int
 	asOf time.Time
 	past bool
+	// stood are the rules by which people were grouped last, by scheme; none of the past.
+	stood map[string]string
 }
 
 func prepare(ctx context.Context, facts Facts, o Options) (run, error) {
@@ -227,12 +234,49 @@ func (g grouping) cells(inUse segment.Preset) (segment.Map, error) {
 }
 
 // scoring is the rule with no more scores than the preset was made for, where the owner asks for no number.
-func (g grouping) scoring(customers int) rfm.Rule {
+func (g grouping) scoring(customers int, stood Rule) rfm.Rule {
 	rule := g.rule
-	if rule.Bins == 0 && rule.BinsFor(customers) > g.preset.Bins {
-		rule.Bins = g.preset.Bins
+	if rule.Bins != 0 || rule.Convention == rfm.Thresholds {
+		return rule
+	}
+	bins := rule.BinsFor(customers)
+	if stood.Used > bins && rule.BinsFor(ample(customers)) >= stood.Used {
+		bins = stood.Used
+	}
+	if bins = min(bins, g.preset.Bins); bins != rule.BinsFor(customers) {
+		rule.Bins = bins
 	}
 	return rule
+}
+
+// inUse is the preset with as many groups as there are customers for.
+func (g grouping) inUse(customers int, stood Rule) segment.Preset {
+	now := g.preset.For(customers)
+	if last := g.preset.With(stood.Groups); stood.Used > 0 && len(last.Groups) > len(now.Groups) &&
+		len(g.preset.For(ample(customers)).Groups) >= len(last.Groups) {
+		return last
+	}
+	return now
+}
+
+// ample is a number of customers for which there must be too few groups or scores, before those that stand are given up: a
+// shop that loses a customer and wins another would regroup everybody twice.
+func ample(customers int) int { return customers * 10 / 9 }
+
+// standingRule is the rule of the RFM groups that stand, where it is of the kind that is wanted now; else none.
+func (r run) standingRule() (Rule, error) {
+	text := r.stood[SchemeRFM]
+	if text == "" {
+		return Rule{}, nil
+	}
+	last, err := ParseRule(text)
+	if err != nil {
+		return Rule{}, err
+	}
+	if preset, err := segment.FindPreset(last.Preset); err != nil || preset.ID != r.preset.ID || last.Convention != r.rule.Convention || last.Bins != r.rule.Bins {
+		return Rule{}, nil //nolint:nilerr // groups of a preset that is gone stand for nothing
+	}
+	return last, nil
 }
 
 // group scores the customers and sums up the segments.
@@ -243,11 +287,15 @@ func (r run) group(customers []Customer) (Outcome, error) {
 			rows = append(rows, rfm.Row{Person: c.Person, Recency: r.day - c.LastDay, Frequency: c.Orders, Monetary: r.value(c)})
 		}
 	}
-	scored, err := rfm.Calculate(rows, r.scoring(len(rows)))
+	stood, err := r.standingRule()
 	if err != nil {
 		return Outcome{}, err
 	}
-	inUse := r.preset.For(len(rows))
+	scored, err := rfm.Calculate(rows, r.scoring(len(rows), stood))
+	if err != nil {
+		return Outcome{}, err
+	}
+	inUse := r.inUse(len(rows), stood)
 	cells, err := r.cells(inUse)
 	if err != nil {
 		return Outcome{}, err

@@ -64,6 +64,11 @@ func (m *memory) Traits(_ context.Context, fields []string, _ time.Time, each fu
 	return nil
 }
 
+func (m *memory) TraitsOf(_ context.Context, person int64, fields []string, _ time.Time) (segment.Person, error) {
+	m.asked = fields
+	return m.traits[person], nil
+}
+
 func (m *memory) CustomersAsOf(_ context.Context, asOf time.Time) ([]analysis.Customer, error) {
 	people := map[int64]*analysis.Customer{}
 	var last int64
@@ -132,6 +137,7 @@ func (m *memory) Save(_ context.Context, r analysis.Result) (analysis.Saved, err
 	for _, placed := range r.Standings {
 		m.places[placed.Person] = placed.Standing
 	}
+	m.rules[r.Scheme.Name] = r.Scheme.Rule
 	for _, d := range r.Divisions {
 		m.rules[d.Scheme.Name] = d.Scheme.Rule
 	}

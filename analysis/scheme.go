@@ -80,7 +80,7 @@ func (r Rule) preset() (segment.Preset, error) {
 
 // Note says in a sentence or two why fewer scores or groups are in use than there are; empty where all of them are.
 func (r Rule) Note(customers int) string {
-	note := r.Rule.Note(customers)
+	note := r.Rule.Note(customers, r.Used)
 	preset, err := segment.FindPreset(r.Preset)
 	if err == nil && r.Bins == 0 && r.Used >= preset.Bins {
 		note = "" // as many scores as the preset was made for
@@ -88,7 +88,7 @@ func (r Rule) Note(customers int) string {
 	if err != nil || r.Groups == 0 {
 		return note
 	}
-	reduced := preset.For(customers).Reduced
+	reduced := preset.Why(r.Groups, customers)
 	if note == "" {
 		return reduced
 	}

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,16 +23,17 @@ const TierTolerance = 0.1
 // placing finds where everybody stands beside the RFM groups.
 type placing struct {
 	run
-	lifecycle segment.Lifecycle
-	tierRule  TierRule
-	tiers     segment.Bands
-	churn     segment.Bands
-	foretold  bool
-	outlooks  []ahead // by customer
-	own       [][]string
-	places    map[string]*Place // by their texts
-	divisions []Division
-	groups    map[string]groups // by scheme
+	lifecycle  segment.Lifecycle
+	tierRule   TierRule
+	tiers      segment.Bands
+	churn      segment.Bands
+	foretold   bool
+	outlooks   []ahead // by customer
+	unforetold int     // customers whose history contradicts itself
+	own        [][]string
+	places     map[string]*Place // by their texts
+	divisions  []Division
+	groups     map[string]groups // by scheme
 }
 
 // ahead is what of one customer's outlook decides where they stand.
@@ -46,17 +48,10 @@ var notAhead = ahead{value: math.NaN(), orders: math.NaN(), alive: math.NaN()}
 // place fills in the standings that differ, and how every scheme divides people.
 func (r run) place(ctx context.Context, facts Facts, customers []Customer, result *Result) error {
 	p := placing{run: r, churn: segment.ChurnBands(), foretold: r.worth != nil && !r.past, groups: map[string]groups{}}
-	stood := map[string]string{}
-	if !r.past {
-		var err error
-		if stood, err = facts.Rules(ctx); err != nil {
-			return fmt.Errorf("standing rules: %w", err)
-		}
-	}
 	for _, step := range []func() error{
-		func() error { return p.measureInterval(customers, stood[segment.SchemeLifecycle]) },
+		func() error { return p.measureInterval(customers, r.stood[segment.SchemeLifecycle]) },
 		func() error { return p.foretell(customers) },
-		func() error { return p.cutTiers(customers, stood[segment.SchemeTier]) },
+		func() error { return p.cutTiers(customers, r.stood[segment.SchemeTier]) },
 		p.divide,
 		func() error { return p.matchOwn(ctx, facts, customers, result.Members) },
 	} {
@@ -64,7 +59,7 @@ func (r run) place(ctx context.Context, facts Facts, customers []Customer, resul
 			return err
 		}
 	}
-	p.compare(customers, result, len(stood) == 0)
+	p.compare(customers, result, len(r.stood) == 0)
 	return nil
 }
 
@@ -104,38 +99,25 @@ func (p *placing) foretell(customers []Customer) error {
 			return err
 		}
 	}
-	return inParts(len(customers), func(from, to int) error {
+	var unreadable atomic.Int64
+	err := inParts(len(customers), func(from, to int) error {
 		for i := from; i < to; i++ {
 			p.outlooks[i] = notAhead
 			c := &customers[i]
 			if forecast == nil || c.Days == 0 || c.Orders == 0 {
 				continue
 			}
-			if o, err := forecast.Outlook(c.History(), p.day); err == nil { // one odd history keeps nobody else from being foretold
-				p.outlooks[i] = o.ahead()
+			ahead, err := forecast.ahead(c.History(), p.day)
+			if err != nil { // one odd history keeps nobody else from being foretold
+				unreadable.Add(1)
+				continue
 			}
+			p.outlooks[i] = ahead
 		}
 		return nil
 	})
-}
-
-// ahead is what of an outlook decides where somebody stands. What grows without bound is not known.
-func (o Outlook) ahead() ahead {
-	a := ahead{value: finite(o.Value), orders: finite(o.Orders), alive: o.Alive}
-	if o.ByConstruction {
-		a.alive = math.NaN()
-	}
-	if o.Next != nil {
-		a.next = o.Next.Day
-	}
-	return a
-}
-
-func finite(v float64) float64 {
-	if math.IsInf(v, 0) || math.Abs(v) > math.MaxInt64/unit/2 {
-		return math.NaN()
-	}
-	return v
+	p.unforetold = int(unreadable.Load())
+	return err
 }
 
 // cutTiers settles the cuts between the tiers of value.
@@ -225,7 +207,7 @@ func (p *placing) compare(customers []Customer, result *Result, first bool) {
 		}
 	}
 	slices.SortFunc(result.Standings, func(a, b Placed) int { return cmp.Compare(a.Person, b.Person) })
-	result.Divisions = p.divisions
+	result.Divisions, result.Unforetold = p.divisions, p.unforetold
 }
 
 // standing is where a customer stands from now on, everything that stands so far held on to.

@@ -102,6 +102,19 @@ func TestAProspectHasAStageAndNothingElse(t *testing.T) {
 	require.Equal(t, 30, division(t, out.Result, "own:once").Groups[0].Customers)
 }
 
+func TestAHistoryThatContradictsItselfIsCounted(t *testing.T) {
+	m := invented(30)
+	f := &fixed{memory: *m, customers: []analysis.Customer{
+		{Person: 3, Orders: 2, Days: 2, FirstDay: 20_000, PreviousDay: 20_000, LastDay: 20_010, Net: 10_000},
+		{Person: 4, Orders: 1, Days: 1, FirstDay: 20_000, LastDay: 20_010, Net: 10_000}, // one day cannot be two
+	}}
+	out, err := analysis.Run(t.Context(), f, analysis.Options{Now: clock(2026, 3, 21, 3), Worth: averages(t, m)})
+	require.NoError(t, err)
+	require.Equal(t, 1, out.Result.Unforetold)
+	require.True(t, out.Result.Standings[0].Valued)
+	require.False(t, out.Result.Standings[1].Valued)
+}
+
 func TestWhoIsGoneIsPlacedNowhere(t *testing.T) {
 	f := &fixed{memory: *invented(0), customers: []analysis.Customer{
 		{Person: 3, Gone: true, Segment: "lost", Standing: analysis.Standing{Place: &analysis.Place{Stage: segment.Active, Tier: "top"}}},
@@ -271,4 +284,35 @@ func TestNightThatCannotForetell(t *testing.T) {
 		require.Equal(t, stood[person].Valued, is.Valued)
 		require.Equal(t, stood[person].NextWeek, is.NextWeek)
 	}
+}
+
+// A shop around a limit keeps its groups and scores until it is a tenth below.
+func TestGroupsAndScoresAreHeldOnTo(t *testing.T) {
+	m := invented(112)
+	groups := func(customers int) (int, int) {
+		some := *m
+		some.orders = nil
+		for _, o := range m.orders {
+			if o.person <= int64(customers) {
+				some.orders = append(some.orders, o)
+			}
+		}
+		out := run(t, &some, analysis.Options{})
+		return len(out.Preset.Groups), out.Rule.Used
+	}
+	for _, c := range []struct{ customers, groups, scores int }{
+		{112, 11, 5},
+		{105, 11, 5}, // 110 are needed for all
+		{99, 11, 5},  // and 100 for five scores
+		{98, 4, 5},
+		{105, 4, 5},
+		{89, 4, 3},
+		{112, 11, 5},
+	} {
+		groups, scores := groups(c.customers)
+		require.Equal(t, []int{c.groups, c.scores}, []int{groups, scores}, "%d customers", c.customers)
+	}
+	out := run(t, invented(99), analysis.Options{})
+	require.Contains(t, out.Note, "3 scores instead of 5")
+	require.Contains(t, out.Note, "4 of the 11 groups")
 }

@@ -98,24 +98,35 @@ func (m *betaGeometric) expect(b *belief, weeks float64) float64 {
 	return b.alive * orders
 }
 
-// Discounted integrates by parts: e^(-δt)·E(t) + δ∫ e^(-δu)·E(u) du.
 func (m *betaGeometric) Discounted(s Stats, days, annualRate float64) float64 {
-	force, b := discountForce(annualRate), m.believe(s)
-	end := weeks(days)
+	b, end := m.believe(s), weeks(days)
+	return m.discounted(&b, end, annualRate, m.expect(&b, end))
+}
+
+// discounted integrates by parts: e^(-δt)·E(t) + δ∫ e^(-δu)·E(u) du, orders being E(t), those until the end.
+func (m *betaGeometric) discounted(b *belief, end, annualRate, orders float64) float64 {
+	force := discountForce(annualRate)
 	if force == 0 || !(end > 0) || b.alive == 0 {
-		return m.expect(&b, end)
+		return orders
 	}
 	scale, upTo, rule := b.scale/max(1, b.events), min(end, 45/force), fine
 	if force*end < 0.5 { // e^(-δu) is nearly a line
 		rule = smooth(scale, upTo)
 	}
 	total := force * integrateBy(rule, scale, upTo, func(u float64) float64 {
-		return math.Exp(-force*u) * m.expect(&b, u)
+		return math.Exp(-force*u) * m.expect(b, u)
 	})
 	if force*end < 45 {
-		total += math.Exp(-force*end) * m.expect(&b, end)
+		total += math.Exp(-force*end) * orders
 	}
 	return total
+}
+
+// foretell asks once for what alive, expected and discounted orders have in common.
+func (m *betaGeometric) foretell(s Stats, days, annualRate float64) (alive, orders, discounted float64) {
+	b, end := m.believe(s), weeks(days)
+	orders = m.expect(&b, end)
+	return b.alive, orders, m.discounted(&b, end, annualRate, orders)
 }
 
 // NextOrder inverts the time until the missing events of the k have come. Who is alive orders again for certain, sooner or

@@ -182,6 +182,10 @@ func TestPredictionsMoveTheRightWay(t *testing.T) {
 			require.GreaterOrEqual(t, worth, orders*math.Pow(1.1, -days/365)/slack-1e-12, "%s", m.Kind())
 			require.LessOrEqual(t, m.Discounted(s, days, .3), worth*slack+1e-12, "%s", m.Kind())
 			require.InDelta(t, orders, m.Discounted(s, days, 0), 1e-9*(1+orders))
+			// A prediction of everything says the same as each question by itself.
+			whole := Predictor{Orders: m, Spend: SpendFit{Average: 1}, AnnualRate: .1, MarginRate: float64(s.Repeats + 1)}.Predict(s, 0, days)
+			require.Equal(t, []float64{m.Alive(s), orders}, []float64{whole.Alive, whole.Orders}, "%s", m.Kind())
+			require.InDelta(t, worth, whole.Discounted, 1e-12*(1+worth), "%s", m.Kind())
 			early, _ := m.NextOrder(s, .1)
 			middle, ok := m.NextOrder(s, .5)
 			late, _ := m.NextOrder(s, .9)

@@ -34,6 +34,11 @@ type Forecaster interface {
 	Discounted(s Stats, days, annualRate float64) float64
 }
 
+// together is a Forecaster that says all three at once for less.
+type together interface {
+	foretell(s Stats, days, annualRate float64) (alive, orders, discounted float64)
+}
+
 // Predictor foretells values: orders by a forecaster times the worth of an order.
 type Predictor struct {
 	Orders Forecaster
@@ -57,12 +62,15 @@ type Prediction struct {
 // be in the unit that Spend was fitted in. Days may be infinite; where a value then has no bound it is +Inf.
 func (p Predictor) Predict(s Stats, mean, days float64) Prediction {
 	worth := p.Spend.Expected(s.Repeats, mean)
-	out := Prediction{Alive: p.Orders.Alive(s), Orders: p.Orders.Expected(s, days), OrderValue: worth}
-	out.Value = times(out.Orders, worth*p.MarginRate)
-	out.Discounted = out.Value
-	if p.AnnualRate > 0 {
-		out.Discounted = times(p.Orders.Discounted(s, days, p.AnnualRate), worth*p.MarginRate)
+	out := Prediction{OrderValue: worth}
+	var discounted float64
+	if m, ok := p.Orders.(together); ok {
+		out.Alive, out.Orders, discounted = m.foretell(s, days, p.AnnualRate)
+	} else {
+		out.Alive, out.Orders, discounted = p.Orders.Alive(s), p.Orders.Expected(s, days), p.Orders.Discounted(s, days, p.AnnualRate)
 	}
+	out.Value = times(out.Orders, worth*p.MarginRate)
+	out.Discounted = times(discounted, worth*p.MarginRate)
 	return out
 }
 
@@ -108,17 +116,19 @@ const farthest = 100 * daysPerYear
 
 // Next foretells the next order as of a day. It is not ok where fewer than half of such customers order again.
 func Next(m Model, s Stats, asOf int32) (next NextOrder, ok bool) {
-	at := func(p float64) (int32, bool) {
-		days, ok := m.NextOrder(s, p)
-		if !ok || !(days <= farthest) {
-			return 0, false
-		}
-		return asOf + int32(days), true
-	}
-	if next.Day, ok = at(0.5); !ok {
+	if next.Day, ok = NextDay(m, s, asOf, 0.5); !ok {
 		return NextOrder{}, false
 	}
-	next.Early, _ = at(0.1)
-	next.Late, next.LateKnown = at(0.9)
+	next.Early, _ = NextDay(m, s, asOf, 0.1)
+	next.Late, next.LateKnown = NextDay(m, s, asOf, 0.9)
 	return next, true
+}
+
+// NextDay is the day by which the next order has come with probability p. It is not ok where fewer such customers order again.
+func NextDay(m Model, s Stats, asOf int32, p float64) (day int32, ok bool) {
+	days, ok := m.NextOrder(s, p)
+	if !ok || !(days <= farthest) {
+		return 0, false
+	}
+	return asOf + int32(days), true
 }

@@ -71,6 +71,10 @@ func (f *facts) Traits(_ context.Context, _ []string, _ time.Time, each func(int
 	return nil
 }
 
+func (f *facts) TraitsOf(_ context.Context, person int64, _ []string, _ time.Time) (segment.Person, error) {
+	return f.traits[person], nil
+}
+
 func dayNumber(text string) int { return analysis.Day(day(text), time.UTC) }
 
 // teaMovement is the history of the tea shop: since the first of September by RFM, by other schemes since they are worked

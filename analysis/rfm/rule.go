@@ -159,9 +159,8 @@ func (r Rule) Words() string {
 	}
 }
 
-// Note says in plain words why fewer than five bins are in use, or what to bear in mind; empty when there is nothing to say.
-func (r Rule) Note(customers int) string {
-	bins := r.BinsFor(customers)
+// Note says in plain words why no more bins than these are in use, or what to bear in mind; empty when there is nothing to say.
+func (r Rule) Note(customers, bins int) string {
 	switch {
 	case customers == 0:
 		return "No customer has a counted order yet, so there is nothing to score."

@@ -43,7 +43,8 @@ func Calculate(rows []Row, rule Rule) (Result, error) {
 		return Result{}, err
 	}
 	rule = rule.WithDefaults()
-	res := Result{Rule: rule, Bins: rule.BinsFor(len(rows)), Note: rule.Note(len(rows)), Scores: make([]Score, len(rows))}
+	res := Result{Rule: rule, Bins: rule.BinsFor(len(rows)), Scores: make([]Score, len(rows))}
+	res.Note = rule.Note(len(rows), res.Bins)
 	s := scorer{rows: rows, rule: rule, bins: res.Bins, keys: make([]int64, len(rows)), sorted: make([]int64, len(rows))}
 
 	s.load(func(r *Row) int64 { return -int64(r.Recency) })

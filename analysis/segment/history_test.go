@@ -39,7 +39,7 @@ func TestTheMatrixCountsCustomersAndMoney(t *testing.T) {
 		{Person: 4, Segment: "champions", First: 6, Last: segment.Open},
 	}
 	money := func(person int64) int64 { return person * 10_000 }
-	m := segment.Between(history, 2, 8, []string{"champions", "lost"}, money)
+	m := segment.History(history).Between(2, 8, []string{"champions", "lost"}, money)
 	third := 1.0 / 3
 	require.Equal(t, []segment.Flow{
 		{From: "", To: "champions", Customers: 1, Money: 40_000, Share: 1},
@@ -89,7 +89,7 @@ func TestEventsLeadFromOneDayToAnother(t *testing.T) {
 		require.Equal(t, segment.On(history, to), members)
 
 		before, after := map[string]int{}, map[string]int{}
-		m := segment.Between(history, from, to, []string{"a", "b", "c"}, nil)
+		m := segment.History(history).Between(from, to, []string{"a", "b", "c"}, nil)
 		for _, f := range m.Flows() {
 			before[f.From] += f.Customers
 			after[f.To] += f.Customers

@@ -69,11 +69,13 @@ func (m *Matrix) Moves() []Move {
 	return moves
 }
 
-// Between returns the matrix between two days of a history; money gives a person's money in ten-thousandths, and may be
-// nil.
-func Between(history []Interval, before, after int, order []string, money func(person int64) int64) *Matrix {
+// History is who was in which segment when.
+type History []Interval
+
+// Between returns the matrix between two days; money gives a person's money in ten-thousandths, and may be nil.
+func (h History) Between(before, after int, order []string, money func(person int64) int64) *Matrix {
 	m := NewMatrix(order)
-	from, to := On(history, before), On(history, after)
+	from, to := On(h, before), On(h, after)
 	of := func(person int64) int64 {
 		if money == nil {
 			return 0

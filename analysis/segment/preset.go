@@ -84,8 +84,7 @@ const PerGroup = 10
 // of its groups, those without scores not counted; else the four, the two or the one group that there are enough for.
 // Reduced then says so.
 func (p Preset) For(customers int) Preset {
-	whole := p.scored()
-	if customers >= PerGroup*whole {
+	if customers >= PerGroup*p.scored() {
 		return p
 	}
 	groups := 1
@@ -96,13 +95,19 @@ func (p Preset) For(customers int) Preset {
 		}
 	}
 	few := p.With(groups)
-	few.Reduced = fmt.Sprintf("%d of the %d groups of %q, because there are only %d customers; all begin at %d, %d for each.",
-		len(few.Groups), whole, p.Name, customers, PerGroup*whole, PerGroup)
-	if len(few.Groups) == 1 {
-		few.Reduced = fmt.Sprintf("One group, because there are only %d customers; two begin at %d, all %d of %q at %d.",
+	few.Reduced = p.Why(groups, customers)
+	return few
+}
+
+// Why says in a sentence why no more than 4, 2 or 1 groups are in use in a shop with so many customers.
+func (p Preset) Why(groups, customers int) string {
+	whole := p.scored()
+	if groups == 1 {
+		return fmt.Sprintf("One group, because there are only %d customers; two begin at %d, all %d of %q at %d.",
 			customers, 2*PerGroup, whole, p.Name, PerGroup*whole)
 	}
-	return few
+	return fmt.Sprintf("%d of the %d groups of %q, because there are only %d customers; all begin at %d, %d for each.",
+		groups, whole, p.Name, customers, PerGroup*whole, PerGroup)
 }
 
 // With returns the preset with one of the smaller numbers of groups that For may choose: 4, 2 or 1. With any other number it

@@ -71,9 +71,13 @@ func (s *shop) analyzeStep(ctx context.Context, refreshed int) error {
 			of(outcome.Customers, "customer"), of(len(outcome.Result.Groups), "segment"),
 			analysis.Date(outcome.Result.Day).Format(time.DateOnly), count(saved.Entered), count(saved.Moved), count(saved.Left),
 			count(saved.Placed))
+		if n := outcome.Result.Unforetold; n > 0 {
+			s.line("the purchases of %s contradict themselves, so nothing is foretold of them; the rest is right. perennial analyze "+
+				"--full works their figures out anew", of(n, "customer"))
+		}
 		return map[string]int{
 			"customers": outcome.Customers, "refreshed": max(refreshed, outcome.Refreshed), "entered": saved.Entered,
-			"moved": saved.Moved, "scored": saved.Scored, "left": saved.Left, "placed": saved.Placed,
+			"moved": saved.Moved, "scored": saved.Scored, "left": saved.Left, "placed": saved.Placed, "unforetold": outcome.Result.Unforetold,
 		}, nil
 	})
 }

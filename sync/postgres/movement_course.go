@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
@@ -30,16 +28,9 @@ func (s *Store) SaveCourse(ctx context.Context, course analysis.Course) error {
 
 // Course reads the course of a scheme; ok is false before the first.
 func (s *Store) Course(ctx context.Context, scheme string) (course analysis.Course, ok bool, err error) {
-	var text []byte
-	err = s.db.GetContext(ctx, &text, `SELECT course FROM courses WHERE store_id = $1 AND scheme = $2`, s.id, scheme)
-	if errors.Is(err, sql.ErrNoRows) {
-		return analysis.Course{}, false, nil
-	}
+	course, ok, err = document[analysis.Course](ctx, s, `SELECT course FROM courses WHERE store_id = $1 AND scheme = $2`, s.id, scheme)
 	if err != nil {
-		return analysis.Course{}, false, fmt.Errorf("course of %s: %w", scheme, err)
+		err = fmt.Errorf("course of %s: %w", scheme, err)
 	}
-	if err := json.Unmarshal(text, &course); err != nil {
-		return analysis.Course{}, false, fmt.Errorf("course of %s: %w", scheme, err)
-	}
-	return course, true, nil
+	return course, ok, err
 }

@@ -80,7 +80,7 @@ func TestMovementIsThatOfTheIntervals(t *testing.T) {
 		for _, f := range flows {
 			got.AddFlow(f)
 		}
-		want := segment.Between(history, before, after, order, func(person int64) int64 { return money[person] })
+		want := segment.History(history).Between(before, after, order, func(person int64) int64 { return money[person] })
 		require.Equal(t, want.Flows(), got.Flows())
 
 		days := rapid.SliceOfNDistinct(day, 0, 8, rapid.ID).Draw(t, "days")

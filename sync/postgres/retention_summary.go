@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
@@ -35,18 +33,11 @@ func (s *Store) SaveRetention(ctx context.Context, summary retention.Summary) er
 
 // RetentionSummary reads the summary that SaveRetention kept; ok is false before the first.
 func (s *Store) RetentionSummary(ctx context.Context) (summary retention.Summary, ok bool, err error) {
-	var text []byte
-	err = s.db.GetContext(ctx, &text, `SELECT summary FROM retention WHERE store_id = $1`, s.id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return retention.Summary{}, false, nil
-	}
+	summary, ok, err = document[retention.Summary](ctx, s, `SELECT summary FROM retention WHERE store_id = $1`, s.id)
 	if err != nil {
-		return retention.Summary{}, false, fmt.Errorf("retention: %w", err)
+		err = fmt.Errorf("retention: %w", err)
 	}
-	if err := json.Unmarshal(text, &summary); err != nil {
-		return retention.Summary{}, false, fmt.Errorf("retention: %w", err)
-	}
-	return summary, true, nil
+	return summary, ok, err
 }
 
 // RefreshedSinceRetention says whether a run of the analysis that began after the last one that kept a summary found

@@ -17,24 +17,9 @@ func (w *resultWriter) saveStandings(ctx context.Context) error {
 	if len(w.result.Standings) == 0 {
 		return nil
 	}
-	if err := w.stageStandings(ctx); err != nil {
-		return err
-	}
 	all := intervals{resultWriter: w}
-	for _, step := range []string{
-		changesTable,
-		`CREATE TEMP TABLE shifts (LIKE placed) ON COMMIT DROP`,
-		`ALTER TABLE shifts ADD was_stage text, ADD was_tier text, ADD was_churn text, ADD was_own text[]`,
-		`INSERT INTO shifts SELECT p.*, s.stage, s.tier, s.churn, s.own
-			FROM placed p LEFT JOIN standings s ON s.store_id = $1 AND s.person_id = p.person_id
-			WHERE CASE WHEN p.stage = '' OR s.stage IS NULL THEN (p.stage = '') = (s.stage IS NOT NULL) ELSE
-				(p.stage, p.tier, p.churn, p.own, p.value, p.next_week) IS DISTINCT FROM
-				(s.stage, s.tier, s.churn, s.own, s.value, s.next_week) END`,
-		`ANALYZE shifts (person_id)`,
-	} {
-		if err := all.exec(ctx, step); err != nil {
-			return fmt.Errorf("standings: %w", err)
-		}
+	if err := w.stageShifts(ctx, all); err != nil {
+		return err
 	}
 	if err := w.tx.GetContext(ctx, &w.saved.Placed, `SELECT count(*) FROM shifts`); err != nil || w.saved.Placed == 0 {
 		return err
@@ -60,13 +45,52 @@ func (w *resultWriter) saveStandings(ctx context.Context) error {
 
 var standingColumns = strings.Fields("stage tier churn own value next_week")
 
-// stageStandings fills the temporary table placed. Who is known no more has no stage there.
-func (w *resultWriter) stageStandings(ctx context.Context) error {
-	_, err := w.tx.ExecContext(ctx, `CREATE TEMP TABLE placed (person_id bigint, stage text, tier text, churn text, own text[],
-		value numeric, next_week date) ON COMMIT DROP`)
+// stageShifts fills the temporary table shifts with the standings that differ, beside what stands. Where nobody stands
+// anywhere yet, they are all of them.
+func (w *resultWriter) stageShifts(ctx context.Context, all intervals) error {
+	var first bool
+	err := w.tx.GetContext(ctx, &first, `SELECT NOT EXISTS (SELECT FROM standings WHERE store_id = $1)`, w.store)
 	if err != nil {
 		return fmt.Errorf("standings: %w", err)
 	}
+	steps, table := []string{
+		changesTable,
+		`CREATE TEMP TABLE shifts (person_id bigint, stage text, tier text, churn text, own text[], value numeric, next_week date,
+			was_stage text, was_tier text, was_churn text, was_own text[]) ON COMMIT DROP`,
+	}, "shifts"
+	if !first {
+		table = "placed"
+		steps = append(steps, `CREATE TEMP TABLE placed (person_id bigint, stage text, tier text, churn text, own text[],
+			value numeric, next_week date) ON COMMIT DROP`)
+	}
+	for _, step := range steps {
+		if err := all.exec(ctx, step); err != nil {
+			return fmt.Errorf("standings: %w", err)
+		}
+	}
+	if err := w.copyStandings(ctx, table); err != nil {
+		return err
+	}
+	steps = steps[:0]
+	if !first {
+		steps = append(steps, `INSERT INTO shifts SELECT p.*, s.stage, s.tier, s.churn, s.own
+			FROM placed p LEFT JOIN standings s ON s.store_id = $1 AND s.person_id = p.person_id
+			WHERE CASE WHEN p.stage = '' OR s.stage IS NULL THEN (p.stage = '') = (s.stage IS NOT NULL) ELSE
+				(p.stage, p.tier, p.churn, p.own, p.value, p.next_week) IS DISTINCT FROM
+				(s.stage, s.tier, s.churn, s.own, s.value, s.next_week) END`)
+	} else {
+		steps = append(steps, `DELETE FROM shifts WHERE stage = ''`) // who is known no more stood nowhere
+	}
+	for _, step := range append(steps, `ANALYZE shifts (person_id)`) {
+		if err := all.exec(ctx, step); err != nil {
+			return fmt.Errorf("standings: %w", err)
+		}
+	}
+	return nil
+}
+
+// copyStandings fills a temporary table. Who is known no more has no stage there.
+func (w *resultWriter) copyStandings(ctx context.Context, table string) error {
 	var line []byte
 	rows := func(yield func([]byte) bool) {
 		for i := range w.result.Standings {
@@ -75,7 +99,7 @@ func (w *resultWriter) stageStandings(ctx context.Context) error {
 			}
 		}
 	}
-	return copyIn(ctx, w.tx, "placed", append([]string{"person_id"}, standingColumns...), rows)
+	return copyIn(ctx, w.tx, table, append([]string{"person_id"}, standingColumns...), rows)
 }
 
 func appendStanding(line []byte, p *analysis.Placed) []byte {

@@ -23,11 +23,11 @@ type trait struct {
 }
 
 // traitSources are what the queries of traits read from; those that none of them mentions cost nothing. $1 is the shop, $2
-// the moment before which orders count. A variant is named by its options only: its parent says what it is.
+// the moment before which orders count, $3 a person or 0 for everybody. A variant is named by its options only: its parent says what it is.
 const traitSources = `WITH counted AS NOT MATERIALIZED (
-		SELECT * FROM orders WHERE store_id = $1 AND counted AND person_id IS NOT NULL AND placed_at < $2
+		SELECT * FROM orders WHERE store_id = $1 AND counted AND person_id IS NOT NULL AND placed_at < $2 AND ($3::bigint = 0 OR person_id = $3)
 	), accounts AS NOT MATERIALIZED (
-		SELECT * FROM customers WHERE store_id = $1 AND deleted_at IS NULL AND person_id IS NOT NULL
+		SELECT * FROM customers WHERE store_id = $1 AND deleted_at IS NULL AND person_id IS NOT NULL AND ($3::bigint = 0 OR person_id = $3)
 	), sold AS (
 		SELECT o.person_id, l.product_id, l.variant_id, l.name, l.sku
 		FROM counted o JOIN lines l ON l.store_id = $1 AND l.order_id = o.id
@@ -82,7 +82,7 @@ func traits() []trait {
 				ORDER BY person_id, placed_at DESC, id DESC`,
 		},
 		{
-			fields: "consent", query: `SELECT person_id, ARRAY[consent] FROM ` + consents + ` AS said`,
+			fields: "consent", query: `SELECT person_id, ARRAY[consent] FROM ` + consents + ` AS said WHERE $3::bigint = 0 OR person_id = $3`,
 			set: func(p *segment.Person, v []string) { p.Consent = v[0] },
 		},
 		{
@@ -141,6 +141,17 @@ func traitsQuery(all []trait, fields []string) (string, error) {
 // parent too. An address is the account's, where that has one, else that of the newest such order with one, and never put
 // together of both. Consent is the newest statement. Lists are sorted by bytes, without repeats and empty texts.
 func (s *Store) Traits(ctx context.Context, fields []string, asOf time.Time, each func(person int64, p *segment.Person)) error {
+	return s.readTraits(ctx, fields, []any{s.id, asOf, int64(0)}, each)
+}
+
+// TraitsOf returns the same of one person.
+func (s *Store) TraitsOf(ctx context.Context, person int64, fields []string, asOf time.Time) (segment.Person, error) {
+	var of segment.Person
+	err := s.readTraits(ctx, fields, []any{s.id, asOf, person}, func(_ int64, p *segment.Person) { of = *p })
+	return of, err
+}
+
+func (s *Store) readTraits(ctx context.Context, fields []string, args []any, each func(person int64, p *segment.Person)) error {
 	all := traits()
 	query, err := traitsQuery(all, fields)
 	if err != nil || len(fields) == 0 {
@@ -150,10 +161,10 @@ func (s *Store) Traits(ctx context.Context, fields []string, asOf time.Time, eac
 		if err := wideMemory(ctx, tx); err != nil {
 			return err
 		}
-		if err := nestedLoops(ctx, tx, false); err != nil {
+		if err := nestedLoops(ctx, tx, args[2] != int64(0)); err != nil { // one person's rows are looked up
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, query, s.id, asOf)
+		rows, err := tx.QueryContext(ctx, query, args...)
 		if err != nil {
 			return fmt.Errorf("traits: %w", err)
 		}

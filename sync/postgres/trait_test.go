@@ -28,15 +28,21 @@ func allTraits() []string {
 
 // traits are those of everybody, by account or address.
 func (s *shop) traits(t require.TestingT, asOf time.Time, fields ...string) map[string]segment.Person {
-	all := map[string]segment.Person{}
+	found := map[string]segment.Person{}
 	last := int64(0)
 	err := s.Traits(context.Background(), fields, asOf, func(person int64, p *segment.Person) {
 		require.Greater(t, person, last, "once each")
 		last = person
-		all[one[string](s, `SELECT coalesce(customer_id, email) FROM persons WHERE store_id = $1 AND person_id = $2`, s.id, person)] = *p
+		found[one[string](s, `SELECT coalesce(customer_id, email) FROM persons WHERE store_id = $1 AND person_id = $2`, s.id, person)] = *p
 	})
 	require.NoError(t, err)
-	return all
+	for _, person := range all[int64](s, `SELECT person_id FROM persons WHERE store_id = $1`, s.id) {
+		of, err := s.TraitsOf(context.Background(), person, fields, asOf)
+		require.NoError(t, err)
+		name := one[string](s, `SELECT coalesce(customer_id, email) FROM persons WHERE store_id = $1 AND person_id = $2`, s.id, person)
+		require.Empty(t, cmp.Diff(found[name], of), "%s alone", name)
+	}
+	return found
 }
 
 func TestTraitsAreWhatTheRecordsSay(t *testing.T) {

@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
@@ -33,18 +31,11 @@ func (s *Store) SaveWorth(ctx context.Context, worth analysis.Worth) error {
 
 // Worth reads the last appraisal; ok is false before the first.
 func (s *Store) Worth(ctx context.Context) (worth analysis.Worth, ok bool, err error) {
-	var text []byte
-	err = s.db.GetContext(ctx, &text, `SELECT worth FROM appraisals WHERE store_id = $1 ORDER BY day DESC LIMIT 1`, s.id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return analysis.Worth{}, false, nil
-	}
+	worth, ok, err = document[analysis.Worth](ctx, s, `SELECT worth FROM appraisals WHERE store_id = $1 ORDER BY day DESC LIMIT 1`, s.id)
 	if err != nil {
-		return analysis.Worth{}, false, fmt.Errorf("appraisal: %w", err)
+		err = fmt.Errorf("appraisal: %w", err)
 	}
-	if err := json.Unmarshal(text, &worth); err != nil {
-		return analysis.Worth{}, false, fmt.Errorf("appraisal: %w", err)
-	}
-	return worth, true, nil
+	return worth, ok, err
 }
 
 // Buyers counts the customers with a purchase, by the aggregates that Refresh made: those whom an appraisal would be about.
