@@ -62,6 +62,7 @@ func TestRemoteIDOfAnotherListmonkFindsNobody(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, receipt, "nothing was there")
 	}
+	require.Zero(t, numberIn(fmt.Sprint(somebody.ID)), "what cannot be held against a subscriber is not asked for")
 	require.NotContains(t, b.person(t, people[0].Email).Attribs, "perennial")
 }
 

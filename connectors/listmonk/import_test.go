@@ -69,10 +69,10 @@ func TestFirstLoadComesByOneImportForEachList(t *testing.T) {
 	lists := ensure(t, d, champions, atRisk)
 	all := welcome(3000, champions)
 	for i := range all {
-		switch {
-		case i%3 == 0: // to the smaller list only
+		switch i % 3 {
+		case 0: // to the smaller list only
 			all[i].Audiences = []string{atRisk.Key}
-		case i%3 == 1: // to both
+		case 1: // to both
 			all[i].Audiences = []string{champions.Key, atRisk.Key}
 		}
 	}
@@ -282,6 +282,24 @@ func TestImporterThatNeverEndsIsGoneAround(t *testing.T) {
 			require.Len(t, b.members(list), 4)
 		})
 	}
+}
+
+// TestWaitingCountsForNoImport: what begins after a long wait has all the time that an import may take.
+func TestWaitingCountsForNoImport(t *testing.T) {
+	b := startBench(t)
+	now := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	d := b.open(t, importing)
+	d.now = func() time.Time { return now }
+	ensure(t, d, champions)
+	result, err := d.Apply(t.Context(), welcome(4, champions))
+	require.NoError(t, err)
+	now = now.Add(importPatience - time.Minute)
+	result, err = d.Resume(t.Context(), result.Job)
+	require.NoError(t, err)
+	j, err := openJob(result.Job)
+	require.NoError(t, err)
+	require.NotEmpty(t, j.File)
+	require.Equal(t, now, j.Since)
 }
 
 // TestImportWhoseAnswerIsLostIsRecognised loses the answer to the request that begins the import.

@@ -2,12 +2,49 @@ package listmonk
 
 import (
 	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
+
+// TestAttributesAreWrittenOverFourConnections holds four requests back until all of them are there.
+func TestAttributesAreWrittenOverFourConnections(t *testing.T) {
+	b := startBench(t)
+	var all sync.WaitGroup
+	var asked, now atomic.Int64
+	var more atomic.Bool
+	all.Add(connections)
+	before(t, b, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPatch {
+			return false
+		}
+		if now.Add(1) > connections {
+			more.Store(true)
+		}
+		if asked.Add(1) <= connections {
+			all.Done()
+			all.Wait() // for ever, where there are fewer
+		}
+		now.Add(-1)
+		return false
+	})
+	d := b.open(t, connectors.Settings{"list_batch": 1000})
+	ensure(t, d, champions)
+	var changes []connectors.Change
+	for _, p := range b.people(simulator.Subscribed)[:8] {
+		changes = append(changes, join(p, champions))
+	}
+	_, err := d.Apply(t.Context(), changes)
+	require.NoError(t, err)
+	require.False(t, more.Load())
+	require.EqualValues(t, len(changes), asked.Load())
+}
 
 // TestCallsOfANight holds what a difference of 1,000 people in 10 audiences costs against what the sizes of batches make
 // unavoidable, and a tenth more. Attributes differ from person to person, and listmonk takes those of one at a time.

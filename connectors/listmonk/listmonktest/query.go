@@ -229,9 +229,9 @@ func (p *parser) operand() (func(row) any, error) {
 	case "id":
 		return func(r row) any { return r.ID }, nil
 	case "status":
-		return func(r row) any { return r.subscriber.Status }, nil
+		return func(r row) any { return r.Status }, nil
 	case "updated_at":
-		return func(r row) any { return r.subscriber.UpdatedAt }, nil
+		return func(r row) any { return r.UpdatedAt }, nil
 	case "attribs":
 		return p.path()
 	default:
