@@ -18,6 +18,13 @@ func sharedPlatforms(cfg config.Config) []connectors.Finding {
 	for _, store := range cfg.Stores {
 		for _, destination := range store.Destinations {
 			place := placeOf(destination)
+			if source, _ := store.Settings["folder"].(string); source != "" && filepath.Clean(source) == place {
+				findings = append(findings, connectors.Finding{
+					Level: connectors.Problem, Subject: "destination " + destination.Name,
+					Text:   fmt.Sprintf("it writes into the folder %s, from which store %s is read", place, store.Name),
+					Remedy: "give it a folder of its own, or its files may be taken for exports of the shop",
+				})
+			}
 			platform := destination.Kind + " " + place
 			other, taken := first[platform]
 			if place == "" || !taken {

@@ -28,6 +28,11 @@ func TestSharedFoldersAndWebhooks(t *testing.T) {
 	files := func(store, folder string) config.Store { return to(store, "csvfile", "folder", folder) }
 	require.Empty(t, sharedPlatforms(config.Config{Stores: []config.Store{files("a", "/srv/a"), files("b", "/srv/A")}}))
 	require.Len(t, sharedPlatforms(config.Config{Stores: []config.Store{files("a", "/srv/a"), files("b", "/srv/a/")}}), 1)
+	read := files("a", "/srv/a")
+	read.Settings = map[string]any{"folder": "/srv/a/"}
+	found := sharedPlatforms(config.Config{Stores: []config.Store{read}})
+	require.Len(t, found, 1)
+	require.Contains(t, found[0].Text, "/srv/a, from which store a is read")
 	hook := func(store string) config.Store { return to(store, "webhook", "url", "https://hooks.example.com") }
 	require.Empty(t, sharedPlatforms(config.Config{Stores: []config.Store{hook("a"), hook("b")}}), "a receiver is told which store speaks")
 }

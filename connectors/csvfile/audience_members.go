@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
@@ -46,6 +47,11 @@ func (d *audienceFiles) Members(ctx context.Context, audience connectors.Audienc
 		return done, d.explain(fmt.Errorf("folder: %w", err))
 	}
 	return d.readMembers(file, header, at), nil
+}
+
+// Leavers are none: nobody unsubscribes from a file. So it need not be read back before each push.
+func (d *audienceFiles) Leavers(context.Context, time.Time, connectors.Cursor) (connectors.MemberPage, error) {
+	return connectors.MemberPage{Done: true}, nil
 }
 
 func readHeader(file io.Reader) (header []string, end int64, err error) {

@@ -235,6 +235,15 @@ func TestMoreMembersThanAPage(t *testing.T) {
 	require.Equal(t, 3, pages)
 }
 
+func TestNobodyUnsubscribesFromAFile(t *testing.T) {
+	d, _ := openAudience(t, audienceFolder(t), formatPlain)
+	write(t, d, in(readers(1)[0], "champions"))
+	page, err := d.(connectors.Leavers).Leavers(t.Context(), time.Time{}, "")
+	require.NoError(t, err)
+	require.True(t, page.Done)
+	require.Empty(t, page.Members)
+}
+
 func TestWhatOthersChangedIsSeenAndMended(t *testing.T) {
 	folder := audienceFolder(t)
 	d, _ := openAudience(t, folder, formatPlain)

@@ -79,26 +79,23 @@ func (d *audienceFiles) sweep() error {
 
 // open opens the memory; nil where none of this format is there.
 func (w *writing) open() (*memoryReader, error) {
+	w.head = memoryHead{format: w.layout.format, generation: strings.ToLower(rand.Text()[:10]), names: map[string]string{}}
 	old, err := openMemory(w.path(w.memoryFile()))
 	switch {
-	case isMissing(err) || errors.Is(err, errDamaged) && w.edits.keep:
+	case isMissing(err) || errors.Is(err, errDamaged) && w.keep:
 		w.lost = true
+		return nil, nil
 	case err != nil:
 		return nil, err
 	case w.store != "" && old.head.store != "" && old.head.store != w.store:
 		return nil, errors.Join(&foreignError{store: old.head.store}, old.close())
 	case old.head.format != w.layout.format:
-		w.edits.keep = false // what stands there is of another format
-		err = old.close()
+		w.keep = false // what stands there is of another format
+		return nil, old.close()
 	default:
 		w.head = old.head
 		return old, nil
 	}
-	w.head = memoryHead{format: w.layout.format, generation: strings.ToLower(rand.Text()[:10]), names: map[string]string{}}
-	if isMissing(err) || errors.Is(err, errDamaged) {
-		err = nil
-	}
-	return nil, err
 }
 
 // foreignError says that another shop writes to the folder.

@@ -71,20 +71,29 @@ func isJSON(answer httpapi.Response) bool {
 	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
 }
 
-// refusals are the people whom an answer names as refused, with the receiver's words. An answer need not be JSON, and
-// whatever else stands in it is the receiver's own.
-func (d *destination) refusals(answer httpapi.Response) (map[string]string, error) {
+// refusedField is what an answer says under "refused", nothing where it is no object of JSON.
+func refusedField(answer httpapi.Response) []byte {
 	var body struct {
 		Refused json.RawMessage `json:"refused"`
 	}
-	if !isJSON(answer) || json.Unmarshal(answer.Body, &body) != nil || !bytes.HasPrefix(bytes.TrimSpace(body.Refused), []byte("[")) {
+	if !isJSON(answer) || json.Unmarshal(answer.Body, &body) != nil {
+		return nil
+	}
+	return bytes.TrimSpace(body.Refused)
+}
+
+// refusals are the people whom an answer names as refused, with the receiver's words. An answer need not be JSON, and
+// whatever else stands in it is the receiver's own.
+func (d *destination) refusals(answer httpapi.Response) (map[string]string, error) {
+	said := refusedField(answer)
+	if !bytes.HasPrefix(said, []byte("[")) {
 		return nil, nil
 	}
 	var list []struct {
 		Person json.RawMessage `json:"person"`
 		Reason string          `json:"reason"`
 	}
-	if err := json.Unmarshal(body.Refused, &list); err != nil {
+	if err := json.Unmarshal(said, &list); err != nil {
 		return nil, &connectors.Error{
 			Kind: connectors.KindPermanent, Op: "refused people in the answer", Err: errors.New("they are not written as agreed"),
 			Remedy: `let the receiver answer {"refused": [{"person": "17", "reason": "..."}]}`,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
@@ -104,7 +105,7 @@ func (d *destination) deliver(ctx context.Context, tasks []task) ([]connectors.O
 
 // post sends a message. Whatever becomes of the answer, it may be sent again: it has an id.
 func (d *destination) post(ctx context.Context, op string, m message) (httpapi.Response, error) {
-	m.Timestamp = m.Timestamp.UTC()
+	m.Timestamp = m.Timestamp.UTC().Truncate(time.Second)
 	body, err := json.Marshal(m)
 	if err != nil {
 		return httpapi.Response{}, fmt.Errorf("%s: %w", op, err)
