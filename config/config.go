@@ -60,6 +60,8 @@ type Store struct {
 	Tags    bool   `mapstructure:"tags"`    // write segments back into the shop
 	Guard   Guard  `mapstructure:"guard"`
 
+	Attributes map[string]string `mapstructure:"attributes"` // names under which attributes are written, by key
+
 	Reviews Reviews `mapstructure:"reviews"` // where they come from; the zero value is the shop itself
 
 	Destinations []Destination `mapstructure:"destinations"`

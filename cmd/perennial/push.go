@@ -126,6 +126,7 @@ func (s *shop) target(cfg config.Destination, factory connectors.Factory, sets a
 	target := activation.Target{
 		Destination:  cfg.Name,
 		Attributes:   cfg.Attributes,
+		Renamed:      s.cfg.Attributes,
 		NeedsConsent: factory.NeedsConsent,
 		Consent:      consentMode(s.cfg),
 		Guard:        activation.Guard{Shrink: s.cfg.Guard.Shrink, MinSize: s.cfg.Guard.MinSize},

@@ -15,6 +15,7 @@ type Target struct {
 	Destination  string                // name in the configuration; the shop's own tags have the name "shop"
 	Audiences    []connectors.Audience // those wanted, with remote ids after Ensure
 	Attributes   []string              // keys of those that are pushed; see Attributes
+	Renamed      map[string]string     // what attributes are called there, by key; a key that is not among them is its own name
 	Extent       connectors.Extent     // what the destination writes; connectors.Both where empty
 	Names        map[string]string     // names for people of all RFM segments in use, by id, for the attribute segment_name
 	Prospects    string                // the RFM segment of people without scores; empty where there is none
@@ -33,7 +34,7 @@ type Target struct {
 func Attributes() []string {
 	return []string{
 		"segment", "segment_name", "rfm", "r", "f", "m", "since", "lifecycle", "value_tier", "predicted_value", "next_order_week",
-		"churn_risk",
+		"churn_risk", "previous_segment", "last_order", "favourite_category",
 	}
 }
 
