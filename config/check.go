@@ -55,6 +55,7 @@ func (r *reader) check(cfg Config) {
 		r.checkWorth(path+".worth", store.Worth)
 		r.checkSegments(path+".segments", store.Segments)
 		r.checkNames(path+".attributes", store.Attributes)
+		r.checkHoldout(path+".holdout", store.Holdout)
 		if store.Reviews.Settings != nil { // the table stands there
 			r.match(path+".reviews.kind", store.Reviews.Kind, kindText, `the kind of review platform, such as "judgeme"`)
 		}
@@ -260,6 +261,18 @@ func (r *reader) checkSegments(path string, segments []Segment) {
 		}
 		if strings.TrimSpace(segment.Rule) == "" {
 			r.add(key+".rule", "missing", `write what has to be true, such as 'orders >= 2 and country == "DE"'`)
+		}
+	}
+}
+
+// checkHoldout leaves to the program which audiences there are.
+func (r *reader) checkHoldout(path string, shares map[string]float64) {
+	for _, key := range sortedKeys(shares) {
+		if share := shares[key]; !(share >= 0 && share <= 0.5) {
+			r.add(joinKey(path, key), fmt.Sprintf("%v does not fit", share), "write a share of at most a half, such as 0.1; 0 holds out nobody")
+		}
+		if slices.Contains(setWords, key) {
+			r.add(joinKey(path, key), fmt.Sprintf("%q stands for a whole set of audiences", key), "name single audiences: a person is held out of each by a lot of its own")
 		}
 	}
 }

@@ -143,6 +143,12 @@ func checkDestinations(cfg config.Store) error {
 			return err
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(cfg.Holdout)) {
+		if !slices.Contains(sets.words(), key) {
+			return fail(exitUsage, fmt.Sprintf("configuration: store %s: holdout: unknown audience %q", cfg.Name, key),
+				"there are "+strings.Join(sets.words(), ", "), nil)
+		}
+	}
 	return checkNames(cfg)
 }
 
