@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/perennial-cvo/perennial/analysis/experiment"
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/sync/activation"
 )
@@ -95,6 +96,21 @@ func desire(t activation.Target, w stand, decimals int) desired {
 	return d
 }
 
+// less is what is left of it for a person who is held out of audiences in a shop of this name.
+func (d desired) less(t activation.Target, w stand, shop string, person int64) desired {
+	segment := w.segment
+	if segment == "" && w.known {
+		segment = t.Prospects
+	}
+	out := slices.DeleteFunc(append([]string{segment, "lifecycle_" + w.stage, "tier_" + w.tier, "churn_" + w.churn}, w.own...),
+		func(key string) bool { return !experiment.Held(shop, key, person, t.Holdout[key]) })
+	if len(out) > 0 {
+		d.Attributes = nil
+		d.Audiences = slices.DeleteFunc(d.Audiences, func(key string) bool { return slices.Contains(out, key) })
+	}
+	return d
+}
+
 func drawStand(t *rapid.T) stand {
 	w := stand{known: rapid.IntRange(0, 9).Draw(t, "known") > 0, stage: "prospect"}
 	if rapid.IntRange(0, 3).Draw(t, "ordered") > 0 {
@@ -140,6 +156,12 @@ func drawTarget(t *rapid.T) activation.Target {
 	if rapid.Bool().Draw(t, "prospects") {
 		target.Prospects, target.Names["prospects"] = "prospects", "Prospects"
 	}
+	if rapid.Bool().Draw(t, "tried") {
+		target.Holdout = map[string]float64{}
+		for _, key := range some(t, "held", everyAudience) {
+			target.Holdout[key] = 0.5
+		}
+	}
 	target.Guard.Confirmed = everyAudience
 	return target
 }
@@ -168,7 +190,8 @@ func TestPlanIsWhatDiffers(t *testing.T) {
 			}
 			want := map[int64]desired{}
 			for person, w := range stands {
-				if d := desire(target, w, decimals[currency]); !d.nothing() {
+				d := desire(target, w, decimals[currency]).less(target, w, fmt.Sprintf("plan-%d", run), person)
+				if !d.nothing() {
 					want[person] = d
 				}
 			}
