@@ -27,6 +27,7 @@ var (
 	cellText     = regexp.MustCompile(`^[1-5*]{3}$`)
 	currencyText = regexp.MustCompile(`^[A-Z]{3}$`)
 	amountText   = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,10})?$`)
+	fieldText    = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 	dayTime      = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
 )
 
@@ -53,6 +54,8 @@ func (r *reader) check(cfg Config) {
 		r.checkLifecycle(path+".lifecycle", store.Lifecycle)
 		r.checkWorth(path+".worth", store.Worth)
 		r.checkSegments(path+".segments", store.Segments)
+		r.checkNames(path+".attributes", store.Attributes)
+		r.checkHoldout(path+".holdout", store.Holdout)
 		if store.Reviews.Settings != nil { // the table stands there
 			r.match(path+".reviews.kind", store.Reviews.Kind, kindText, `the kind of review platform, such as "judgeme"`)
 		}
@@ -259,6 +262,39 @@ func (r *reader) checkSegments(path string, segments []Segment) {
 		if strings.TrimSpace(segment.Rule) == "" {
 			r.add(key+".rule", "missing", `write what has to be true, such as 'orders >= 2 and country == "DE"'`)
 		}
+	}
+}
+
+// checkHoldout leaves to the program which audiences there are.
+func (r *reader) checkHoldout(path string, shares map[string]float64) {
+	for _, key := range sortedKeys(shares) {
+		if share := shares[key]; !(share >= 0 && share <= 0.5) {
+			r.add(joinKey(path, key), fmt.Sprintf("%v does not fit", share), "write a share of at most a half, such as 0.1; 0 holds out nobody")
+		}
+		if slices.Contains(setWords, key) {
+			r.add(joinKey(path, key), fmt.Sprintf("%q stands for a whole set of audiences", key), "name single audiences: a person is held out of each by a lot of its own")
+		}
+	}
+}
+
+// takenNames are names under which destinations keep something else: the audiences of a person.
+var takenNames = []string{"audiences", "tags"}
+
+// checkNames leaves to the program which attributes there are.
+func (r *reader) checkNames(path string, names map[string]string) {
+	const want = "small letters and digits, with single _ between them, beginning with a letter, 40 at most"
+	keys := map[string]string{}
+	for _, key := range sortedKeys(names) {
+		name, at := names[key], joinKey(path, key)
+		switch r.match(at, name, fieldText, want); {
+		case len(name) > 40:
+			r.add(at, fmt.Sprintf("%q does not fit", name), "write "+want)
+		case slices.Contains(takenNames, name):
+			r.add(at, fmt.Sprintf("%q is where a person's audiences stand", name), "choose another name")
+		case keys[name] != "":
+			r.add(at, fmt.Sprintf("%s is called %q too", keys[name], name), "give each its own name")
+		}
+		keys[name] = key
 	}
 }
 

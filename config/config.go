@@ -60,6 +60,11 @@ type Store struct {
 	Tags    bool   `mapstructure:"tags"`    // write segments back into the shop
 	Guard   Guard  `mapstructure:"guard"`
 
+	// Holdout are the shares of people who are held out of audiences, by key, to find out what the audiences bring.
+	Holdout map[string]float64 `mapstructure:"holdout"`
+
+	Attributes map[string]string `mapstructure:"attributes"` // names under which attributes are written, by key
+
 	Reviews Reviews `mapstructure:"reviews"` // where they come from; the zero value is the shop itself
 
 	Destinations []Destination `mapstructure:"destinations"`

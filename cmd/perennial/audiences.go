@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -140,6 +141,27 @@ func checkDestinations(cfg config.Store) error {
 	for _, destination := range cfg.Destinations {
 		if err := sets.check(cfg, destination); err != nil {
 			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(cfg.Holdout)) {
+		if !slices.Contains(sets.words(), key) {
+			return fail(exitUsage, fmt.Sprintf("configuration: store %s: holdout: unknown audience %q", cfg.Name, key),
+				"there are "+strings.Join(sets.words(), ", "), nil)
+		}
+	}
+	return checkNames(cfg)
+}
+
+// checkNames refuses names for attributes that there are not, and names that are other attributes' keys: a value would be
+// taken for another, and in a shop that knows types it would not fit.
+func checkNames(cfg config.Store) error {
+	known := activation.Attributes()
+	for _, key := range slices.Sorted(maps.Keys(cfg.Attributes)) {
+		switch name := cfg.Attributes[key]; {
+		case !slices.Contains(known, key):
+			return fail(exitUsage, fmt.Sprintf("configuration: store %s: attributes: unknown attribute %q", cfg.Name, key), "there are "+strings.Join(known, ", "), nil)
+		case name != key && slices.Contains(known, name):
+			return fail(exitUsage, fmt.Sprintf("configuration: store %s: attributes: %s cannot be called %q, which is another attribute", cfg.Name, key, name), "choose another name", nil)
 		}
 	}
 	return nil

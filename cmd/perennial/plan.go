@@ -103,6 +103,11 @@ func (s *shop) printPlan(destination string, plan activation.Plan) {
 	if reasons := byReason(plan.Withheld); reasons != "" {
 		s.app.printf("  left out: %s\n", reasons)
 	}
+	for _, d := range plan.Audiences {
+		if d.HeldOut > 0 {
+			s.app.printf("  %s: %s of those who leave are held out for proof from now on\n", d.Audience.Name, count(d.HeldOut))
+		}
+	}
 	if reasons := byReason(plan.Refused); reasons != "" {
 		s.app.printf("  refused by the platform, not tried again as they are: %s\n", reasons)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -85,6 +86,7 @@ func (s *shop) receivers(ctx context.Context, flags pushFlags) ([]receiver, erro
 	for i := range list {
 		list[i].target.Guard.Confirmed = flags.confirm
 	}
+	s.holdOut(list)
 	if len(flags.only) == 0 {
 		return list, nil
 	}
@@ -93,6 +95,32 @@ func (s *shop) receivers(ctx context.Context, flags pushFlags) ([]receiver, erro
 		return nil, fail(exitUsage, fmt.Sprintf("flag --to: %s has no such destination", s.cfg.Name), "perennial config show lists the destinations", nil)
 	}
 	return list, nil
+}
+
+// holdOut tells every destination of whom shares are held out, and lets those decide who is due whose audiences are mailed; of
+// audiences that none of them has, those that have them.
+func (s *shop) holdOut(list []receiver) {
+	for i := range list {
+		if list[i].target.Holdout = s.cfg.Holdout; list[i].target.Holdout == nil {
+			list[i].target.Holdout = map[string]float64{}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.cfg.Holdout)) {
+		var all, mailed []int
+		for i, r := range list {
+			if slices.ContainsFunc(r.target.Audiences, func(a connectors.Audience) bool { return a.Key == key }) {
+				if all = append(all, i); r.target.NeedsConsent {
+					mailed = append(mailed, i)
+				}
+			}
+		}
+		if len(mailed) > 0 {
+			all = mailed
+		}
+		for _, i := range all {
+			list[i].target.Exposes = append(list[i].target.Exposes, key)
+		}
+	}
 }
 
 // receiver makes one destination.
@@ -126,6 +154,7 @@ func (s *shop) target(cfg config.Destination, factory connectors.Factory, sets a
 	target := activation.Target{
 		Destination:  cfg.Name,
 		Attributes:   cfg.Attributes,
+		Renamed:      s.cfg.Attributes,
 		NeedsConsent: factory.NeedsConsent,
 		Consent:      consentMode(s.cfg),
 		Guard:        activation.Guard{Shrink: s.cfg.Guard.Shrink, MinSize: s.cfg.Guard.MinSize},

@@ -123,6 +123,24 @@ func TestTarget(t *testing.T) {
 	require.ErrorContains(t, err, `unknown attribute "shoe_size"`)
 }
 
+func TestNamesOfAttributes(t *testing.T) {
+	for text, names := range map[string]map[string]string{
+		"":                             {"segment": "kundengruppe", "r": "r"},
+		`unknown attribute "shoe"`:     {"shoe": "size"},
+		`cannot be called "lifecycle"`: {"segment": "lifecycle"},
+	} {
+		err := checkDestinations(config.Store{Name: "garden", Attributes: names})
+		if text == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, text)
+	}
+	renamed, err := target(t, config.Store{Attributes: map[string]string{"rfm": "notes"}}, config.Destination{Name: "letters"})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"rfm": "notes"}, renamed.Renamed)
+}
+
 func TestTargetsOfEverySet(t *testing.T) {
 	cfg := config.Store{RFM: config.RFM{Preset: "shopify"}, Segments: []config.Segment{{ID: "vip", Rule: "net > 1000"}}}
 	for name, c := range map[string]struct {

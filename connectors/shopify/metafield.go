@@ -29,7 +29,7 @@ func fieldType(key string) string {
 		return integerType
 	case "predicted_value":
 		return decimalType
-	case "since", "next_order_week":
+	case "since", "next_order_week", "last_order":
 		return dateType
 	default:
 		return textType

@@ -12,14 +12,21 @@ import (
 
 // Target is one destination of one shop, and what goes there.
 type Target struct {
-	Destination  string                // name in the configuration; the shop's own tags have the name "shop"
-	Audiences    []connectors.Audience // those wanted, with remote ids after Ensure
-	Attributes   []string              // keys of those that are pushed; see Attributes
-	Extent       connectors.Extent     // what the destination writes; connectors.Both where empty
-	Names        map[string]string     // names for people of all RFM segments in use, by id, for the attribute segment_name
-	Prospects    string                // the RFM segment of people without scores; empty where there is none
-	Exclude      []string              // normalised e-mail addresses that are never sent there
-	NeedsConsent bool                  // being in an audience means being mailed
+	Destination string                // name in the configuration; the shop's own tags have the name "shop"
+	Audiences   []connectors.Audience // those wanted, with remote ids after Ensure
+	Attributes  []string              // keys of those that are pushed; see Attributes
+	// Holdout are the shares of people who are held out of audiences of the shop, by key, to find out what the audiences bring.
+	// Whoever is held out of an audience in which they would be is in it nowhere, and gets no attributes either, because those
+	// can put somebody into a group that the platform itself makes. Exposes are the keys of those audiences for which this
+	// destination decides who is due: all who pass the plan's own gates, in either arm.
+	Holdout      map[string]float64
+	Exposes      []string
+	Renamed      map[string]string // what attributes are called there, by key; a key that is not among them is its own name
+	Extent       connectors.Extent // what the destination writes; connectors.Both where empty
+	Names        map[string]string // names for people of all RFM segments in use, by id, for the attribute segment_name
+	Prospects    string            // the RFM segment of people without scores; empty where there is none
+	Exclude      []string          // normalised e-mail addresses that are never sent there
+	NeedsConsent bool              // being in an audience means being mailed
 	Consent      ConsentMode
 	NeedsAccount bool // only registered customers can be reached (a shop's own tags)
 	Guard        Guard
@@ -33,7 +40,7 @@ type Target struct {
 func Attributes() []string {
 	return []string{
 		"segment", "segment_name", "rfm", "r", "f", "m", "since", "lifecycle", "value_tier", "predicted_value", "next_order_week",
-		"churn_risk",
+		"churn_risk", "previous_segment", "last_order", "favourite_category",
 	}
 }
 
@@ -165,7 +172,11 @@ type Difference struct {
 	Leave     int
 	// Unsubscribed counts those of Leave who unsubscribed themselves. The guard looks past them: consent comes first.
 	Unsubscribed int
+	HeldOut      int // of Leave who are held out for proof from now on. The guard looks past them too.
 }
+
+// Excused are those who leave for a reason that the guard does not ask for.
+func (d Difference) Excused() int { return d.Unsubscribed + d.HeldOut }
 
 // Hold is an audience that the guard stops, or all of them together under the key History.
 type Hold struct {

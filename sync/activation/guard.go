@@ -50,13 +50,13 @@ func sumOf(sums map[string]*sum, scheme string) *sum {
 }
 
 func (s *sum) add(d Difference) {
-	s.before += d.Before - d.Unsubscribed
+	s.before += d.Before - d.Excused()
 	s.after += d.After
 }
 
 // holds decides about one audience, by what becomes of those of its scheme together.
 func (g Guard) holds(d Difference, all *sum) bool {
-	if d.Leave <= d.Unsubscribed || slices.ContainsFunc(g.Confirmed, func(name string) bool {
+	if d.Leave <= d.Excused() || slices.ContainsFunc(g.Confirmed, func(name string) bool {
 		return name == d.Audience.Key || strings.EqualFold(name, d.Audience.Name)
 	}) {
 		return false
@@ -65,7 +65,7 @@ func (g Guard) holds(d Difference, all *sum) bool {
 	if d.Regrouped && !lost {
 		return false
 	}
-	before := d.Before - d.Unsubscribed
+	before := d.Before - d.Excused()
 	if d.After == 0 {
 		return before >= few || lost || g.Shrink <= 0
 	}

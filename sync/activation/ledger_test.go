@@ -98,3 +98,19 @@ func TestTheLedgerTellsOfEverybody(t *testing.T) {
 	require.Equal(t, retries, d.Retries)
 	require.Equal(t, 12, d.Delivered+d.Waiting+4+2, "nobody is forgotten")
 }
+
+func TestARenamedAttributeLeavesUnderItsOldName(t *testing.T) {
+	s, p := newShop(t), newPlatform("ann@example.com")
+	s.place(s.person("", "ann@example.com"), "champions")
+	target := list()
+	target.Attributes = []string{"segment", "rfm"}
+	s.push(p, target)
+	target.Renamed = map[string]string{"rfm": "notes"}
+	require.Equal(t, 1, s.push(p, target).Delivered)
+	require.Equal(t, map[string]string{"segment": "champions", "notes": "543"}, p.people["ann@example.com"].attributes)
+	require.Equal(t, 1, s.push(p, target).Plan.Unchanged)
+	require.Equal(t, activation.Drift{Read: 1}, s.readBack(p, target))
+	s.push(p, list())
+	require.Equal(t, "543", p.people["ann@example.com"].attributes["rfm"])
+	require.NotContains(t, p.people["ann@example.com"].attributes, "notes")
+}

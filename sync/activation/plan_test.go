@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/perennial-cvo/perennial/analysis/experiment"
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/sync/activation"
 )
@@ -25,6 +26,8 @@ type stand struct {
 	stage, tier, churn  string
 	own                 []string
 	value, week         string
+	previous            string
+	last, favourite     string
 }
 
 // stand writes where a person stands.
@@ -33,13 +36,13 @@ func (s *shop) stand(person int64, w stand) {
 	s.exec(`DELETE FROM rfm_scores WHERE store_id = $1 AND person_id = $2`, person)
 	s.exec(`DELETE FROM standings WHERE store_id = $1 AND person_id = $2`, person)
 	if w.segment != "" {
-		s.exec(`INSERT INTO rfm_scores (store_id, person_id, r, f, m, segment, since) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			person, w.rfm[:1], w.rfm[1:2], w.rfm[2:], w.segment, w.since)
+		s.exec(`INSERT INTO rfm_scores (store_id, person_id, r, f, m, segment, since, previous) VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''))`,
+			person, w.rfm[:1], w.rfm[1:2], w.rfm[2:], w.segment, w.since, w.previous)
 	}
 	if w.known {
-		s.exec(`INSERT INTO standings (store_id, person_id, stage, tier, churn, own, value, next_week)
-			VALUES ($1, $2, $3, $4, $5, $6, nullif($7, '')::numeric, nullif($8, '')::date)`,
-			person, w.stage, w.tier, w.churn, pq.StringArray(w.own), w.value, w.week)
+		s.exec(`INSERT INTO standings (store_id, person_id, stage, tier, churn, own, value, next_week, last_order, favourite)
+			VALUES ($1, $2, $3, $4, $5, $6, nullif($7, '')::numeric, nullif($8, '')::date, nullif($9, '')::date, $10)`,
+			person, w.stage, w.tier, w.churn, pq.StringArray(w.own), w.value, w.week, w.last, w.favourite)
 	}
 }
 
@@ -80,10 +83,30 @@ func desire(t activation.Target, w stand, decimals int) desired {
 		"segment": segment, "segment_name": name, "rfm": w.rfm, "r": strings.TrimSpace(scores[:1]), "f": strings.TrimSpace(scores[1:2]),
 		"m": strings.TrimSpace(scores[2:]), "since": w.since, "lifecycle": w.stage, "value_tier": w.tier,
 		"churn_risk": w.churn, "predicted_value": value, "next_order_week": w.week,
+		"previous_segment": w.previous, "last_order": w.last, "favourite_category": w.favourite,
 	} {
-		if text != "" && slices.Contains(t.Attributes, key) {
-			d.Attributes[key] = text
+		if text == "" || !slices.Contains(t.Attributes, key) {
+			continue
 		}
+		if name := t.Renamed[key]; name != "" {
+			key = name
+		}
+		d.Attributes[key] = text
+	}
+	return d
+}
+
+// less is what is left of it for a person who is held out of audiences in a shop of this name.
+func (d desired) less(t activation.Target, w stand, shop string, person int64) desired {
+	segment := w.segment
+	if segment == "" && w.known {
+		segment = t.Prospects
+	}
+	out := slices.DeleteFunc(append([]string{segment, "lifecycle_" + w.stage, "tier_" + w.tier, "churn_" + w.churn}, w.own...),
+		func(key string) bool { return !experiment.Held(shop, key, person, t.Holdout[key]) })
+	if len(out) > 0 {
+		d.Attributes = nil
+		d.Audiences = slices.DeleteFunc(d.Audiences, func(key string) bool { return slices.Contains(out, key) })
 	}
 	return d
 }
@@ -99,10 +122,13 @@ func drawStand(t *rapid.T) stand {
 		w.churn = rapid.SampledFrom([]string{"", "low", "high"}).Draw(t, "churn")
 		w.value = rapid.SampledFrom([]string{"", "0", "120", "120.0000", "40.0"}).Draw(t, "value")
 		w.week = rapid.SampledFrom([]string{"", "2026-03-02", "2026-03-09"}).Draw(t, "week")
+		w.previous = rapid.SampledFrom([]string{"", "champions", "lost"}).Draw(t, "previous")
+		w.last = rapid.SampledFrom([]string{"", "2026-01-31", "2026-02-01"}).Draw(t, "last")
+		w.favourite = rapid.SampledFrom([]string{"", "Tea", "Tea & 'Cups'"}).Draw(t, "favourite")
 	}
 	w.own = rapid.SampledFrom([][]string{{}, {"vip"}, {"abroad"}, {"abroad", "vip"}}).Draw(t, "own")
 	if !w.known {
-		return stand{segment: w.segment, rfm: w.rfm, since: w.since} // as before the first night of a new version
+		return stand{segment: w.segment, rfm: w.rfm, since: w.since, previous: w.previous} // as before the first night of a new version
 	}
 	return w
 }
@@ -123,8 +149,18 @@ func drawTarget(t *rapid.T) activation.Target {
 		target.Audiences = append(target.Audiences, connectors.Audience{Key: key, Name: key})
 	}
 	target.Attributes = some(t, "attribute", activation.Attributes())
+	target.Renamed = map[string]string{}
+	for _, key := range some(t, "renamed", activation.Attributes()) {
+		target.Renamed[key] = rapid.SampledFrom([]string{"my_" + key, "the_" + key, ""}).Draw(t, "name")
+	}
 	if rapid.Bool().Draw(t, "prospects") {
 		target.Prospects, target.Names["prospects"] = "prospects", "Prospects"
+	}
+	if rapid.Bool().Draw(t, "tried") {
+		target.Holdout = map[string]float64{}
+		for _, key := range some(t, "held", everyAudience) {
+			target.Holdout[key] = 0.5
+		}
 	}
 	target.Guard.Confirmed = everyAudience
 	return target
@@ -154,7 +190,8 @@ func TestPlanIsWhatDiffers(t *testing.T) {
 			}
 			want := map[int64]desired{}
 			for person, w := range stands {
-				if d := desire(target, w, decimals[currency]); !d.nothing() {
+				d := desire(target, w, decimals[currency]).less(target, w, fmt.Sprintf("plan-%d", run), person)
+				if !d.nothing() {
 					want[person] = d
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,11 +36,14 @@ func (s *Store) Plan(ctx context.Context, target activation.Target, dry bool, at
 		return activation.Plan{}, err
 	}
 	if dry {
-		err := s.read(ctx, func(tx *sqlx.Tx) error { return p.compare(ctx, tx, "WITH"+p.comparison()+summary) })
+		err := s.read(ctx, func(tx *sqlx.Tx) error { return p.compare(ctx, tx, "WITH"+p.comparison()+p.summary()) })
 		return p.plan, err
 	}
 	err = s.write(ctx, func(tx *sqlx.Tx) error {
-		if err := p.compare(ctx, tx, "WITH"+p.comparison()+p.workList()+summary); err != nil {
+		if err := s.beginTrials(ctx, tx, target, at); err != nil {
+			return err
+		}
+		if err := p.compare(ctx, tx, "WITH"+p.comparison()+p.workList()+p.summary()); err != nil {
 			return err
 		}
 		if len(p.plan.Held) > 0 {
@@ -78,11 +82,12 @@ func newPlanner(store int64, target activation.Target, at time.Time) (*planner, 
 	return &planner{store: store, target: target, at: at, pushed: pushed}, err
 }
 
-// arguments are those of a query that begins with the comparison.
-func (p *planner) arguments(ctx context.Context, tx *sqlx.Tx, query string) ([]any, error) {
+// arguments are those of a query that begins with the comparison, in which the last few get their numbers: the server refuses
+// values that nothing mentions.
+func (p *planner) arguments(ctx context.Context, tx *sqlx.Tx, query string) (string, []any, error) {
 	var currency string
 	if err := tx.GetContext(ctx, &currency, `SELECT currency FROM stores WHERE store_id = $1`, p.store); err != nil {
-		return nil, fmt.Errorf("currency of the shop: %w", err)
+		return "", nil, fmt.Errorf("currency of the shop: %w", err)
 	}
 	ask := p.target.AskAgain
 	if ask <= 0 {
@@ -101,10 +106,17 @@ func (p *planner) arguments(ctx context.Context, tx *sqlx.Tx, query string) ([]a
 		p.store, p.target.Destination, p.target.NeedsAccount, pgArray(exclude), p.at.Add(-ask), commerce.Decimals(currency),
 		pgArray(audiences), pgArray(r.segments), pgArray(r.audiences), pgArray(r.fixed), pgArray(r.shown), pgArray(r.names),
 	}
-	if strings.Contains(query, "$13") { // the server refuses values that nothing mentions
-		args = append(args, p.at)
+	tried, shares := holdouts(p.target.Holdout)
+	for _, named := range []struct {
+		name  string
+		value any
+	}{{"$now", p.at}, {"$tried", pgArray(tried)}, {"$shares", pgArray(shares)}, {"$exposes", pgArray(p.target.Exposes)}} {
+		if strings.Contains(query, named.name) {
+			args = append(args, named.value)
+			query = strings.ReplaceAll(query, named.name, "$"+strconv.Itoa(len(args)))
+		}
 	}
-	return args, nil
+	return query, args, nil
 }
 
 // segmentRules say what each RFM segment means for a target: its audience, empty where that is not wanted; the part of the
@@ -158,6 +170,7 @@ type group struct {
 	Reason    string         `db:"reason"`
 	Tried     string         `db:"tried"`
 	People    int            `db:"people"`
+	Out       pq.StringArray `db:"out"` // audiences that they are held out of and would be in
 	Rule      *int64         `db:"rule"`
 	Place     *int64         `db:"place"`
 }
@@ -167,7 +180,7 @@ func (p *planner) compare(ctx context.Context, tx *sqlx.Tx, query string) error 
 	if err := roomToCompare(ctx, tx); err != nil {
 		return err
 	}
-	args, err := p.arguments(ctx, tx, query)
+	query, args, err := p.arguments(ctx, tx, query)
 	if err != nil {
 		return err
 	}
@@ -212,7 +225,7 @@ func (p *planner) letGo(ctx context.Context, tx *sqlx.Tx) error {
 		return err
 	}
 	query := "WITH" + p.comparison() + p.withdrawals()
-	args, err := p.arguments(ctx, tx, query)
+	query, args, err := p.arguments(ctx, tx, query)
 	if err != nil {
 		return err
 	}
@@ -268,6 +281,10 @@ func (p *planner) count(g group, differences map[string]*activation.Difference) 
 	case g.Verdict == "tried":
 		p.plan.Refused[g.Tried] += g.People
 	}
+	if len(g.Out) > 0 && g.Wanted && g.Reason == "" { // with something else for them
+		p.plan.Withheld[connectors.ReasonHeldOut] += g.People
+		p.leftOut[connectors.ReasonHeldOut] += g.People
+	}
 	var after []string
 	switch {
 	case g.Verdict == "tried" && !g.Again:
@@ -287,6 +304,8 @@ func (p *planner) count(g group, differences map[string]*activation.Difference) 
 			of(key).Leave += g.People
 			if why := cmp.Or(g.Reason, g.Tried); why == connectors.ReasonUnsubscribed || why == connectors.ReasonSuppressed {
 				of(key).Unsubscribed += g.People
+			} else if slices.Contains(g.Out, key) {
+				of(key).HeldOut += g.People
 			}
 		}
 	}

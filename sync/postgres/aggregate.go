@@ -120,6 +120,9 @@ func (s *Store) Refresh(ctx context.Context, asOf time.Time, full bool) (int, er
 			if err := tx.GetContext(ctx, &people, refresh(""), s.id, asOf); err != nil {
 				return fmt.Errorf("aggregates: %w", err)
 			}
+			if err := s.refreshShown(ctx, tx, "", s.id, asOf); err != nil {
+				return err
+			}
 			if err := nestedLoops(ctx, tx, true); err != nil {
 				return err
 			}
@@ -163,7 +166,7 @@ func (s *Store) refreshTouched(ctx context.Context, tx *sqlx.Tx, asOf time.Time)
 	if err := tx.GetContext(ctx, &found, refresh("due"), s.id, asOf); err != nil {
 		return 0, fmt.Errorf("aggregates: %w", err)
 	}
-	return people, nil
+	return people, s.refreshShown(ctx, tx, "due", s.id, asOf)
 }
 
 // untouch forgets whom a refresh covered. Later orders are gathered first: a statement that deletes could not find them

@@ -40,7 +40,9 @@ func (s *Store) Next(
 		Consent    string         `db:"consent"`
 		Told       pq.StringArray `db:"told"`
 		Since      time.Time      `db:"since"`
+		Out        pq.StringArray `db:"out"`
 	}
+	tried, _ := holdouts(target.Holdout)
 	err = s.db.SelectContext(ctx, &rows, `
 		SELECT o.person_id, o.address, o.audiences, o.attributes::text AS attributes,
 			ARRAY(SELECT unnest(coalesce(d.audiences, '{}') || o.strays) EXCEPT SELECT unnest(o.audiences) ORDER BY 1) AS leave,
@@ -49,7 +51,9 @@ func (s *Store) Next(
 			coalesce(p.customer_id, '') AS customer_id, coalesce(p.email, '') AS email,
 			coalesce(c.first_name, b.first_name, '') AS first_name, coalesce(c.last_name, b.last_name, '') AS last_name,
 			CASE WHEN d.address = o.address THEN d.remote_id ELSE '' END AS remote_id, coalesce(y.consent, '') AS consent, o.since,
-			CASE WHEN `+elsewhere+` THEN o.audiences ELSE coalesce(d.told, d.audiences, '{}') END AS told
+			CASE WHEN `+elsewhere+` THEN o.audiences ELSE coalesce(d.told, d.audiences, '{}') END AS told,
+			ARRAY(SELECT e.audience FROM exposures e WHERE e.store_id = $1 AND e.audience = ANY ($6) AND e.person_id = o.person_id
+				AND e.held) AS out
 		FROM outbox o LEFT JOIN persons p ON p.store_id = $1 AND p.person_id = o.person_id
 		LEFT JOIN deliveries d ON d.store_id = $1 AND d.destination = $2 AND d.person_id = o.person_id
 		LEFT JOIN customers c ON c.store_id = $1 AND c.id = p.customer_id
@@ -58,7 +62,7 @@ func (s *Store) Next(
 		LEFT JOIN LATERAL (SELECT consent FROM `+statements+` AS said WHERE said.person_id = o.person_id
 			ORDER BY said_at DESC, consent DESC LIMIT 1) y ON true
 		WHERE o.store_id = $1 AND o.destination = $2 AND o.job = '' AND o.person_id > $3 AND coalesce(o.next_at <= $5, true)
-		ORDER BY o.person_id LIMIT $4`, s.id, target.Destination, after, limit, due)
+		ORDER BY o.person_id LIMIT $4`, s.id, target.Destination, after, limit, due, pgArray(tried))
 	if err != nil {
 		return nil, fmt.Errorf("work list: %w", err)
 	}
@@ -79,8 +83,9 @@ func (s *Store) Next(
 		}
 		changes[i] = connectors.Change{
 			Person: person, Audiences: row.Audiences, Leave: row.Leave, Attributes: attributes, Drop: row.Drop,
-			Entered: news(row.Audiences, row.Told, filled, row.Since), Left: news(row.Told, row.Audiences, filled, row.Since),
-			Since: row.Since.UTC(), Consent: target.ConsentOf(commerce.ConsentState(row.Consent)),
+			Entered: news(row.Audiences, append(row.Told, row.Out...), filled, row.Since),
+			Left:    news(row.Told, append(row.Audiences, row.Out...), filled, row.Since),
+			Since:   row.Since.UTC(), Consent: target.ConsentOf(commerce.ConsentState(row.Consent)),
 		}
 	}
 	return changes, nil
@@ -89,7 +94,8 @@ func (s *Store) Next(
 // elsewhere says that people on the work list o who leave do so under an address p that is not theirs any more.
 const elsewhere = `(o.hash IS NULL AND o.address NOT IN (coalesce(p.email, ''), coalesce(p.customer_id, '')))`
 
-// news are those of one list of audiences that are not in the other one, as far as that is news since then.
+// news are those of one list of audiences that are not in the other one, as far as that is news since then. To be held out of an
+// audience is none: the person stands where they stood.
 func news(of, not []string, filled map[string]time.Time, since time.Time) []string {
 	var keys []string
 	for _, key := range of {

@@ -29,10 +29,10 @@ func (s *Store) Writings(ctx context.Context, target activation.Target, at time.
 	}
 	return s.read(ctx, func(tx *sqlx.Tx) error {
 		query := "WITH" + p.comparison() + `
-			SELECT ` + goalAddress + ` AS address, coalesce(c.before, '{}'::text[]) AS before, ` + goalAudiences + ` AS after,
+			SELECT ` + goalAddress + ` AS address, coalesce(c.before, '{}'::text[]) AS before, ` + p.goalAudiences() + ` AS after,
 				CAST(` + p.goalAttributes() + ` AS text) AS attributes, coalesce(c.reason, '') AS reason
 			FROM ` + details + ` WHERE c.verdict = 'change' ORDER BY c.person_id`
-		args, err := p.arguments(ctx, tx, query)
+		query, args, err := p.arguments(ctx, tx, query)
 		if err != nil {
 			return err
 		}

@@ -261,6 +261,7 @@ func (e *erasure) forget(ctx context.Context) error {
 	}{
 		{&e.done.Deliveries, "deliveries", `DELETE FROM deliveries WHERE store_id = $1 AND person_id = ANY($2)`},
 		{&queued, "outbox", `DELETE FROM outbox WHERE store_id = $1 AND person_id = ANY($2)`},
+		{&queued, "lots", `DELETE FROM exposures WHERE store_id = $1 AND person_id = ANY($2)`},
 		{&e.done.People, "people", `UPDATE persons SET customer_id = NULL, email = NULL WHERE store_id = $1 AND person_id = ANY($2)`},
 	}
 	for _, k := range known {

@@ -55,10 +55,17 @@ func (i intervals) saveScores(ctx context.Context, left int) error {
 		}
 	}
 	steps := []string{
-		`UPDATE rfm_scores s SET r = n.r, f = n.f, m = n.m, segment = n.segment, since = coalesce(n.since, ` + day + `)
+		`UPDATE rfm_scores s SET r = n.r, f = n.f, m = n.m, segment = n.segment, since = coalesce(n.since, ` + day + `),
+				previous = CASE WHEN n.was = n.segment THEN s.previous ELSE n.was END
 			FROM changes n WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.segment IS NOT NULL AND n.was IS NOT NULL`,
 		`INSERT INTO rfm_scores (store_id, person_id, r, f, m, segment, since)
 			SELECT $1, person_id, r, f, m, segment, coalesce(since, ` + day + `) FROM changes WHERE segment IS NOT NULL AND was IS NULL`,
+	}
+	switch {
+	case i.again: // what an earlier run of the day said counts no more
+		steps = append(steps, previous(`n.segment IS NOT NULL`))
+	case i.last[i.scheme.Name] != "": // who comes back was somewhere before
+		steps = append(steps, previous(`n.segment IS NOT NULL AND n.was IS NULL`))
 	}
 	if i.again { // who is back in a segment may have been there under earlier versions too
 		steps = append(steps, `UPDATE rfm_scores s SET since = k.since FROM (
@@ -75,6 +82,15 @@ func (i intervals) saveScores(ctx context.Context, left int) error {
 		}
 	}
 	return nil
+}
+
+// previous returns the statement that finds in the history where people of whom something changed were before.
+func previous(who string) string {
+	return `UPDATE rfm_scores s SET previous = k.previous FROM (
+			SELECT n.person_id, (SELECT m.segment FROM memberships m WHERE m.store_id = $1 AND m.scheme = $2
+				AND m.person_id = n.person_id AND m.segment <> n.segment ORDER BY m.first_day DESC LIMIT 1) AS previous
+			FROM changes n WHERE ` + who + `
+		) k WHERE s.store_id = $1 AND s.person_id = k.person_id AND s.previous IS DISTINCT FROM k.previous`
 }
 
 // changeVersions gives the intervals that stand the version of the result.

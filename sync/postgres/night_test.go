@@ -83,6 +83,11 @@ func (s *shop) checkPlaces(t failer) {
 			SELECT max(first_day) FROM memberships m WHERE store_id = $1 AND scheme = 'rfm' AND person_id = r.person_id AND NOT EXISTS (
 				SELECT FROM memberships p WHERE p.store_id = $1 AND p.scheme = 'rfm' AND p.person_id = r.person_id
 					AND p.segment = m.segment AND p.last_day = m.first_day - 1))`, s.id), "since another day than the intervals say")
+	require.Empty(t, all[int64](s, `SELECT person_id FROM rfm_scores r WHERE store_id = $1 AND previous IS DISTINCT FROM (
+			SELECT segment FROM memberships m WHERE store_id = $1 AND scheme = 'rfm' AND person_id = r.person_id AND segment <> r.segment
+			ORDER BY first_day DESC LIMIT 1)`, s.id), "before in another segment than the intervals say")
+	require.Empty(t, all[int64](s, `SELECT person_id FROM standings t LEFT JOIN person_stats s USING (store_id, person_id)
+		WHERE store_id = $1 AND (last_order, t.favourite) IS DISTINCT FROM (last_day, coalesce(s.favourite, ''))`, s.id), "another last order")
 }
 
 // TestShopThatGrowsAndShrinksAcrossTheWholePreset has 110 customers, which all groups of the preset take, and then 109 and 110

@@ -33,8 +33,10 @@ func (w *resultWriter) saveStandings(ctx context.Context) error {
 		`DELETE FROM standings s USING shifts n WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.stage = ''`,
 		`UPDATE standings s SET ` + listed(standingColumns, "? = n.?") + `
 			FROM shifts n WHERE s.store_id = $1 AND s.person_id = n.person_id AND n.stage <> '' AND n.was_stage IS NOT NULL`,
-		`INSERT INTO standings (store_id, person_id, ` + listed(standingColumns, "?") + `)
-			SELECT $1, person_id, ` + listed(standingColumns, "?") + ` FROM shifts WHERE stage <> '' AND was_stage IS NULL`,
+		`INSERT INTO standings (store_id, person_id, ` + listed(standingColumns, "?") + `, last_order, favourite)
+			SELECT $1, n.person_id, ` + listed(standingColumns, "n.?") + `, s.last_day, coalesce(s.favourite, '')
+			FROM shifts n LEFT JOIN (SELECT person_id, last_day, favourite FROM person_stats WHERE store_id = $1) s USING (person_id)
+			WHERE n.stage <> '' AND n.was_stage IS NULL`,
 	} {
 		if err := all.exec(ctx, step); err != nil {
 			return fmt.Errorf("standings: %w", err)

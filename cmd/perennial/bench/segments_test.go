@@ -251,11 +251,13 @@ func (p *place) difference(people, turns int) []figure {
 func (p *place) stand() {
 	p.tb.Helper()
 	p.exec(`DELETE FROM standings WHERE store_id = $1`, p.store.ID())
-	p.exec(`INSERT INTO standings (store_id, person_id, stage, tier, churn, own, value, next_week)
+	p.exec(`UPDATE rfm_scores SET previous = (ARRAY['lost', 'loyal', NULL])[1 + person_id % 3] WHERE store_id = $1`, p.store.ID())
+	p.exec(`INSERT INTO standings (store_id, person_id, stage, tier, churn, own, value, next_week, last_order, favourite)
 		SELECT store_id, person_id, (ARRAY['first_time', 'active', 'won_back', 'slipping', 'lapsed', 'lost'])[1 + person_id % 6],
 			(ARRAY['low', 'middle', 'high', 'top'])[1 + person_id / 7 % 4], (ARRAY['low', 'medium', 'high'])[1 + person_id / 3 % 3],
 			(ARRAY['{}', '{abroad}', '{vip}', '{abroad,vip}'])[1 + person_id / 11 % 4]::text[], 10 * (person_id % 90),
-			DATE '2026-11-02' + 7 * (person_id % 20)::int FROM rfm_scores WHERE store_id = $1`, p.store.ID())
+			DATE '2026-11-02' + 7 * (person_id % 20)::int, DATE '2026-11-01' - (person_id % 700)::int,
+			(ARRAY['Tea', 'Cups', 'Honey', ''])[1 + person_id / 5 % 4] FROM rfm_scores WHERE store_id = $1`, p.store.ID())
 }
 
 // bareJoin joins what is desired, as it lies in the tables and hashed to be compared, with what was delivered.
@@ -266,8 +268,8 @@ func (p *place) bareJoin(people int) {
 	p.do(tx, `SET LOCAL work_mem = '256MB'`)
 	var same int
 	require.NoError(p.tb, tx.QueryRow(`SELECT count(*) FILTER (WHERE w.hash = d.hash OR d.hash IS NOT NULL AND w.address = d.address)
-		FROM (SELECT person_id, customer_id AS address, decode(md5(concat(segment, r, f, m, since, stage, tier, churn, own, value,
-				next_week)), 'hex') AS hash
+		FROM (SELECT person_id, customer_id AS address, decode(md5(concat(segment, r, f, m, since, previous, stage, tier, churn, own, value,
+				next_week, last_order, favourite)), 'hex') AS hash
 			FROM (SELECT * FROM persons WHERE store_id = $1) p JOIN (SELECT * FROM rfm_scores WHERE store_id = $1) s USING (person_id)
 			JOIN (SELECT * FROM standings WHERE store_id = $1) t USING (person_id)) w
 		FULL JOIN (SELECT person_id, address, hash FROM deliveries WHERE store_id = $1 AND destination = 'shop') d

@@ -28,7 +28,24 @@ CREATE TABLE looks (
     PRIMARY KEY (store_id, destination)
 );
 
+-- What is shown of people beside sums: the RFM group before the present one, the day of the last order, and the category on
+-- which they spent most. All is worked out anew in the first night.
+ALTER TABLE rfm_scores ADD COLUMN previous text;                   -- null: never in another one
+ALTER TABLE person_stats ADD COLUMN favourite text NOT NULL DEFAULT ''; -- '' for none
+ALTER TABLE standings
+    ADD COLUMN last_order date,                                    -- null: none that counts
+    ADD COLUMN favourite  text NOT NULL DEFAULT '';
+UPDATE rfm_scores s SET previous = k.segment FROM (
+    SELECT DISTINCT ON (store_id, person_id) store_id, person_id, m.segment
+    FROM memberships m JOIN rfm_scores r USING (store_id, person_id)
+    WHERE m.scheme = 'rfm' AND m.segment <> r.segment ORDER BY store_id, person_id, m.first_day DESC
+) k WHERE s.store_id = k.store_id AND s.person_id = k.person_id;
+INSERT INTO touched SELECT store_id, person_id FROM person_stats ON CONFLICT DO NOTHING;
+
 -- +goose Down
+ALTER TABLE standings DROP COLUMN last_order, DROP COLUMN favourite;
+ALTER TABLE person_stats DROP COLUMN favourite;
+ALTER TABLE rfm_scores DROP COLUMN previous;
 DROP TABLE looks;
 ALTER TABLE pushes DROP COLUMN unchanged;
 ALTER TABLE deliveries DROP COLUMN told;
