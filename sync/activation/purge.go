@@ -185,43 +185,58 @@ func departed(outcomes []connectors.Outcome) []int64 {
 	return gone
 }
 
-// Erase removes a person from a destination and forgets them, and returns in words what was done. Where the platform
-// knows the person under an older address too, that one goes as well.
-func Erase(ctx context.Context, o Options, person connectors.Person) (receipt string, err error) {
-	p := purger{pusher: pusher{Options: o.withDefaults()}}
-	if receipt, err = p.erase(ctx, person); err != nil {
-		return "", fmt.Errorf("erasure at %s: %w", o.Target.Destination, err)
-	}
-	return receipt, nil
+// Erasure is what was done about a person at a destination.
+type Erasure struct {
+	Done  string // in words
+	Able  bool   // the platform can erase; otherwise the person was taken out of what is ours, and stays there
+	Stood bool   // something of ours was known to stand there
+	// Names are what the person is called there, which Done may hold: ids and addresses.
+	Names []string
 }
 
-func (p *purger) erase(ctx context.Context, person connectors.Person) (string, error) {
+// Erase removes a person from a destination and forgets them, and says what was done. Where the platform knows the person
+// under an older address too, that one goes as well.
+func Erase(ctx context.Context, o Options, person connectors.Person) (Erasure, error) {
+	p := purger{pusher: pusher{Options: o.withDefaults()}}
+	erasure, err := p.erase(ctx, person)
+	if err != nil {
+		return Erasure{}, fmt.Errorf("erasure at %s: %w", o.Target.Destination, err)
+	}
+	return erasure, nil
+}
+
+func (p *purger) erase(ctx context.Context, person connectors.Person) (Erasure, error) {
 	concerns := func(job Pending) bool { return slices.Contains(job.People, person.ID) }
 	if err := p.await(ctx, concerns); err != nil {
-		return "", err
+		return Erasure{}, err
 	}
 	delivery, stands, err := p.Ledger.Standing(ctx, p.Target.Destination, person.ID)
 	if err != nil {
-		return "", err
+		return Erasure{}, err
 	}
-	receipt := "nothing of ours stood there"
-	if eraser, ok := p.Destination.(connectors.Eraser); ok {
-		if receipt, err = eraser.Erase(ctx, person); err != nil {
-			return "", err
+	old := delivery.Person
+	erasure := Erasure{
+		Done: "nothing of ours stood there", Stood: stands,
+		Names: []string{person.Email, person.CustomerID, old.Email, old.CustomerID, delivery.RemoteID},
+	}
+	var eraser connectors.Eraser
+	if eraser, erasure.Able = p.Destination.(connectors.Eraser); erasure.Able {
+		if erasure.Done, err = eraser.Erase(ctx, person); err != nil {
+			return Erasure{}, err
 		}
-		if old := delivery.Person; stands && (old.Email != person.Email || old.CustomerID != person.CustomerID) {
+		if stands && (old.Email != person.Email || old.CustomerID != person.CustomerID) {
 			more, err := eraser.Erase(ctx, old)
 			if err != nil {
-				return "", err
+				return Erasure{}, err
 			}
-			receipt += "; under an older address: " + more
+			erasure.Done += "; under an older address: " + more
 		}
 	} else if stands {
-		if receipt, err = p.takeOut(ctx, delivery); err != nil {
-			return "", err
+		if erasure.Done, err = p.takeOut(ctx, delivery); err != nil {
+			return Erasure{}, err
 		}
 	}
-	return receipt, p.Ledger.Forget(ctx, p.Target.Destination, []int64{person.ID})
+	return erasure, p.Ledger.Forget(ctx, p.Target.Destination, []int64{person.ID})
 }
 
 // takeOut takes one person out of everything at a platform that cannot erase.
