@@ -13,6 +13,7 @@ import (
 type Purged struct {
 	People    int // from whom everything of ours was taken away
 	Left      int // whom the platform did not let go; they are kept in mind
+	Strays    int // of People, those of whom nothing was known: the shop made one customer of two, or a memory was lost
 	Audiences int // removed
 }
 
@@ -49,6 +50,9 @@ func (p *purger) run(ctx context.Context) error {
 		return fmt.Errorf("nothing was taken away, because who unsubscribed could not be read: %w", err)
 	}
 	if err := p.takeBack(ctx); err != nil {
+		return err
+	}
+	if err := p.takeBackStrays(ctx); err != nil {
 		return err
 	}
 	if p.purged.Left > 0 {
@@ -119,6 +123,62 @@ func (p *purger) takeBack(ctx context.Context) error {
 		}
 		p.purged.Left += len(changes) - len(gone)
 	}
+}
+
+// takeBackStrays walks through a shop for what stands there under our keys without being known here.
+func (p *purger) takeBackStrays(ctx context.Context) error {
+	roll, ok := p.Destination.(connectors.Roll)
+	if !ok || !p.Target.NeedsAccount || len(p.Target.Audiences) == 0 || p.purged.Left > 0 {
+		return nil
+	}
+	var strays []connectors.Change
+	var cursor connectors.Cursor
+	for {
+		page, err := roll.Everybody(ctx, cursor)
+		if err != nil {
+			return fmt.Errorf("what is left in the shop: %w", err)
+		}
+		for _, m := range page.Members {
+			if c, is := p.stray(m); is {
+				c.Person.ID = int64(-len(strays) - 1)
+				strays = append(strays, c)
+			}
+		}
+		if page.Done {
+			break
+		}
+		if page.Next == cursor {
+			return errCursor
+		}
+		cursor = page.Next
+	}
+	for part := range slices.Chunk(strays, p.batch()) {
+		gone, err := p.apply(ctx, part)
+		p.purged.People += len(gone)
+		p.purged.Strays += len(gone)
+		if err != nil {
+			return err
+		}
+		p.purged.Left += len(part) - len(gone)
+	}
+	return nil
+}
+
+// stray is the change that takes from somebody what they carry under keys of ours.
+func (p *purger) stray(m connectors.Member) (connectors.Change, bool) {
+	c := connectors.Change{Person: connectors.Person{CustomerID: m.CustomerID, Email: m.Email}}
+	for _, key := range m.Audiences {
+		if slices.ContainsFunc(p.Target.Audiences, func(a connectors.Audience) bool { return a.Key == key }) {
+			c.Leave = append(c.Leave, key)
+		}
+	}
+	for key := range m.Attributes {
+		if slices.Contains(p.Target.Attributes, key) || slices.Contains(Attributes(), key) {
+			c.Drop = append(c.Drop, key)
+		}
+	}
+	slices.Sort(c.Drop)
+	return c, len(c.Leave)+len(c.Drop) > 0
 }
 
 // leaving is the change that takes away everything of ours.
