@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -150,21 +151,35 @@ func TestServesShopAndPlatform(t *testing.T) {
 	}
 }
 
-func TestServesAKlaviyo(t *testing.T) {
-	r := begin(t, "--customers", "60", "--shopify-customers", "0")
+func TestServesThePlatforms(t *testing.T) {
+	r := begin(t, "--customers", "60", "--shopify-customers", "60")
 	defer r.stop()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.env["KLAVIYO_URL"]+"/api/lists", nil)
-	require.NoError(t, err)
-	req.Header = http.Header{"Authorization": {"Klaviyo-API-Key " + r.env["KLAVIYO_KEY"]}, "Revision": {"2026-07-15"}}
-	resp, err := r.client.Do(req)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.Equal(t, 200, resp.StatusCode)
-	require.Equal(t, "750", resp.Header.Get("RateLimit-Limit"), "its limits are kept")
-	_, people := r.do("GET", r.env["LISTMONK_URL"]+"/_sim/people")
-	someone := regexp.MustCompile(`[a-z.-]+\.\d+@mail\.example`).FindString(people)
-	_, body := r.do("GET", r.env["KLAVIYO_URL"]+"/_sim/people")
-	require.Contains(t, body, someone, "they are the same people")
+	ask := func(address string, header http.Header) http.Header {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+		require.NoError(t, err)
+		req.Header = header
+		resp, err := r.client.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, 200, resp.StatusCode, address)
+		return resp.Header
+	}
+	limits := ask(r.env["KLAVIYO_URL"]+"/api/lists", http.Header{"Authorization": {"Klaviyo-API-Key " + r.env["KLAVIYO_KEY"]}, "Revision": {"2026-07-15"}})
+	require.Equal(t, "750", limits.Get("RateLimit-Limit"), "its limits are kept")
+	ask(r.env["BREVO_URL"]+"/contacts/folders?limit=10&offset=0", http.Header{"Api-Key": {r.env["BREVO_KEY"]}})
+	ask(r.env["MAILCHIMP_URL"]+"/lists/"+r.env["MAILCHIMP_AUDIENCE"], http.Header{
+		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("any:"+r.env["MAILCHIMP_KEY"]))},
+	})
+
+	someone := regexp.MustCompile(`[a-z.-]+\.\d+@mail\.example`)
+	people := func(name, path string) string {
+		address, err := url.Parse(r.env[name])
+		require.NoError(t, err)
+		_, body := r.do("GET", address.Scheme+"://"+address.Host+path)
+		return body
+	}
+	require.Contains(t, people("BREVO_URL", "/_sim/people"), someone.FindString(people("LISTMONK_URL", "/_sim/people")), "they are the same people")
+	require.Contains(t, people("MAILCHIMP_URL", "/_sim/contacts"), someone.FindString(people("KLAVIYO_URL", "/_sim/people")), "they are the same people")
 	status, body := r.do("POST", r.env["KLAVIYO_URL"]+"/_sim/nothing")
 	require.Equal(t, 400, status, body)
 }

@@ -302,14 +302,16 @@ func TestErasureLeavesNothing(t *testing.T) {
 	ann := s.person("", "ann@example.com")
 	s.place(ann, "champions")
 	s.push(p, list())
-	receipt, err := activation.Erase(context.Background(), s.options(p, list()), connectors.Person{ID: ann, Email: "new@example.com"})
+	erasure, err := activation.Erase(context.Background(), s.options(p, list()), connectors.Person{ID: ann, Email: "new@example.com"})
 	require.NoError(t, err)
-	require.Equal(t, "taken out of 1 audiences, 4 attributes removed", receipt)
+	require.Equal(t, "taken out of 1 audiences, 4 attributes removed", erasure.Done)
+	require.Equal(t, []bool{true, false}, []bool{erasure.Stood, erasure.Able})
 	require.Empty(t, p.ours("ann@example.com"))
 	require.Zero(t, s.count(`SELECT count(*) FROM deliveries WHERE store_id = $1`))
-	receipt, err = activation.Erase(context.Background(), s.options(p, list()), connectors.Person{ID: ann, Email: "ann@example.com"})
+	erasure, err = activation.Erase(context.Background(), s.options(p, list()), connectors.Person{ID: ann, Email: "ann@example.com"})
 	require.NoError(t, err)
-	require.Equal(t, "nothing of ours stood there", receipt)
+	require.Equal(t, "nothing of ours stood there", erasure.Done)
+	require.False(t, erasure.Stood)
 }
 
 // A job that is still at work would put back what purge and erasure take away: they wait for it, and where it does not end

@@ -13,6 +13,7 @@ import (
 type Purged struct {
 	People    int // from whom everything of ours was taken away
 	Left      int // whom the platform did not let go; they are kept in mind
+	Strays    int // of People, those of whom nothing was known: the shop made one customer of two, or a memory was lost
 	Audiences int // removed
 }
 
@@ -49,6 +50,9 @@ func (p *purger) run(ctx context.Context) error {
 		return fmt.Errorf("nothing was taken away, because who unsubscribed could not be read: %w", err)
 	}
 	if err := p.takeBack(ctx); err != nil {
+		return err
+	}
+	if err := p.takeBackStrays(ctx); err != nil {
 		return err
 	}
 	if p.purged.Left > 0 {
@@ -121,6 +125,62 @@ func (p *purger) takeBack(ctx context.Context) error {
 	}
 }
 
+// takeBackStrays walks through a shop for what stands there under our keys without being known here.
+func (p *purger) takeBackStrays(ctx context.Context) error {
+	roll, ok := p.Destination.(connectors.Roll)
+	if !ok || !p.Target.NeedsAccount || len(p.Target.Audiences) == 0 || p.purged.Left > 0 {
+		return nil
+	}
+	var strays []connectors.Change
+	var cursor connectors.Cursor
+	for {
+		page, err := roll.Everybody(ctx, cursor)
+		if err != nil {
+			return fmt.Errorf("what is left in the shop: %w", err)
+		}
+		for _, m := range page.Members {
+			if c, is := p.stray(m); is {
+				c.Person.ID = int64(-len(strays) - 1)
+				strays = append(strays, c)
+			}
+		}
+		if page.Done {
+			break
+		}
+		if page.Next == cursor {
+			return errCursor
+		}
+		cursor = page.Next
+	}
+	for part := range slices.Chunk(strays, p.batch()) {
+		gone, err := p.apply(ctx, part)
+		p.purged.People += len(gone)
+		p.purged.Strays += len(gone)
+		if err != nil {
+			return err
+		}
+		p.purged.Left += len(part) - len(gone)
+	}
+	return nil
+}
+
+// stray is the change that takes from somebody what they carry under keys of ours.
+func (p *purger) stray(m connectors.Member) (connectors.Change, bool) {
+	c := connectors.Change{Person: connectors.Person{CustomerID: m.CustomerID, Email: m.Email}}
+	for _, key := range m.Audiences {
+		if slices.ContainsFunc(p.Target.Audiences, func(a connectors.Audience) bool { return a.Key == key }) {
+			c.Leave = append(c.Leave, key)
+		}
+	}
+	for key := range m.Attributes {
+		if slices.Contains(p.Target.Attributes, key) || slices.Contains(Attributes(), key) {
+			c.Drop = append(c.Drop, key)
+		}
+	}
+	slices.Sort(c.Drop)
+	return c, len(c.Leave)+len(c.Drop) > 0
+}
+
 // leaving is the change that takes away everything of ours.
 func leaving(d Delivery) connectors.Change {
 	c := connectors.Change{Person: d.Person, Leave: d.Audiences}
@@ -185,46 +245,61 @@ func departed(outcomes []connectors.Outcome) []int64 {
 	return gone
 }
 
-// Erase removes a person from a destination and forgets them, and returns in words what was done. Where the platform
-// knows the person under an older address too, that one goes as well.
-func Erase(ctx context.Context, o Options, person connectors.Person) (receipt string, err error) {
-	p := purger{pusher: pusher{Options: o.withDefaults()}}
-	if receipt, err = p.erase(ctx, person); err != nil {
-		return "", fmt.Errorf("erasure at %s: %w", o.Target.Destination, err)
-	}
-	return receipt, nil
+// Erasure is what was done about a person at a destination.
+type Erasure struct {
+	Done  string // in words
+	Able  bool   // the platform can erase; otherwise the person was taken out of what is ours, and stays there
+	Stood bool   // something of ours was known to stand there
+	// Names are what the person is called there, which Done may hold: ids and addresses.
+	Names []string
 }
 
-func (p *purger) erase(ctx context.Context, person connectors.Person) (string, error) {
+// Erase removes a person from a destination and forgets them, and says what was done. Where the platform knows the person
+// under an older address too, that one goes as well.
+func Erase(ctx context.Context, o Options, person connectors.Person) (Erasure, error) {
+	p := purger{pusher: pusher{Options: o.withDefaults()}}
+	erasure, err := p.erase(ctx, person)
+	if err != nil {
+		return Erasure{}, fmt.Errorf("erasure at %s: %w", o.Target.Destination, err)
+	}
+	return erasure, nil
+}
+
+func (p *purger) erase(ctx context.Context, person connectors.Person) (Erasure, error) {
 	concerns := func(job Pending) bool { return slices.Contains(job.People, person.ID) }
 	if err := p.await(ctx, concerns); err != nil {
-		return "", err
+		return Erasure{}, err
 	}
 	delivery, stands, err := p.Ledger.Standing(ctx, p.Target.Destination, person.ID)
 	if err != nil {
-		return "", err
+		return Erasure{}, err
 	}
 	if stands && delivery.Person.Email == person.Email {
 		person.RemoteID = delivery.RemoteID
 	}
-	receipt := "nothing of ours stood there"
-	if eraser, ok := p.Destination.(connectors.Eraser); ok {
-		if receipt, err = eraser.Erase(ctx, person); err != nil {
-			return "", err
+	old := delivery.Person
+	erasure := Erasure{
+		Done: "nothing of ours stood there", Stood: stands,
+		Names: []string{person.Email, person.CustomerID, old.Email, old.CustomerID, delivery.RemoteID},
+	}
+	var eraser connectors.Eraser
+	if eraser, erasure.Able = p.Destination.(connectors.Eraser); erasure.Able {
+		if erasure.Done, err = eraser.Erase(ctx, person); err != nil {
+			return Erasure{}, err
 		}
-		if old := delivery.Person; stands && (old.Email != person.Email || old.CustomerID != person.CustomerID) {
+		if stands && (old.Email != person.Email || old.CustomerID != person.CustomerID) {
 			more, err := eraser.Erase(ctx, old)
 			if err != nil {
-				return "", err
+				return Erasure{}, err
 			}
-			receipt += "; under an older address: " + more
+			erasure.Done += "; under an older address: " + more
 		}
 	} else if stands {
-		if receipt, err = p.takeOut(ctx, delivery); err != nil {
-			return "", err
+		if erasure.Done, err = p.takeOut(ctx, delivery); err != nil {
+			return Erasure{}, err
 		}
 	}
-	return receipt, p.Ledger.Forget(ctx, p.Target.Destination, []int64{person.ID})
+	return erasure, p.Ledger.Forget(ctx, p.Target.Destination, []int64{person.ID})
 }
 
 // takeOut takes one person out of everything at a platform that cannot erase.

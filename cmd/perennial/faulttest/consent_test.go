@@ -1,15 +1,18 @@
 package faulttest
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/connectors/listmonk/listmonktest"
 )
 
@@ -81,4 +84,66 @@ func TestUnsubscribedAtOnePlatformIsOutOfAllInTheSameNight(t *testing.T) {
 	require.Contains(t, errs, "cards")
 	out := w.must("push", "--to", "listmonk")
 	require.Contains(t, out, "cards: could not be asked who unsubscribed")
+}
+
+// TestForgetGoesOnWhereItStopped revokes a key in the middle: the others are done, the receipt says what is missing, and the same
+// command does the rest. A third time is harmless. The receipt tells nothing of the person.
+func TestForgetGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 60, 22)
+	cards := w.addCards()
+	w.night()
+	row := w.query(`SELECT p.email, p.customer_id FROM deliveries d JOIN persons p USING (store_id, person_id)
+		WHERE d.destination = 'cards' AND d.state = 'delivered' AND p.customer_id <> '' ORDER BY 1 LIMIT 1`)[0]
+	email, number, _ := strings.Cut(row, "|")
+	file := filepath.Join(w.dir, "receipt")
+	demand := []string{"forget", email, "--receipt", file + ".json"}
+	read := func() (report.Receipt, string) {
+		var r report.Receipt
+		machines, err := os.ReadFile(file + ".json")
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(machines, &r))
+		people, err := os.ReadFile(file + ".txt")
+		require.NoError(t, err)
+		for _, text := range []string{string(machines), string(people)} {
+			require.NotContains(t, text, email)
+			require.NotRegexp(t, `(account|subscriber) `+number+`\b`, text)
+		}
+		return r, string(people)
+	}
+	fates := func(r report.Receipt) map[string]report.Fate {
+		found := map[string]report.Fate{}
+		for _, place := range r.Shops[0].Places {
+			found[place.Destination] = place.Outcome
+		}
+		return found
+	}
+
+	cards.Fault(listmonktest.Fault{Kind: listmonktest.ServerError, Times: 1000})
+	_, errs, code := w.run(demand...)
+	require.NotZero(t, code)
+	require.Contains(t, errs, "the database still knows the person")
+	r, people := read()
+	require.False(t, r.Complete)
+	require.Equal(t, map[string]report.Fate{"shop": report.ErasedThere, "listmonk": report.ErasedThere, "cards": report.NotReached}, fates(r))
+	require.Contains(t, people, "cards (listmonk): NOT DONE")
+	require.NotEmpty(t, w.contains(email))
+	require.Empty(t, ours(w.mail, email))
+
+	cards.Fault(listmonktest.Fault{})
+	w.must(demand...)
+	whole, _ := read()
+	require.True(t, whole.Complete)
+	require.Equal(t, map[string]report.Fate{"shop": report.ErasedThere, "listmonk": report.ErasedThere, "cards": report.ErasedThere}, fates(whole))
+	require.Equal(t, 1, whole.Shops[0].Database.Accounts)
+	require.Empty(t, w.contains(email))
+	require.Empty(t, ours(cards, email))
+
+	w.must(demand...)
+	again, _ := read()
+	require.Equal(t, whole.Shops[0].Database, again.Shops[0].Database)
+	require.Equal(t, fates(whole), fates(again))
+	_, errs, code = w.run("forget", "somebody@else.example", "--receipt", file)
+	require.NotZero(t, code)
+	require.Contains(t, errs, "something else than a receipt for this address")
 }
