@@ -136,8 +136,12 @@ func TestWhoWasSeenForAWholeWindow(t *testing.T) {
 	require.Zero(t, f.Until)
 	require.Equal(t, day("2026-03-01"), f.AsOf)
 	require.Equal(t, []experiment.Entry{
-		{Day: day("2025-11-02"), Share: 0.25, Got: 1}, {Day: day("2025-11-03"), Share: 0.25, Held: 1}, {Day: day("2025-11-04"), Share: 0.25, Got: 1},
-		{Day: day("2026-01-10"), Share: 0.25, Held: 1}, {Day: day("2026-02-01"), Share: 0.25, Got: 1}, {Day: day("2026-02-02"), Share: 0.25, Held: 1},
+		{Day: day("2025-11-02"), Share: 0.25, Got: 1},
+		{Day: day("2025-11-03"), Share: 0.25, Held: 1},
+		{Day: day("2025-11-04"), Share: 0.25, Got: 1},
+		{Day: day("2026-01-10"), Share: 0.25, Held: 1},
+		{Day: day("2026-02-01"), Share: 0.25, Got: 1},
+		{Day: day("2026-02-02"), Share: 0.25, Held: 1},
 	}, f.Entries)
 	require.ElementsMatch(t, []experiment.People{{Number: 2, Held: true, Share: 0.25}, {Number: 2, Share: 0.25}}, f.People)
 	_, err := s.raw.Exec(`UPDATE holdouts SET until = '2026-02-20' WHERE audience = 'lapsed' AND until IS NULL`)
