@@ -1,9 +1,11 @@
 package experiment
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/stat/distuv"
 	"pgregory.net/rapid"
 )
 
@@ -92,4 +94,16 @@ func TestQuantilesOfOutliers(t *testing.T) {
 	require.Zero(t, c.From)
 	// Not held out are 2, 4 ... 200, of which 200 counts as 198; held out are 1, 3 ... 199, of which 199 does.
 	require.InDelta(t, (10100.0-2-(10000-1))/1100, c.Difference, 1e-9)
+}
+
+// TestHowManyPeopleItTakes as docs/experiments.md has it: one in ten buys, for amounts that differ by three quarters of their mean.
+func TestHowManyPeopleItTakes(t *testing.T) {
+	const buying, differ = 0.1, 0.775
+	one := math.Sqrt((1+differ*differ)/buying - 1) // the standard deviation of one person, in means
+	for _, c := range []struct{ effect, half, tenth float64 }{{1, 900, 2500}, {0.5, 3600, 11_000}, {0.2, 25_000, 75_000}, {0.1, 110_000, 330_000}} {
+		for share, people := range map[float64]float64{0.5: c.half, 0.1: c.tenth} {
+			smallest := (boundary(people, 1-Level) + distuv.UnitNormal.Quantile(Power)) * one / math.Sqrt(people*share*(1-share))
+			require.InEpsilon(t, c.effect, smallest, 0.02, "%v of %v", c.effect, share)
+		}
+	}
 }

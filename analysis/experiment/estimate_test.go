@@ -181,9 +181,14 @@ func TestOrderUnitAndBundlingMakeNoDifference(t *testing.T) {
 
 func same(t require.TestingT, want, got experiment.Effect, k float64) {
 	for _, pair := range [][2]float64{
-		{want.Adjusted.Difference, got.Adjusted.Difference}, {want.Adjusted.Low, got.Adjusted.Low}, {want.Adjusted.High, got.Adjusted.High},
-		{want.Plain.Difference, got.Plain.Difference}, {want.Plain.Error, got.Plain.Error}, {want.Cautious, got.Cautious},
-		{want.Cut.Difference, got.Cut.Difference}, {want.Total, got.Total},
+		{want.Adjusted.Difference, got.Adjusted.Difference},
+		{want.Adjusted.Low, got.Adjusted.Low},
+		{want.Adjusted.High, got.Adjusted.High},
+		{want.Plain.Difference, got.Plain.Difference},
+		{want.Plain.Error, got.Plain.Error},
+		{want.Cautious, got.Cautious},
+		{want.Cut.Difference, got.Cut.Difference},
+		{want.Total, got.Total},
 	} {
 		require.InDelta(t, k*pair[0], pair[1], 1e-7*(1+math.Abs(pair[1])))
 	}

@@ -85,10 +85,14 @@ func TestWhatLacks(t *testing.T) {
 		from   trial
 		lacks  []experiment.Lack
 	}{
-		"time": {from: trial{got: 3000, held: 3000, chance: 0.2, lift: 1},
-			change: func(f *experiment.Facts) { f.Since = f.AsOf - experiment.MinDays + 1 }, lacks: []experiment.Lack{experiment.Time}},
-		"a trial that ended early": {from: trial{got: 3000, held: 3000, chance: 0.2, lift: 1},
-			change: func(f *experiment.Facts) { f.Until = f.Since + experiment.MinDays - 1 }, lacks: []experiment.Lack{experiment.Time}},
+		"time": {
+			from:   trial{got: 3000, held: 3000, chance: 0.2, lift: 1},
+			change: func(f *experiment.Facts) { f.Since = f.AsOf - experiment.MinDays + 1 }, lacks: []experiment.Lack{experiment.Time},
+		},
+		"a trial that ended early": {
+			from:   trial{got: 3000, held: 3000, chance: 0.2, lift: 1},
+			change: func(f *experiment.Facts) { f.Until = f.Since + experiment.MinDays - 1 }, lacks: []experiment.Lack{experiment.Time},
+		},
 		"people": {from: trial{got: 3000, held: experiment.MinPeople - 1, chance: 0.9, lift: 1}, lacks: []experiment.Lack{experiment.Numbers}},
 		"buyers": {from: trial{got: 2000, held: 200, chance: 0.01, lift: 1}, lacks: []experiment.Lack{experiment.Buyers}},
 		"nobody": {from: trial{}, lacks: []experiment.Lack{experiment.Numbers}},

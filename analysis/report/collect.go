@@ -39,6 +39,7 @@ type Report struct {
 	Next        []NextSegment      `json:"next_segment"`        // of the schemes that foretell it
 	Worth       *Appraisal         `json:"worth,omitempty"`     // nil before the first
 	Retention   *retention.Summary `json:"retention,omitempty"` // nil before the first
+	Trials      []Trial            `json:"trials"`              // of audiences of which a share is held out, or was
 	BridgeAsOf  time.Time          `json:"bridge_as_of"`
 	Bridge      []BridgeLine       `json:"bridge"`
 	Deliveries  []Delivery         `json:"deliveries"`
@@ -106,6 +107,9 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 		r.Worth = &Appraisal{Worth: *worth, Day: day(worth.Day)}
 	}
 	if r.Retention, err = retained(ctx, facts); err != nil {
+		return Report{}, err
+	}
+	if err := r.trials(ctx, facts); err != nil {
 		return Report{}, err
 	}
 	if r.BridgeAsOf = o.AsOf; r.BridgeAsOf.IsZero() {

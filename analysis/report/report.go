@@ -8,6 +8,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/experiment"
 	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/sync/activation"
 )
@@ -36,6 +37,10 @@ type Facts interface {
 
 	// RetentionSummary returns the last summary of who comes back; ok is false before the first.
 	RetentionSummary(ctx context.Context) (summary retention.Summary, ok bool, err error)
+
+	// Experiments calls each with the trial of every audience of which a share is held out, or was, as of the start of a local
+	// day.
+	Experiments(ctx context.Context, asOf time.Time, each func(experiment.Facts) error) error
 
 	// Deliveries returns what stands at each destination, and what was withheld or refused and why.
 	Deliveries(ctx context.Context) ([]Delivery, error)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/clv"
+	"github.com/perennial-cvo/perennial/analysis/experiment"
 	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
@@ -55,6 +56,7 @@ type facts struct {
 	customers   []analysis.Customer
 	worth       analysis.Worth
 	history     analysis.History
+	trials      []experiment.Facts
 	movement
 
 	analysis.Facts // what nobody here may call: Refresh, CustomersAsOf, Save

@@ -38,6 +38,7 @@ func (p *page) report(r Report) error {
 	p.next(r.Next)
 	p.worth(r)
 	p.retention(r)
+	p.trials(r)
 	p.bridge(r)
 	for _, d := range r.Deliveries {
 		p.delivery(d, loc)
