@@ -89,7 +89,7 @@ func (d *destination) metric(a told) string { return d.prefix + ": " + a.way() +
 // metric and name; without names it would keep one a second.
 func (d *destination) eventID(t *task, a told) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{
-		d.prefix, strconv.FormatInt(t.outcome.PersonID, 10), a.Key, a.way(), strconv.FormatInt(t.news.Since.Unix(), 10),
+		d.prefix, d.store, strconv.FormatInt(t.outcome.PersonID, 10), a.Key, a.way(), strconv.FormatInt(t.news.Since.Unix(), 10),
 	}, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }

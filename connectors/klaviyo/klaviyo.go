@@ -84,6 +84,7 @@ func factory(times timing) connectors.Factory {
 type destination struct {
 	api       *api
 	prefix    string
+	store     string // the shop, by its name in the configuration
 	extent    connectors.Extent
 	create    bool
 	events    bool
@@ -125,7 +126,7 @@ func newDestination(f connectors.Factory, raw connectors.Settings, deps connecto
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	d := &destination{
-		api: &api{client: client, quotas: newQuotas()}, prefix: deps.Prefix, extent: s.Mode, create: s.CreateMissing, events: s.Events,
+		api: &api{client: client, quotas: newQuotas()}, prefix: deps.Prefix, store: deps.Store, extent: s.Mode, create: s.CreateMissing, events: s.Events,
 		batch: s.Batch, listBatch: s.ListBatch, eventBatch: largestEventBatch, times: times, now: deps.Now, log: deps.Log,
 		lists: map[string]string{}, names: map[string]string{}, ours: map[string]bool{},
 	}
