@@ -2,11 +2,13 @@ package listmonk
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -391,6 +393,79 @@ func TestImportIsFollowedByPatches(t *testing.T) {
 	require.Equal(t, map[string]any{"crm": float64(1), "perennial": map[string]any{"rfm": "545"}}, p.Attribs)
 	require.Equal(t, 1, b.asked("PATCH", ""))
 	require.Len(t, b.members(list), 3)
+}
+
+// TestKilledAtEveryStepOfAFirstLoad ends the process after each of its requests and lets another one go on with what was
+// kept: the job, if one was returned, or nothing.
+func TestKilledAtEveryStepOfAFirstLoad(t *testing.T) {
+	steps := 0
+	for step, killed := 1, true; killed; step++ {
+		b := startBench(t)
+		ctx, kill := context.WithCancel(t.Context())
+		var requests atomic.Int64
+		steps = step
+		before(t, b, func(w http.ResponseWriter, r *http.Request) bool {
+			b.ServeHTTP(w, r)
+			if int(requests.Add(1)) == step {
+				kill()
+			}
+			return true
+		})
+		changes := append(welcome(5, champions, atRisk), join(b.people(simulator.Subscribed)[0], champions))
+		changes[3].Audiences = []string{atRisk.Key}
+		settings := connectors.Settings{"import_from": 2, "list_batch": 4, "batch": 500}
+		kept, killedAt := b.load(ctx, t, changes, settings)
+		killed = killedAt
+		kill()
+		d := b.open(t, settings)
+		lists := ensure(t, d, champions, atRisk)
+		if kept != "" {
+			b.follow(t, connectors.Result{Job: kept}, settings)
+		}
+		result, err := d.Apply(t.Context(), changes)
+		require.NoError(t, err)
+		b.follow(t, result, settings)
+		result, err = d.Apply(t.Context(), changes)
+		require.NoError(t, err)
+		require.Empty(t, result.Job)
+		for _, o := range result.Outcomes {
+			require.Equal(t, connectors.Unchanged, o.State, "after %d requests: %s", step, o.Reason)
+		}
+		require.Len(t, b.members(lists[0]), 5, "after %d requests", step)
+		require.Len(t, b.members(lists[1]), 5)
+		require.LessOrEqual(t, b.asked("POST", "/api/subscribers"), 1, "after %d requests", step)
+	}
+	require.Greater(t, steps, 15)
+}
+
+// load brings people until it is done or called off, and returns the job that was kept then.
+func (b *bench) load(ctx context.Context, t *testing.T, changes []connectors.Change, settings connectors.Settings) (kept connectors.Job, killed bool) {
+	t.Helper()
+	d := b.open(t, settings)
+	if _, err := d.Ensure(ctx, []connectors.Audience{champions, atRisk}); err != nil {
+		return "", true
+	}
+	result, err := d.Apply(ctx, changes)
+	for err == nil && result.Job != "" {
+		kept = result.Job
+		result, err = d.Resume(ctx, kept)
+	}
+	if err != nil {
+		return kept, true
+	}
+	return "", false
+}
+
+func TestRevokedTokenLeavesTheJob(t *testing.T) {
+	b := startBench(t)
+	d := b.open(t, importing)
+	ensure(t, d, champions)
+	result, err := d.Apply(t.Context(), welcome(4, champions))
+	require.NoError(t, err)
+	b.Revoke()
+	_, err = d.Resume(t.Context(), result.Job)
+	require.Equal(t, connectors.KindCredentials, connectors.KindOf(err), "which activation does not give a job up for")
+	require.NotContains(t, err.Error(), "@")
 }
 
 func TestSkippedLinesOfALog(t *testing.T) {

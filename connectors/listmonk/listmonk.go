@@ -29,9 +29,9 @@ const Kind = "listmonk"
 const (
 	defaultBatch     = 500 // people looked up in one request
 	largestBatch     = 500
-	defaultListBatch = 10000 // people put on or taken off a list in one request
-	defaultImport    = 1000  // from how many newcomers of a list on they come by an import
-	connections      = 4     // listmonk writes attributes about three times faster over four connections than over one
+	defaultListBatch = 5000 // people put on or taken off a list in one request
+	defaultImport    = 1000 // from how many newcomers of a list on they come by an import
+	connections      = 4    // listmonk writes attributes about three times faster over four connections than over one
 	membersPage      = 1000
 )
 
