@@ -154,6 +154,7 @@ var measures = map[string]func(tb testing.TB, scale float64) []figure{
 	"tagging":    measureTagging,
 	"pacing":     measurePacing,
 	"models":     measureModels,
+	"platforms":  measurePlatforms,
 }
 
 func run(b *testing.B, name string) {
@@ -173,6 +174,7 @@ func BenchmarkBulkMemory(b *testing.B) { run(b, "bulkmemory") }
 func BenchmarkTagging(b *testing.B)    { run(b, "tagging") }
 func BenchmarkPacing(b *testing.B)     { run(b, "pacing") }
 func BenchmarkModels(b *testing.B)     { run(b, "models") }
+func BenchmarkPlatforms(b *testing.B)  { run(b, "platforms") }
 
 // TestEveryFigureIsMeasured runs each measurement at a tiny size: that they work, not what they say.
 func TestEveryFigureIsMeasured(t *testing.T) {
