@@ -103,6 +103,7 @@ func TestBatchFaults(t *testing.T) {
 			b := startBench(t)
 			b.bulk = 1
 			d := b.open(t)
+			d.timing = quick
 			ensure(t, d, champions)
 			changes := joinAll(b.people(simulator.Subscribed)[:3], champions)
 			b.FailBatch(fault)

@@ -37,7 +37,7 @@ func TestDeathAtEveryRequest(t *testing.T) {
 // pushAndDie pushes a night after another, the second of which dies at its k-th request, and pushes that again.
 func pushAndDie(t *testing.T, mode connectors.Settings, bulk, k int, carriedOut bool) (state connectortest.State, died bool) {
 	t.Helper()
-	b := startBench(t)
+	b := startBench(t, unjudged)
 	b.bulk = bulk
 	people := b.people(simulator.Subscribed)[:7]
 	lists := ensure(t, b.open(t, mode), champions, atRisk)

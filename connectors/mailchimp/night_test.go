@@ -35,7 +35,7 @@ func TestRequestsOfANight(t *testing.T) {
 		"from none to all":       {10, 0, 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := startBench(t, func(o *mailchimptest.Options) { o.Polls = -1 })
+			b := startBench(t, unjudged, func(o *mailchimptest.Options) { o.Polls = -1 })
 			people := b.crowdOf(contacts - len(b.Contacts()))[:1000]
 			var audiences []connectors.Audience
 			for i := range 10 {
@@ -89,7 +89,7 @@ func TestRequestsOfANight(t *testing.T) {
 // walk.
 func TestRequestsOfASmallNight(t *testing.T) {
 	const contacts, pages = 30_000, 30
-	b := startBench(t)
+	b := startBench(t, unjudged)
 	people := b.crowdOf(contacts - len(b.Contacts()))
 	d := b.openEnsured(t, usual, onlyLists)
 	for _, few := range []int{1, fewPeople, fewPeople + 1, 20, 29, 30, 31, 500} {

@@ -281,7 +281,7 @@ func TestContactsThatVanishWhileWeWalk(t *testing.T) {
 
 // TestFewPeopleOfALargeAudience are looked up by themselves, once that takes fewer requests than a walk.
 func TestFewPeopleOfALargeAudience(t *testing.T) {
-	b := startBench(t)
+	b := startBench(t, unjudged)
 	people := b.crowdOf(11_000)
 	d := b.open(t, usual)
 	ensure(t, d, champions)

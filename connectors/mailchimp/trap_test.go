@@ -27,7 +27,7 @@ var (
 
 func (b *bench) open(t *testing.T, changed ...connectors.Settings) *destination {
 	t.Helper()
-	d, err := factory(quick).NewDestination(b.settings(changed...), connectors.Deps{Prefix: "perennial"})
+	d, err := factory(patient).NewDestination(b.settings(changed...), connectors.Deps{Prefix: "perennial"})
 	require.NoError(t, err)
 	if r, is := d.(rolled); is {
 		return r.destination
