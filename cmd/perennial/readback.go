@@ -79,8 +79,15 @@ func (s *shop) found(r receiver, drift activation.Drift, err error, counts map[s
 // lookFirst asks a platform that mails people who unsubscribed there since the last push: whoever left one of our lists may
 // be on others of ours. Once a week, and where it cannot say who left, everything is read back. Before anything was delivered
 // there is nothing to ask.
-func (s *shop) lookFirst(ctx context.Context, r receiver, counts map[string]int) error {
-	if !r.target.NeedsConsent {
+//
+// Between two nights nothing is read back whole: who left, as far as the platform tells that, is enough until the night.
+func (s *shop) lookFirst(ctx context.Context, r receiver, flags pushFlags, counts map[string]int) error {
+	every := readBackEvery
+	_, tells := r.destination.(connectors.Leavers)
+	if flags.between {
+		every *= 2
+	}
+	if !r.target.NeedsConsent || flags.between && !tells {
 		return nil
 	}
 	audiences, err := s.store().Audiences(ctx, r.target.Destination)
@@ -90,6 +97,6 @@ func (s *shop) lookFirst(ctx context.Context, r receiver, counts map[string]int)
 	if len(audiences) == 0 {
 		return nil
 	}
-	drift, err := activation.Look(ctx, s.pushOptions(r, nil), readBackEvery)
+	drift, err := activation.Look(ctx, s.pushOptions(r, nil), every)
 	return s.found(r, drift, err, counts)
 }
