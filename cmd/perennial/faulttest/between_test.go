@@ -26,7 +26,7 @@ func TestWhoBuysBetweenNightsLeavesTheLost(t *testing.T) {
 		WHERE destination = 'listmonk' AND 'lifecycle_lost' = ANY (audiences) AND p.customer_id IS NOT NULL ORDER BY 1 LIMIT 2`)
 	require.Len(t, lost, 2)
 	buyer, id, _ := strings.Cut(lost[0], "|")
-	other, _, _ := strings.Cut(lost[1], "|")
+	other, its, _ := strings.Cut(lost[1], "|")
 	customer, err := strconv.ParseInt(id, 10, 64)
 	require.NoError(t, err)
 
@@ -57,6 +57,17 @@ func TestWhoBuysBetweenNightsLeavesTheLost(t *testing.T) {
 	w.before = w.remember()
 	w.night()
 	require.Contains(t, lists(buyer), "lifecycle_won_back", fmt.Sprint("the night says the same of ", buyer))
+
+
+	w.configure("") // and without: a push by hand asks what was ordered, where that was not asked within the hour
+	customer, err = strconv.ParseInt(its, 10, 64)
+	require.NoError(t, err)
+	w.shop.PlaceOrder(simulator.OrderDraft{CustomerID: customer, Email: other, Lines: []simulator.DraftLine{{Quantity: 1}}})
+	w.must("push")
+	require.Contains(t, lists(other), "lifecycle_lost")
+	w.shop.Wait(time.Hour)
+	require.Contains(t, w.must("push"), "read ")
+	require.Contains(t, lists(other), "lifecycle_won_back")
 }
 
 func day(t *testing.T, text string) time.Time {
