@@ -58,7 +58,6 @@ func TestWhoBuysBetweenNightsLeavesTheLost(t *testing.T) {
 	w.night()
 	require.Contains(t, lists(buyer), "lifecycle_won_back", fmt.Sprint("the night says the same of ", buyer))
 
-
 	w.configure("") // and without: a push by hand asks what was ordered, where that was not asked within the hour
 	customer, err = strconv.ParseInt(its, 10, 64)
 	require.NoError(t, err)
