@@ -87,7 +87,7 @@ func TestAFirstFillThatTookSeveralNightsIsNoNews(t *testing.T) {
 	ann, bob := s.person("", "ann@example.com"), s.person("", "bob@example.com")
 	s.place(ann, "champions")
 	s.place(bob, "champions")
-	p.script = func(_ int, changes []connectors.Change) (int, error) { return 1, nil } // bob is put off
+	p.script = func(_ int, _ []connectors.Change) (int, error) { return 1, nil } // bob is put off
 	s.push(p, list())
 	p.script = nil
 	p.news()
@@ -147,7 +147,7 @@ func TestWhatIsMendedIsNoNews(t *testing.T) {
 		require.Equal(t, []string{"champions"}, p.ours("ann@example.com"))
 		s.requireNews(p, nil, nil)
 	})
-	t.Run("and a move meanwhile is", func(t *testing.T) {
+	t.Run("and a move meanwhile is", func(_ *testing.T) {
 		s.nextDay()
 		p.deleteAudience("champions")
 		s.place(ann, "lost")
@@ -163,7 +163,7 @@ func TestWhatIsMendedIsNoNews(t *testing.T) {
 		require.Empty(t, p.ours("bob@example.com"))
 		s.requireNews(p, nil, nil)
 	})
-	t.Run("and the next move is", func(t *testing.T) {
+	t.Run("and the next move is", func(_ *testing.T) {
 		s.nextDay()
 		s.place(bob, "lost")
 		s.push(p, confirmed(list(), "champions"))
