@@ -41,6 +41,7 @@ type Options struct {
 	Segments map[string]string // overrides of the segment map
 	Basis    Basis             // Net where empty
 	Full     bool              // recompute everybody's aggregates, not only those of people touched since the last run
+	Intraday bool              // as of now rather than of the start of today: orders of today count. What the day says is said anew
 	Past     bool              // compute from the orders and save nothing; always so for a day before today
 
 	Lifecycle segment.Lifecycle // where its interval is zero, it is measured
@@ -152,7 +153,11 @@ func prepare(ctx context.Context, facts Facts, o Options) (run, error) {
 	if err != nil {
 		return run{}, err
 	}
-	return run{grouping: g, shop: shop, day: day, asOf: StartOfDay(day, shop.Location), past: past}, nil
+	r := run{grouping: g, shop: shop, day: day, asOf: StartOfDay(day, shop.Location), past: past}
+	if o.Intraday && !past {
+		r.asOf = o.Now()
+	}
+	return r, nil
 }
 
 // day returns the local day as of whose start is asked, and whether it is in the past.

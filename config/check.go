@@ -118,6 +118,9 @@ func (r *reader) checkStore(path string, store Store) {
 	default:
 		r.match(path+".nightly_at", store.NightlyAt, dayTime, `a time of day, such as "03:00"`)
 	}
+	if every, err := time.ParseDuration(store.Refresh); store.Refresh != "" && (err != nil || every < 15*time.Minute || every > 12*time.Hour) {
+		r.add(path+".refresh", fmt.Sprintf("%q does not fit", store.Refresh), `write how often, "15m" to "12h", such as "1h", or leave it out`)
+	}
 	r.oneOf(path+".revenue", store.Revenue, "net", "gross")
 	r.oneOf(path+".consent", store.Consent, "platform", "shop", "owner")
 	r.noBlank(path+".purchase_statuses", store.PurchaseStatuses)

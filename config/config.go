@@ -44,6 +44,8 @@ type Store struct {
 	NightlyAt string `mapstructure:"nightly_at"` // "03:00", the shop's local time
 	Schedule  string `mapstructure:"schedule"`   // cron spec of five fields instead, the shop's local time
 
+	Refresh string `mapstructure:"refresh"` // how often between two nights, such as "1h"; empty: not at all
+
 	Revenue          string   `mapstructure:"revenue"` // net or gross
 	IncludeTax       bool     `mapstructure:"include_tax"`
 	IncludeShipping  bool     `mapstructure:"include_shipping"`
@@ -133,6 +135,15 @@ type Destination struct {
 	Audiences  []string `mapstructure:"audiences"`
 	Attributes []string `mapstructure:"attributes"` // empty: all
 	Exclude    []string `mapstructure:"exclude"`    // addresses never sent there
+}
+
+// RefreshEvery is how often the store is looked at between two nights; 0: not at all.
+func (s Store) RefreshEvery() time.Duration {
+	every, err := time.ParseDuration(s.Refresh)
+	if err != nil {
+		return 0
+	}
+	return every
 }
 
 // Nightly returns the cron spec of the store's schedule.

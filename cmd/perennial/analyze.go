@@ -48,11 +48,17 @@ func newAnalyze(g *globals) *cobra.Command {
 // analyzeStep finds where everybody stands as of the start of today, with the appraisal that stands. So many customers' sums
 // were made anew for it.
 func (s *shop) analyzeStep(ctx context.Context, refreshed int) error {
+	return s.analyzeAsOf(ctx, refreshed, false)
+}
+
+// analyzeAsOf is that, or as of now, so that orders of today count.
+func (s *shop) analyzeAsOf(ctx context.Context, refreshed int, now bool) error {
 	return s.step(ctx, "analyze", func(ctx context.Context) (map[string]int, error) {
 		options, err := s.analysisOptions()
 		if err != nil {
 			return nil, err
 		}
+		options.Intraday = now
 		worth, stands, err := s.store().Worth(ctx)
 		if err != nil {
 			return nil, databaseFailure("worth", err)

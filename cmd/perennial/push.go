@@ -27,6 +27,7 @@ type pushFlags struct {
 	list    bool
 	confirm []string
 	only    []string // destinations
+	between bool     // two nights: who was put off is left in peace until due, and nothing is read back whole
 }
 
 func newPush(g *globals) *cobra.Command {
@@ -42,7 +43,15 @@ func newPush(g *globals) *cobra.Command {
 			if flags.dry {
 				run = g.reading
 			}
-			return run(cmd.Context(), func(ctx context.Context, s *shop) error { return s.pushStep(ctx, flags) })
+			return run(cmd.Context(), func(ctx context.Context, s *shop) error {
+				var stale error
+				if !flags.dry {
+					if stale = s.catchUp(ctx); ctx.Err() != nil {
+						return stale
+					}
+				}
+				return errors.Join(s.pushStep(ctx, flags), stale)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&flags.dry, "dry-run", false, "print the difference, send nothing")
@@ -203,14 +212,14 @@ func (s *shop) pushStep(ctx context.Context, flags pushFlags) error {
 	return s.step(ctx, "push", func(ctx context.Context) (map[string]int, error) {
 		counts := map[string]int{}
 		var failures []error
-		deaf, err := s.askEverywhere(ctx, flags.only, counts)
+		deaf, err := s.askEverywhere(ctx, flags, counts)
 		if err != nil {
 			return counts, err
 		}
 		for _, r := range receivers {
 			err := deaf[r.target.Destination]
 			if err == nil {
-				err = s.push(ctx, r, counts)
+				err = s.push(ctx, r, flags, counts)
 			}
 			if ctx.Err() != nil {
 				return counts, ctx.Err()
@@ -263,10 +272,11 @@ func (s *shop) known(ctx context.Context, receivers []receiver, names []string) 
 }
 
 // push brings one destination to the desired state and adds up what it did.
-func (s *shop) push(ctx context.Context, r receiver, counts map[string]int) error {
+func (s *shop) push(ctx context.Context, r receiver, flags pushFlags, counts map[string]int) error {
 	name := r.target.Destination
 	bars := s.progress()
 	options := s.pushOptions(r, func(done, total int) { bars.step("push to "+name, done, total) })
+	options.BackOff = flags.between
 	options.Waiting = func() { bars.wait("push to "+name, platform(name)) }
 	summary, err := activation.Push(ctx, options)
 	bars.finish()

@@ -78,8 +78,8 @@ func (s *shop) found(r receiver, drift activation.Drift, err error, counts map[s
 
 // askEverywhere asks every platform that mails people who unsubscribed there, before anything is sent to any: a no at
 // one is a no at all. It returns which could not be asked, and why; nothing may be sent there. One of those that nothing is to be sent to
-// (only names the others, if any) holds nobody up, and is told of.
-func (s *shop) askEverywhere(ctx context.Context, only []string, counts map[string]int) (map[string]error, error) {
+// (the flags name the others, if any) holds nobody up, and is told of.
+func (s *shop) askEverywhere(ctx context.Context, flags pushFlags, counts map[string]int) (map[string]error, error) {
 	all, err := s.receivers(ctx, pushFlags{})
 	if err != nil {
 		return nil, err
@@ -87,14 +87,14 @@ func (s *shop) askEverywhere(ctx context.Context, only []string, counts map[stri
 	deaf := map[string]error{}
 	for _, r := range all {
 		name := r.target.Destination
-		err := s.lookFirst(ctx, r, counts)
+		err := s.lookFirst(ctx, r, flags, counts)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err == nil {
 			continue
 		}
-		if deaf[name] = err; len(only) > 0 && !slices.Contains(only, name) {
+		if deaf[name] = err; len(flags.only) > 0 && !slices.Contains(flags.only, name) {
 			s.line("%s: could not be asked who unsubscribed there since the last push: %v", name, err)
 		}
 	}
@@ -104,9 +104,15 @@ func (s *shop) askEverywhere(ctx context.Context, only []string, counts map[stri
 // lookFirst asks a platform that mails people who unsubscribed there since the last push: whoever left one of our lists may
 // be on others of ours. Once a week, and where it cannot say who left, everything is read back. Before anything was delivered
 // there is nothing to ask.
-func (s *shop) lookFirst(ctx context.Context, r receiver, counts map[string]int) error {
+//
+// Between two nights nothing is read back whole where the platform tells who left: that is enough until the night.
+func (s *shop) lookFirst(ctx context.Context, r receiver, flags pushFlags, counts map[string]int) error {
 	if !r.target.NeedsConsent {
 		return nil
+	}
+	every := readBackEvery
+	if flags.between {
+		every *= 2
 	}
 	audiences, err := s.store().Audiences(ctx, r.target.Destination)
 	if err != nil {
@@ -115,6 +121,6 @@ func (s *shop) lookFirst(ctx context.Context, r receiver, counts map[string]int)
 	if len(audiences) == 0 {
 		return nil
 	}
-	drift, err := activation.Look(ctx, s.pushOptions(r, nil), readBackEvery)
+	drift, err := activation.Look(ctx, s.pushOptions(r, nil), every)
 	return s.found(r, drift, err, counts)
 }

@@ -72,6 +72,12 @@ func (a *app) runner(ctx context.Context) (*schedule.Runner, error) {
 			writer.epoch = epoch
 			return writer.scheduled(ctx)
 		},
+		Between: func(ctx context.Context, store int64) (bool, error) { return byID[store].isBetween(ctx) },
+		Light: func(ctx context.Context, store, epoch int64, _ string) error {
+			writer := *byID[store]
+			writer.epoch = epoch
+			return writer.between(ctx)
+		},
 	}), nil
 }
 

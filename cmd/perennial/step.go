@@ -69,6 +69,11 @@ func (s *shop) night(ctx context.Context) error {
 	if uncharted != nil && ctx.Err() != nil {
 		return uncharted
 	}
+	if behind == nil && s.cfg.RefreshEvery() > 0 { // who ordered since midnight
+		if behind = s.analyzeToday(ctx); behind != nil && ctx.Err() != nil {
+			return errors.Join(behind, unappraised, missing)
+		}
+	}
 	drift := s.readBackStep(ctx)
 	if drift != nil && ctx.Err() != nil {
 		return drift

@@ -16,6 +16,7 @@ const sweepEvery = 7 * 24 * time.Hour
 type syncFlags struct {
 	sweep           bool
 	acceptDeletions bool
+	light           bool // what changed of orders and customers only
 }
 
 func newSync(g *globals) *cobra.Command {
@@ -74,6 +75,7 @@ func (s *shop) syncStep(ctx context.Context, flags syncFlags) error {
 			SweepEvery: sweepEvery,
 			Since:      report.Since,
 
+			Light:           flags.light,
 			AcceptDeletions: flags.acceptDeletions,
 			Progress: func(p ingest.Step) {
 				if p.Waiting {

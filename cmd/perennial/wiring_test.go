@@ -141,6 +141,31 @@ func TestNamesOfAttributes(t *testing.T) {
 	require.Equal(t, map[string]string{"rfm": "notes"}, renamed.Renamed)
 }
 
+// TestWhoDecidesWhoIsDue in an audience of which a share is held out: destinations that mail it, or else those that have it.
+func TestWhoDecidesWhoIsDue(t *testing.T) {
+	has := func(mails bool, keys ...string) receiver {
+		r := receiver{target: activation.Target{NeedsConsent: mails}}
+		for _, key := range keys {
+			r.target.Audiences = append(r.target.Audiences, connectors.Audience{Key: key})
+		}
+		return r
+	}
+	list := []receiver{has(false, "lost", "vip"), has(true, "lost"), has(true, "lost", "loyal"), has(true)}
+	s := &shop{cfg: config.Store{Holdout: map[string]float64{"lost": 0.1, "vip": 0.2, "nowhere": 0.3}}}
+	s.holdOut(list)
+	var exposes [][]string
+	for _, r := range list {
+		exposes = append(exposes, r.target.Exposes)
+		require.Equal(t, s.cfg.Holdout, r.target.Holdout)
+	}
+	require.Equal(t, [][]string{{"vip"}, {"lost"}, {"lost"}, nil}, exposes)
+	s.cfg.Holdout = nil
+	s.holdOut(list)
+	require.NotNil(t, list[0].target.Holdout, "so that trials end")
+	require.ErrorContains(t, checkDestinations(config.Store{Holdout: map[string]float64{"friends": 0.1}}), `unknown audience "friends"`)
+	require.NoError(t, checkDestinations(config.Store{Holdout: map[string]float64{"lifecycle_lapsed": 0.1}}))
+}
+
 func TestTargetsOfEverySet(t *testing.T) {
 	cfg := config.Store{RFM: config.RFM{Preset: "shopify"}, Segments: []config.Segment{{ID: "vip", Rule: "net > 1000"}}}
 	for name, c := range map[string]struct {

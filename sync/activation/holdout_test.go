@@ -105,7 +105,7 @@ func TestWhoIsHeldOutIsInTheAudienceNowhereAndGetsNoAttributes(t *testing.T) {
 			require.Contains(t, w.letters.ours(fmt.Sprintf("p%d@example.com", i)), "lost")
 		}
 	})
-	t.Run("and is out again on coming back", func(t *testing.T) {
+	t.Run("and is out again on coming back", func(_ *testing.T) {
 		for _, person := range w.people {
 			w.place(person, "champions")
 		}

@@ -22,6 +22,8 @@ type Options struct {
 	// Sweep re-reads everything now; SweepEvery does so by itself when the last sweep is that long ago, 0 never.
 	Sweep      bool
 	SweepEvery time.Duration
+	// Light asks for what changed of orders and customers only: nothing is swept, and nothing else is read.
+	Light bool
 	// AcceptDeletions lets any share of a shop's records vanish at once: the owner's word that it is right.
 	AcceptDeletions bool
 	// Since is the moment before which the source sees no orders, zero where it sees all: what was placed before is never
@@ -100,6 +102,9 @@ func Run(ctx context.Context, options Options) (Summary, error) {
 	var failures []error
 	loaded := true
 	for _, offer := range r.Source.Resources() {
+		if r.Light && (!offer.Incremental || offer.Apart || optional(offer.Resource)) {
+			continue
+		}
 		err := r.resource(ctx, offer)
 		if err == nil {
 			continue
@@ -112,7 +117,7 @@ func Run(ctx context.Context, options Options) (Summary, error) {
 		failures = append(failures, err)
 		loaded = loaded && optional(offer.Resource)
 	}
-	if loaded {
+	if loaded && !r.Light {
 		if err := r.Records.MarkLoaded(ctx, r.Now()); err != nil {
 			return r.summary, errors.Join(append(failures, err)...)
 		}
@@ -231,6 +236,9 @@ func (r *runner) resource(ctx context.Context, offer connectors.Offer) error {
 		if err := r.pull(ctx, offer.Resource, connectors.Increment); err != nil {
 			return err
 		}
+	}
+	if r.Light {
+		return nil
 	}
 	stand, err := r.Records.Cursor(ctx, offer.Resource, connectors.Sweep)
 	if err != nil {

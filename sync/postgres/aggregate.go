@@ -140,6 +140,15 @@ func (s *Store) Refresh(ctx context.Context, asOf time.Time, full bool) (int, er
 	return people, err
 }
 
+// Due says whether there is anybody whose orders changed since they were summed up, or were placed after that.
+func (s *Store) Due(ctx context.Context) (bool, error) {
+	var due bool
+	if err := s.db.GetContext(ctx, &due, `SELECT EXISTS (SELECT FROM touched WHERE store_id = $1)`, s.id); err != nil {
+		return false, fmt.Errorf("touched people: %w", err)
+	}
+	return due, nil
+}
+
 func (s *Store) refreshTouched(ctx context.Context, tx *sqlx.Tx, asOf time.Time) (int, error) {
 	var people, found int
 	steps := []string{

@@ -73,25 +73,44 @@ func (p pushed) has(key string) bool { return slices.Contains(p.keys, key) }
 // name is what an attribute is called there.
 func (p pushed) name(key string) string { return cmp.Or(p.renamed[key], key) }
 
+// bothDays are the week of the next order and the day of the last one as one number, which costs half as much as two.
+const bothDays = `'w' || (coalesce(t.next_week - DATE '1970-01-01', 0)::bigint * 1000000 + coalesce(t.last_order - DATE '1970-01-01', 0))::text`
+
+// within is the attribute whose part of the hash says everything about another one too; empty where there is none.
+func (p pushed) within(key string) string {
+	switch {
+	case slices.Contains([]string{"r", "f", "m"}, key) && p.has(key) && p.has("rfm"):
+		return "rfm"
+	case key == "last_order" && p.has(key) && p.has("next_order_week"):
+		return "next_order_week"
+	default:
+		return ""
+	}
+}
+
 // hashed is the person's own part of the hash, with an operator before it where there is any. What came first, scores and
 // the day, stays first.
 func (p pushed) hashed() string {
-	text := ""
+	text, names := "", ""
 	for _, key := range []string{
 		"rfm", "since", "predicted_value", "next_order_week", "r", "f", "m", "previous_segment", "last_order", "favourite_category",
 	} {
-		if p.has(key) {
+		switch within := p.within(key); {
+		case within != "":
+			names += key + " in " + within + " "
+		case key == "next_order_week" && p.has("last_order"):
+			text += "\n\t\t\t\t|| " + bothDays
+		case p.has(key):
 			text += "\n\t\t\t\t|| " + attributes[key].hashed
 		}
 	}
-	names := ""
 	for _, key := range p.keys {
 		if name := p.name(key); name != key {
 			names += key + "=" + name + " "
 		}
 	}
 	if names != "" {
-		text += "\n\t\t\t\t|| chr(28) || " + pq.QuoteLiteral(names)
+		text += "\n\t\t\t\t|| (chr(28) || " + pq.QuoteLiteral(names) + ")"
 	}
 	return text
 }

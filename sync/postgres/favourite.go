@@ -37,14 +37,17 @@ func favourites(due string) string {
 		LEFT JOIN returned r ON r.order_id = o.id AND r.line_id = l.id
 		WHERE o.store_id = $1 AND o.counted AND o.person_id IS NOT NULL AND o.placed_at < $2` + only("o.person_id") + `
 			AND o.id NOT IN (SELECT id FROM void) AND NOT l.gift_card AND (l.total = 0 OR l.total > coalesce(r.amount, 0))
+	), catalogue AS MATERIALIZED (
+		SELECT p.id, p.categories || coalesce(q.categories, '{}') AS categories
+		FROM (SELECT * FROM products WHERE store_id = $1) p
+		LEFT JOIN (SELECT * FROM products WHERE store_id = $1) q ON q.id = p.parent_id AND p.parent_id <> ''
 	), kinds AS MATERIALIZED (
 		SELECT s.product_id, s.variant_id, ARRAY(
-			SELECT DISTINCT k FROM products p LEFT JOIN products q ON q.store_id = $1 AND q.id = p.parent_id AND p.parent_id <> ''
-			CROSS JOIN unnest(p.categories || coalesce(q.categories, '{}')) c
+			SELECT DISTINCT k FROM unnest(p.categories || v.categories) c
 			CROSS JOIN btrim(left(regexp_replace(c, '[[:cntrl:]]+', ' ', 'g'), 100)) k -- as one line, which platforms ask for
-			WHERE p.store_id = $1 AND p.id IN (s.product_id, s.variant_id)
-				AND lower(k) NOT IN ('', 'uncategorized', 'uncategorised')) AS categories
+			WHERE lower(k) NOT IN ('', 'uncategorized', 'uncategorised')) AS categories
 		FROM (SELECT DISTINCT product_id, variant_id FROM sold) s
+		LEFT JOIN catalogue p ON p.id = s.product_id LEFT JOIN catalogue v ON v.id = s.variant_id
 	), spent AS MATERIALIZED (
 		SELECT s.person_id, k AS category, sum(s.net) AS net, count(*) AS lines
 		FROM sold s JOIN kinds USING (product_id, variant_id) CROSS JOIN unnest(categories) k GROUP BY s.person_id, k

@@ -47,6 +47,17 @@ func (d *DB) EndRun(ctx context.Context, store int64, run int64, end schedule.En
 	return nil
 }
 
+// LastRun returns when the last run of a kind ended, however it did, or began, where it has not; zero where there is none.
+func (d *DB) LastRun(ctx context.Context, store int64, kind string) (time.Time, error) {
+	var at sql.NullTime
+	err := d.db.QueryRowxContext(ctx, `SELECT max(coalesce(ended_at, started_at)) FROM runs WHERE store_id = $1 AND kind = $2`,
+		store, kind).Scan(&at)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("last run: %w", err)
+	}
+	return at.Time, nil
+}
+
 // RunTimes returns when the first and the last run of a kind started that succeeded; zero where there is none.
 func (d *DB) RunTimes(ctx context.Context, store int64, kind string) (first, last time.Time, err error) {
 	var from, to sql.NullTime

@@ -50,7 +50,13 @@ type Options struct {
 	Shops    func(ctx context.Context) ([]Shop, error) // asked at every tick: a shop's zone may have become known
 	Job      Job
 	Parallel int // shops at once; 0: two
-	Log      *slog.Logger
+
+	// Between says whether a shop whose night is not due is to be looked at between two nights, which is what Light does then.
+	// Where Light is nil there is nothing between the nights. What it did not do, the next one does: it is not tried again
+	// before that.
+	Between func(ctx context.Context, store int64) (bool, error)
+	Light   Job
+	Log     *slog.Logger
 }
 
 // Runner runs the job of every shop that is due, some of them at once, none of them twice.
@@ -175,6 +181,10 @@ func (r *Runner) pass(ctx context.Context, report func(error)) error {
 			failures = append(failures, fmt.Errorf("shop %s: %w", shop.Name, err))
 		} else if due {
 			r.launch(ctx, shop, report)
+		} else if between, err := r.between(ctx, shop); err != nil {
+			failures = append(failures, fmt.Errorf("shop %s: %w", shop.Name, err))
+		} else if between {
+			r.launch(ctx, shop, report)
 		}
 	}
 	return errors.Join(failures...)
@@ -187,6 +197,14 @@ func (r *Runner) due(ctx context.Context, shop Shop) (occurrence string, due boo
 	}
 	occurrence, due, _, err = Due(shop.Spec, shop.Zone, r.opts.Holder.now(), nightly)
 	return occurrence, due, nightly, err
+}
+
+// between says whether a shop is to be looked at between two nights.
+func (r *Runner) between(ctx context.Context, shop Shop) (bool, error) {
+	if r.opts.Light == nil {
+		return false, nil
+	}
+	return r.opts.Between(ctx, shop.ID)
 }
 
 // launch starts the job of a shop unless it runs already.
@@ -223,10 +241,16 @@ func (r *Runner) inSlot(ctx context.Context, shop Shop) error {
 	}
 	err := r.opts.Holder.Hold(ctx, shop.ID, func(ctx context.Context, epoch int64) error {
 		occurrence, due, nightly, err := r.due(ctx, shop)
-		if err != nil || !due {
+		if err != nil {
 			return err
 		}
-		failed := r.guarded(ctx, shop, epoch, occurrence)
+		if !due {
+			if between, err := r.between(ctx, shop); err != nil || !between {
+				return err
+			}
+			return r.guarded(shop, func() error { return r.opts.Light(ctx, shop.ID, epoch, "") })
+		}
+		failed := r.guarded(shop, func() error { return r.opts.Job(ctx, shop.ID, epoch, occurrence) })
 		if ctx.Err() != nil && failed != nil {
 			return failed // cut short, not failed: it goes on at the next start
 		}
@@ -253,7 +277,7 @@ func (r *Runner) save(ctx context.Context, shop Shop, epoch int64, nightly Night
 
 // guarded runs the job; a panic becomes an error. Of the panic's value only a runtime error is shown, since any other may
 // hold a secret or a customer.
-func (r *Runner) guarded(ctx context.Context, shop Shop, epoch int64, occurrence string) (err error) {
+func (r *Runner) guarded(shop Shop, job func() error) (err error) {
 	defer func() {
 		value := recover()
 		if value == nil {
@@ -265,7 +289,7 @@ func (r *Runner) guarded(ctx context.Context, shop Shop, epoch int64, occurrence
 		}
 		r.log.Error("panic, the other shops go on", "shop", shop.Name, "err", err, "stack", string(debug.Stack()))
 	}()
-	return r.opts.Job(ctx, shop.ID, epoch, occurrence)
+	return job()
 }
 
 // retries are the waits before the second, third and fourth try of a night.
