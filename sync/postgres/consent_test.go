@@ -112,6 +112,15 @@ func TestAddressThatUnsubscribedStaysOutWhoeverHasIt(t *testing.T) {
 	})
 }
 
+func TestNoInTheShopIsThatOfTheAddressTheAccountHadThen(t *testing.T) {
+	s := newShop(t)
+	s.put(commerce.Customers, customers(account("7", ann, commerce.ConsentUnsubscribed, noon.Add(-time.Hour)), silent("8", "cid@example.com")))
+	s.put(commerce.Customers, customers(account("7", bob, commerce.ConsentUnsubscribed, noon.Add(-time.Hour)), silent("8", ann)))
+	require.Empty(t, s.offered(activation.ConsentOwner))
+	s.put(commerce.Customers, customers(account("7", bob, commerce.ConsentSubscribed, time.Time{})))
+	require.Equal(t, []string{bob}, s.offered(activation.ConsentOwner), "the account itself has another word now")
+}
+
 func TestNoOfADeletedAccountStands(t *testing.T) {
 	s := newShop(t)
 	s.put(commerce.Customers, customers(account("7", ann, commerce.ConsentUnsubscribed, noon.Add(-time.Hour)), silent("8", bob)))
