@@ -167,6 +167,7 @@ const (
 	ReasonNoEmail      = "no e-mail address"
 	ReasonExcluded     = "excluded by the owner"
 	ReasonHeldOut      = "held out for proof"
+	ReasonForgotten    = "asked to be forgotten" // and not every destination is done yet
 )
 
 // MemberPage is one page of an audience as the platform has it.

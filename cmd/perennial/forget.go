@@ -55,6 +55,9 @@ func (s *shop) forget(ctx context.Context, email string, kept *receipt) error {
 		if err != nil {
 			return nil, databaseFailure("person", err)
 		}
+		if err := s.keepOut(ctx, people); err != nil {
+			return nil, err
+		}
 		var failures []error
 		for _, person := range people {
 			if err := s.eraseRemotely(ctx, person, kept); err != nil {
@@ -78,6 +81,20 @@ func (s *shop) forget(ctx context.Context, email string, kept *receipt) error {
 		})
 		return map[string]int{"orders": erased.Orders, "accounts": erased.Customers, "reviews": erased.Reviews}, kept.write()
 	})
+}
+
+// keepOut sees to it that no push brings people back to a mailing platform while another destination is not done yet.
+func (s *shop) keepOut(ctx context.Context, people []connectors.Person) error {
+	var known []int64
+	for _, person := range people {
+		if person.ID != 0 {
+			known = append(known, person.ID)
+		}
+	}
+	if err := s.store().Suppress(ctx, ownTags, known, connectors.ReasonForgotten, s.app.now()); err != nil {
+		return databaseFailure("person", err)
+	}
+	return nil
 }
 
 // eraseRemotely erases the person at every destination that can, takes them out of what is ours at the others, and notes and

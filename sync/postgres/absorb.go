@@ -10,10 +10,10 @@ import (
 )
 
 // absorb lets accounts take over what the world knows of the guests whose addresses are theirs now. A guest who
-// unsubscribed stays unsubscribed as an account, and so does, until the next analysis, what is left of the guest of an account
-// that did. What was delivered under the address is the account's from now on, unless
-// the account has something standing there under another address, which has to leave first; otherwise the guest's leaving
-// would undo the account's joining, since the platform knows both as the same subscriber.
+// unsubscribed stays unsubscribed as an account, and where an account did, so does what is left of its guest until the next
+// analysis. What was delivered under the address is the account's from now on, unless the account has something standing there
+// under another address, which has to leave first; otherwise the guest's leaving would undo the account's joining, since the
+// platform knows both as the same subscriber.
 func (w *identity) absorb(ctx context.Context) error {
 	owners := w.owners()
 	var guests, accounts []int64

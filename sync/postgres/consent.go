@@ -88,6 +88,27 @@ func (c *commit) keepNo(ctx context.Context, table string, ids []string) error {
 	return nil
 }
 
+// keepNoOfFormer keeps the no of stored accounts for the address that they have had so far, where it becomes another one. The
+// account's own no goes with the account.
+func (c *commit) keepNoOfFormer(ctx context.Context, changed []entry, emails map[string]string) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	var ids, addresses []string
+	for _, e := range changed {
+		ids, addresses = append(ids, e.id), append(addresses, emails[e.id])
+	}
+	_, err := c.tx.ExecContext(ctx, `WITH said AS (
+			SELECT 0::bigint AS person_id, c.email AS address, coalesce(c.consent_at, $6::timestamptz) AS at
+			FROM unnest($4::text[], $5::text[]) AS k(id, email) JOIN customers c ON c.store_id = $1 AND c.id = k.id
+			WHERE c.consent = 'unsubscribed' AND c.email <> k.email AND c.deleted_at IS NULL`+refused,
+		c.store, noticedInShop, connectors.ReasonUnsubscribed, pq.Array(ids), pq.Array(addresses), c.page.At)
+	if err != nil {
+		return fmt.Errorf("consent of former addresses: %w", err)
+	}
+	return nil
+}
+
 // noticedInShop is the place of a no that was said in the shop itself.
 const noticedInShop = "shop"
 

@@ -1,11 +1,16 @@
 package postgres_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
@@ -112,6 +117,15 @@ func TestAddressThatUnsubscribedStaysOutWhoeverHasIt(t *testing.T) {
 	})
 }
 
+func TestNoInTheShopIsThatOfTheAddressTheAccountHadThen(t *testing.T) {
+	s := newShop(t)
+	s.put(commerce.Customers, customers(account("7", ann, commerce.ConsentUnsubscribed, noon.Add(-time.Hour)), silent("8", "cid@example.com")))
+	s.put(commerce.Customers, customers(account("7", bob, commerce.ConsentUnsubscribed, noon.Add(-time.Hour)), silent("8", ann)))
+	require.Empty(t, s.offered(activation.ConsentOwner))
+	s.put(commerce.Customers, customers(account("7", bob, commerce.ConsentSubscribed, time.Time{})))
+	require.Equal(t, []string{bob}, s.offered(activation.ConsentOwner), "the account itself has another word now")
+}
+
 func TestNoOfADeletedAccountStands(t *testing.T) {
 	s := newShop(t)
 	s.put(commerce.Customers, customers(account("7", ann, commerce.ConsentUnsubscribed, noon.Add(-time.Hour)), silent("8", bob)))
@@ -187,4 +201,46 @@ func TestForgottenPersonWhoOrdersAgainIsOfferedNowhere(t *testing.T) {
 	s.put(commerce.Customers, customers(account("9", ann, commerce.ConsentSubscribed, noon.Add(time.Minute))))
 	require.Empty(t, s.offered(activation.ConsentOwner))
 	require.NotContains(t, s.dump(), ann)
+}
+
+// TestRefusedAddressIsNeverOffered makes random histories of accounts and orders that come, go and change hands, in which people
+// unsubscribe at a platform and nobody subscribes again: the addresses under which they did are offered to no other.
+func TestRefusedAddressIsNeverOffered(t *testing.T) {
+	base := newShop(t)
+	history := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		history++
+		s := base.another(fmt.Sprint("refusals ", history))
+		refused := map[string]bool{}
+		address := rapid.SampledFrom([]string{"", ann, bob, "cid@example.com"})
+		account := rapid.SampledFrom([]string{"1", "2", "3"})
+		number := rapid.IntRange(1, 6)
+		for range rapid.IntRange(2, 10).Draw(rt, "steps") {
+			switch rapid.IntRange(0, 6).Draw(rt, "what") {
+			case 0:
+				s.put(commerce.Customers, customers(silent(account.Draw(rt, "id"), address.Draw(rt, "email")), silent(account.Draw(rt, "id"), address.Draw(rt, "email"))))
+			case 1:
+				s.page(commerce.Customers, connectors.Increment, connectors.Page{Deleted: []string{account.Draw(rt, "gone")}})
+			case 2:
+				s.page(commerce.Orders, connectors.Increment, connectors.Page{Deleted: []string{fmt.Sprint(number.Draw(rt, "gone order"))}})
+			case 3, 4:
+				who := all[string](s, `SELECT person_id || '|' || email FROM persons WHERE store_id = $1 AND email <> '' ORDER BY person_id`, s.id)
+				if len(who) == 0 {
+					continue
+				}
+				person, email, _ := strings.Cut(rapid.SampledFrom(who).Draw(rt, "who leaves"), "|")
+				id, err := strconv.ParseInt(person, 10, 64)
+				require.NoError(rt, err)
+				require.NoError(rt, s.Suppress(context.Background(), rapid.SampledFrom([]string{"letters", "parcels"}).Draw(rt, "where"),
+					[]int64{id}, connectors.ReasonUnsubscribed, noon))
+				refused[email] = true
+			default:
+				customer := rapid.SampledFrom([]string{"", "1", "2", "3"}).Draw(rt, "account")
+				s.put(commerce.Orders, whole(order(fmt.Sprint(number.Draw(rt, "order")), customer, address.Draw(rt, "email"))))
+			}
+		}
+		for _, email := range s.offered(activation.ConsentOwner) {
+			require.NotContains(rt, refused, email)
+		}
+	})
 }

@@ -45,6 +45,9 @@ func (c *commit) customers(ctx context.Context, b commerce.Batch) error {
 	if err := c.resolve(ctx, asked); err != nil {
 		return err
 	}
+	if err := c.keepNoOfFormer(ctx, changed, emails); err != nil {
+		return err
+	}
 	for _, list := range [][]entry{added, changed} {
 		for i := range list {
 			list[i].line = appendFields(list[i].line, personField(c.people.account[list[i].id]))

@@ -129,6 +129,8 @@ func TestForgetGoesOnWhereItStopped(t *testing.T) {
 	require.Contains(t, people, "cards (listmonk): NOT DONE")
 	require.NotEmpty(t, w.contains(email))
 	require.Empty(t, ours(w.mail, email))
+	w.must("push", "--to", "listmonk")
+	require.Empty(t, ours(w.mail, email), "a night between two tries brings nobody back")
 
 	cards.Fault(listmonktest.Fault{})
 	w.must(demand...)
