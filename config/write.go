@@ -86,6 +86,7 @@ func (p *page) store(store Store) {
 		p.comment(`When it runs, in the shop's time. schedule = "0 3 * * *" would be the same.`)
 		p.set("nightly_at", store.NightlyAt)
 	}
+	p.option("refresh", store.Refresh, "1h", "Between two nights: who just bought gets no win-back mail. Left out: never.")
 	p.comment("net: goods less discounts and refunds. gross: refunds are left in. Tax and shipping count only where included here.")
 	p.set("revenue", store.Revenue)
 	p.set("include_tax", store.IncludeTax)
@@ -107,6 +108,8 @@ func (p *page) store(store Store) {
 	p.lifecycle(store.Lifecycle)
 	p.worth(store.Worth)
 	p.segments(store.Segments)
+	writeMap(p, "[stores.holdout]", "Shares of people who are held out of audiences, to find out what the audiences bring.", store.Holdout)
+	writeMap(p, "[stores.attributes]", "Names of your own for attributes.", store.Attributes)
 	for _, rate := range store.Rates {
 		p.table("[[stores.rates]]", "")
 		p.set("currency", rate.Currency)
@@ -137,6 +140,17 @@ func (p *page) rfm(rfm RFM) {
 		for _, cell := range sortedKeys(rfm.Segments) {
 			p.set(cell, rfm.Segments[cell])
 		}
+	}
+}
+
+// writeMap writes a table of values by key, where there are any.
+func writeMap[T any](p *page, table, comment string, values map[string]T) {
+	if len(values) == 0 {
+		return
+	}
+	p.table(table, comment)
+	for _, key := range sortedKeys(values) {
+		p.set(key, values[key])
 	}
 }
 

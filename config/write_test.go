@@ -64,6 +64,10 @@ func drawConfig(t *rapid.T) Config {
 				Rule: "x" + text.Draw(t, "rule"), Action: text.Draw(t, "action"),
 			})
 		}
+		if rapid.Bool().Draw(t, "tried") {
+			store.Refresh, store.Holdout = "90m", map[string]float64{"lost": 0.1, "vip": 0.25}
+			store.Attributes = map[string]string{"segment": "gruppe"}
+		}
 		if rapid.Bool().Draw(t, "cron") {
 			store.Schedule = "30 4 * * 1"
 		} else {
