@@ -126,8 +126,10 @@ func TestNothingIsSaidOfTrialsWhereThereAreNone(t *testing.T) {
 func TestExplainSaysWhoIsHeldOut(t *testing.T) {
 	f := teaShop()
 	f.person.Sides = []report.PersonSide{
-		{Audience: "at_risk", Since: "2026-03-02", Held: true}, {Audience: "lost", Since: "2026-01-02"},
-		{Audience: "champions", Since: "2026-01-03", Held: true, Over: true}, {Audience: "gone", Since: "2026-01-04", Over: true},
+		{Audience: "at_risk", Since: "2026-03-02", Held: true},
+		{Audience: "lost", Since: "2026-01-02"},
+		{Audience: "champions", Since: "2026-01-03", Held: true, Over: true},
+		{Audience: "gone", Since: "2026-01-04", Over: true},
 	}
 	e, _, err := report.CollectPerson(t.Context(), f, f.person.Email)
 	require.NoError(t, err)
