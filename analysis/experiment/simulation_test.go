@@ -120,7 +120,7 @@ func atMost(t *testing.T, chance float64, number, shops int, what string) {
 func TestLookingEveryDayFoolsNobody(t *testing.T) {
 	shops := 60
 	if testing.Short() {
-		shops = 20
+		shops = 10
 	}
 	for name, s := range map[string]simulation{
 		"nothing to find":            {first: 300, daily: 6, share: 0.3, rate: 0.5, shape: 1, sigma: 0.5},
