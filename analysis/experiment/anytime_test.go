@@ -107,3 +107,33 @@ func TestHowManyPeopleItTakes(t *testing.T) {
 		}
 	}
 }
+
+func TestAFindingHasToBeFirm(t *testing.T) {
+	seldom, often := 0.0005, 0.02
+	e := Effect{
+		Adjusted: Estimate{Difference: 5, Error: 1, Freedom: 500}, Cautious: 1, Cut: Cut{Estimate: Estimate{Difference: 4}},
+		Held: 10, P: 0.01, Reshuffled: &seldom, least: 0.0004, people: 2000, got: 1000,
+	}
+	verdict := func(change func(*Effect)) (Verdict, Lack) {
+		other := e
+		change(&other)
+		other.decide(0.05, true)
+		return other.Verdict, other.Lack
+	}
+	v, lack := verdict(func(*Effect) {})
+	require.Equal(t, Helps, v)
+	require.Empty(t, lack)
+	for what, change := range map[string]func(*Effect){
+		"other lots give it often":       func(e *Effect) { e.Reshuffled = &often },
+		"lots were not dealt anew":       func(e *Effect) { e.Reshuffled = nil },
+		"without outliers it is a loss":  func(e *Effect) { e.Cut.Difference = -0.1 },
+		"without outliers there is none": func(e *Effect) { e.Cut.Difference = 0 },
+		"a loss that is a gain without":  func(e *Effect) { e.Adjusted.Difference = -5 },
+	} {
+		v, lack := verdict(change)
+		require.Equal(t, TooEarly, v, what)
+		require.Equal(t, Firmness, lack, what)
+	}
+	v, _ = verdict(func(e *Effect) { e.Adjusted.Difference, e.Cut.Difference = -5, -4 })
+	require.Equal(t, Harms, v)
+}

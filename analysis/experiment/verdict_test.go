@@ -112,7 +112,7 @@ func TestWhatLacks(t *testing.T) {
 
 // TestABrokenSplitIsNotTrusted: a tenth was to be held out. The figures are those of the chi-square test.
 func TestABrokenSplitIsNotTrusted(t *testing.T) {
-	f := trial{got: 3000, held: 3000, chance: 0.2, lift: 1}.facts()
+	f := trial{got: 400, held: 400, chance: 0.2, lift: 1}.facts()
 	require.False(t, judge(f)[0].Split.Broken)
 	require.Equal(t, 1.0, judge(f)[0].Split.P)
 	f.Entries = []experiment.Entry{{Day: 100, Share: 0.1, Got: 870, Held: 130}}
@@ -150,7 +150,7 @@ func TestOneLargeOrderIsNoFinding(t *testing.T) {
 
 // TestManyAudiencesAreJudgedTogether by the steps of Holm.
 func TestManyAudiencesAreJudgedTogether(t *testing.T) {
-	strong, weak := trial{got: 3000, held: 3000, chance: 0.2, lift: 1, sigma: 0.3}.facts(), trial{got: 3000, held: 3000, chance: 0.2, sigma: 0.3}
+	strong, weak := trial{got: 800, held: 800, chance: 0.3, lift: 1, sigma: 0.3}.facts(), trial{got: 800, held: 800, chance: 0.2, sigma: 0.3}
 	alone := judge(strong)[0]
 	require.InDelta(t, 0.95, alone.Revenue.Range.Level, 1e-12)
 	var all []experiment.Facts
@@ -230,7 +230,7 @@ func TestWhateverTheFactsNothingIsNoNumber(t *testing.T) {
 		for range rapid.IntRange(0, 3).Draw(t, "trials") {
 			people := invented(t, 0, 0.1, 0.5, 1)
 			for i := range people {
-				people[i].Number = rapid.SampledFrom([]int{0, 1, 2, 120}).Draw(t, "alike")
+				people[i].Number = rapid.SampledFrom([]int{0, 1, 2, 60}).Draw(t, "alike")
 			}
 			all = append(all, experiment.Facts{
 				Share: rapid.SampledFrom([]float64{0, 1, 0.5, -1, math.NaN(), math.Inf(1)}).Draw(t, "share"), People: people,
@@ -244,18 +244,21 @@ func TestWhateverTheFactsNothingIsNoNumber(t *testing.T) {
 
 // TestTheSmallestEffectIsFoundAsOftenAsSaid: a shop with just that effect, looked at once, gives a verdict in four of five cases.
 func TestTheSmallestEffectIsFoundAsOftenAsSaid(t *testing.T) {
-	x := trial{got: 500, held: 500, chance: 0.3, sigma: 0.3}
+	x := trial{got: 300, held: 300, chance: 0.3, sigma: 0.3}
 	reach := *judge(x.facts())[0].Orders.Reach.Share
 	x.lift = reach
 	found := 0
-	const times = 100
+	times := 100
+	if testing.Short() {
+		times = 20
+	}
 	for seed := range uint64(times) {
 		x.seed = 1000 + seed
 		if judge(x.facts())[0].Orders.Verdict == experiment.Helps {
 			found++
 		}
 	}
-	rest := distuv.Binomial{N: times, P: experiment.Power}
+	rest := distuv.Binomial{N: float64(times), P: experiment.Power}
 	require.Greater(t, rest.CDF(float64(found)), 0.0005, found)
 	require.Greater(t, rest.Survival(float64(found-1)), 0.0005, found)
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -247,4 +248,23 @@ func span(r *experiment.Range, currency string) string {
 // turned is the range of the loss that a range of gains is.
 func turned(r *experiment.Range) *experiment.Range {
 	return &experiment.Range{Low: -r.High, High: -r.Low, Level: r.Level}
+}
+
+// sides writes on which side a person is where audiences are tried.
+func (p *page) sides(all []PersonSide) {
+	if len(all) == 0 {
+		return
+	}
+	p.heading("What audiences bring")
+	for _, s := range all {
+		name, one, many, over := cmp.Or(s.Name, s.Audience), "is", "are", ""
+		if s.Over {
+			one, many, over = "was", "were", " That is over."
+		}
+		if s.Held {
+			p.say(plain, "  ", "By lot this person %s held out of %s, due in it since %s, to find out what it brings.%s", one, name, s.Since, over)
+		} else {
+			p.say(dim, "  ", "Due in %s since %s and not held out of it: compared with those who %s.%s", name, s.Since, many, over)
+		}
+	}
 }

@@ -122,3 +122,27 @@ func TestNothingIsSaidOfTrialsWhereThereAreNone(t *testing.T) {
 	f.snapshot = report.Snapshot{}
 	require.Empty(t, collect(t, f).Trials, "nothing was analysed yet")
 }
+
+func TestExplainSaysWhoIsHeldOut(t *testing.T) {
+	f := teaShop()
+	f.person.Sides = []report.PersonSide{
+		{Audience: "at_risk", Since: "2026-03-02", Held: true},
+		{Audience: "lost", Since: "2026-01-02"},
+		{Audience: "champions", Since: "2026-01-03", Held: true, Over: true},
+		{Audience: "gone", Since: "2026-01-04", Over: true},
+	}
+	e, _, err := report.CollectPerson(t.Context(), f, f.person.Email)
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.Explain(&b, e, 120, false))
+	_, section, ok := bytes.Cut(b.Bytes(), []byte("\nWhat audiences bring\n"))
+	require.True(t, ok)
+	require.Equal(t, `  By lot this person is held out of At Risk, due in it since 2026-03-02, to find out what it brings.
+  Due in Lost since 2026-01-02 and not held out of it: compared with those who are.
+  By lot this person was held out of Champions, due in it since 2026-01-03, to find out what it brings. That is over.
+  Due in gone since 2026-01-04 and not held out of it: compared with those who were. That is over.
+`, string(section))
+	b.Reset()
+	require.NoError(t, report.JSON(&b, e))
+	require.Contains(t, b.String(), `"since": "2026-03-02"`)
+}

@@ -63,6 +63,7 @@ func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Expl
 		return Explanation{}, false, nil
 	}
 	person.Orders, person.History, person.Deliveries = list(person.Orders), list(person.History), list(person.Deliveries)
+	person.Sides = list(person.Sides)
 	for i := range person.Deliveries {
 		person.Deliveries[i].Audiences = list(person.Deliveries[i].Audiences)
 	}
@@ -97,6 +98,9 @@ func (e *Explanation) explain(ctx context.Context, facts PersonFacts) error {
 	for i := range e.Person.History {
 		at := &e.Person.History[i]
 		at.Name = e.groups.name(at.Scheme, at.Segment)
+	}
+	for i := range e.Person.Sides {
+		e.Person.Sides[i].Name = e.groups.audience(e.Person.Sides[i].Audience)
 	}
 	worth, err := appraised(ctx, facts)
 	if err != nil {
@@ -169,6 +173,7 @@ func Explain(w io.Writer, e Explanation, width int, colour bool) error {
 		p.heading("Deliveries")
 		p.say(plain, "  ", "Nothing of ours stands anywhere for this person.")
 	}
+	p.sides(e.Person.Sides)
 	return p.done("explanation")
 }
 

@@ -189,6 +189,7 @@ type Person struct {
 	Segment    string           `json:"segment"`
 	History    []Interval       `json:"history"` // newest first
 	Deliveries []PersonDelivery `json:"deliveries"`
+	Sides      []PersonSide     `json:"trials"`
 	Consent    string           `json:"consent"`
 }
 
@@ -212,6 +213,15 @@ type Interval struct {
 	Name    string    `json:"name"` // for people; filled in by the explanation
 	First   time.Time `json:"first,omitzero"`
 	Last    time.Time `json:"last,omitzero"`
+}
+
+// PersonSide says on which side a person is where an audience is tried.
+type PersonSide struct {
+	Audience string `json:"audience"`
+	Name     string `json:"name"`  // for people; filled in by the explanation
+	Since    string `json:"since"` // local day on which they first were due, as 2006-01-02
+	Held     bool   `json:"held_out"`
+	Over     bool   `json:"over"` // nobody is held out any more
 }
 
 // PersonDelivery is what stands at a destination for a person.

@@ -100,7 +100,7 @@ const outcomesQuery = `WITH ` + tried + `, seen AS MATERIALIZED (
 	), each AS (
 		SELECT person_id, ` + partSums + ` FROM placed GROUP BY person_id
 	)
-	SELECT held, share, count(*), ` + partColumns + ` FROM seen LEFT JOIN each USING (person_id)
+	SELECT concat_ws(' ', held, share, count(*), ` + partColumns + `) FROM seen LEFT JOIN each USING (person_id)
 	GROUP BY held, share, ` + partColumns
 
 // The sums of the three parts, and their columns in the order of experiment.People.
@@ -123,13 +123,16 @@ func outcomes(ctx context.Context, tx *sqlx.Tx, store int64, audience string, as
 	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
 	var people []experiment.People
 	for rows.Next() {
-		var p experiment.People
-		into := []any{&p.Held, &p.Share, &p.Number}
-		for _, t := range []*experiment.Totals{&p.After, &p.Before, &p.Earlier} {
-			into = append(into, &t.Orders, &t.Revenue, &t.Margin, &t.Costed)
-		}
-		if err := rows.Scan(into...); err != nil {
+		var n numbers
+		if err := rows.Scan(&n.text); err != nil {
 			return nil, fmt.Errorf("outcomes: %w", err)
+		}
+		p := experiment.People{Held: n.next() == "t", Share: n.float(), Number: int(n.whole())}
+		for _, t := range []*experiment.Totals{&p.After, &p.Before, &p.Earlier} {
+			t.Orders, t.Revenue, t.Margin, t.Costed = n.whole(), n.whole(), n.whole(), n.whole()
+		}
+		if n.err != nil {
+			return nil, fmt.Errorf("outcomes: %w", n.err)
 		}
 		people = append(people, p)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/experiment"
+	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
@@ -80,11 +81,18 @@ func TestWhatCountsAsAnOutcome(t *testing.T) {
 	s.put(commerce.Orders, b)
 	s.put(commerce.Customers, commerce.Batch{Customers: []commerce.Customer{{ID: "ann", Email: "ann@example.com"}, {ID: "bob", Email: "bob@example.com"}}})
 	ann := one[int64](s, `SELECT person_id FROM persons WHERE customer_id = 'ann'`)
+	person := func() []report.PersonSide {
+		p, _, err := s.Person(context.Background(), "ann@example.com")
+		require.NoError(t, err)
+		return p.Sides
+	}
+	require.Empty(t, person())
 	s.tried("lapsed", "2026-02-01", nil)
 	s.wasDue("lapsed", ann, "2026-03-01", true)
 	s.wasDue("lapsed", 1<<40, "2026-03-01", true) // who never ordered
 	s.wasDue("lapsed", 1<<41, "2026-03-01", true)
 
+	require.Equal(t, []report.PersonSide{{Audience: "lapsed", Since: "2026-03-01", Held: true}}, person())
 	require.Empty(t, s.experiments(on(w - 1))[0].People, "the window is not over")
 	seen := func(asOf time.Time) []experiment.People {
 		people := s.experiments(asOf)[0].People

@@ -31,7 +31,7 @@ func (s *Store) Person(ctx context.Context, email string) (person report.Person,
 		}
 		ok = true
 		steps := []func(context.Context, *sqlx.Tx, *report.Person) error{
-			s.personSums, s.personOrders, s.personHistory, s.personDeliveries,
+			s.personSums, s.personOrders, s.personHistory, s.personDeliveries, s.personSides,
 		}
 		for _, step := range steps {
 			if err := step(ctx, tx, &person); err != nil {
@@ -171,4 +171,22 @@ func (s *Store) personDeliveries(ctx context.Context, tx *sqlx.Tx, p *report.Per
 		})
 	}
 	return nil
+}
+
+func (s *Store) personSides(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
+	rows, err := tx.QueryContext(ctx, `SELECT audience, day::text, held, NOT EXISTS (SELECT FROM holdouts h WHERE h.store_id = $1
+			AND h.audience = e.audience AND h.until IS NULL)
+		FROM exposures e WHERE store_id = $1 AND person_id = $2 ORDER BY audience COLLATE "C"`, s.id, p.ID)
+	if err != nil {
+		return fmt.Errorf("hold-outs: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	for rows.Next() {
+		var side report.PersonSide
+		if err := rows.Scan(&side.Audience, &side.Since, &side.Held, &side.Over); err != nil {
+			return fmt.Errorf("hold-outs: %w", err)
+		}
+		p.Sides = append(p.Sides, side)
+	}
+	return rows.Err()
 }
