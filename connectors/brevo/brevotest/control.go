@@ -81,6 +81,9 @@ func (s *Server) Subscribe(email string, lists ...int64) {
 // SetAttribute lets somebody change a value by hand.
 func (s *Server) SetAttribute(email, name string, value any) error {
 	return s.with(email, func(c *contact) error {
+		if s.attribute(name) == nil {
+			return fmt.Errorf("no attribute %s", name)
+		}
 		c.Attributes[name], c.Modified = value, s.opts.Now()
 		return nil
 	})
