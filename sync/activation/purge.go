@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/perennial-cvo/perennial/connectors"
@@ -97,7 +98,7 @@ func (p *purger) hear(ctx context.Context) error {
 	}
 	b := newReadBack(p.pusher)
 	b.listens = true
-	return b.run(ctx)
+	return b.holdAgainst(ctx) // no look to be remembered: only who unsubscribed is noted
 }
 
 // takeBack makes everybody leave everything, page by page.
@@ -172,8 +173,9 @@ func (p *purger) stray(m connectors.Member) (connectors.Change, bool) {
 			c.Leave = append(c.Leave, key)
 		}
 	}
+	ours := slices.Concat(p.Target.Attributes, Attributes(), slices.Collect(maps.Values(p.Target.Renamed)), []string{membership})
 	for key := range m.Attributes {
-		if slices.Contains(p.Target.Attributes, key) || slices.Contains(Attributes(), key) {
+		if slices.Contains(ours, key) {
 			c.Drop = append(c.Drop, key)
 		}
 	}

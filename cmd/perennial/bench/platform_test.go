@@ -45,27 +45,31 @@ func mailers(shop *simulator.Shop) []mailer {
 		{
 			// What lists there are; who left; look-ups of 500; an addition and a removal for each list. Attributes are one person's
 			// at a time: listmonk has no call for those of many that spares what other programs wrote.
-			"listmonk", mail, "", connectors.Settings{"username": mail.Username(), "token": mail.Token(), "mode": "lists"},
-			func(people int) int { return 1 + 1 + pages(people, 500) + 2*groups },
+			kind: "listmonk", fake: mail, path: "",
+			settings:    connectors.Settings{"username": mail.Username(), "token": mail.Token(), "mode": "lists"},
+			unavoidable: func(people int) int { return 1 + 1 + pages(people, 500) + 2*groups },
 		}, {
 			// What lists there are, 10 a page; who left, a question for each list and one for all mail; look-ups of 100; an import
 			// that is over no sooner than at the second question; a list change takes 1,000 people of one list.
-			"klaviyo", klaviyo, "", connectors.Settings{"api_key": "fake-klaviyo-key"},
-			func(people int) int {
+			kind: "klaviyo", fake: klaviyo, path: "",
+			settings: connectors.Settings{"api_key": "fake-klaviyo-key"},
+			unavoidable: func(people int) int {
 				return pages(len(klaviyo.Lists()), 10) + groups + 1 + pages(people, 100) + 3*pages(people, 10_000) + 2*groups*pages(people, 1000*groups)
 			},
 		}, {
 			// Which tags and merge fields there are; who left by either way; the contacts with their status, 1,000 a page; a tag
 			// change takes 500 who join and 500 who leave; a batch of 1,000 is begun, asked for and fetched.
-			"mailchimp", mailchimp, "/3.0", connectors.Settings{"api_key": "fake-us21", "audience": "1a2b3c4d5e"},
-			func(people int) int {
+			kind: "mailchimp", fake: mailchimp, path: "/3.0",
+			settings: connectors.Settings{"api_key": "fake-us21", "audience": "1a2b3c4d5e"},
+			unavoidable: func(people int) int {
 				return 2 + 2 + pages(len(mailchimp.Contacts()), 1000) + groups*pages(people, 500*groups) + 3*pages(people, 1000)
 			},
 		}, {
 			// Which attributes and lists there are; who left, among 1,000 modified contacts a page; the contacts, 1,000 a page; updates
 			// of 100; and once more who left meanwhile.
-			"brevo", brevo, "/v3", connectors.Settings{"api_key": "fake-brevo-key"},
-			func(people int) int {
+			kind: "brevo", fake: brevo, path: "/v3",
+			settings: connectors.Settings{"api_key": "fake-brevo-key"},
+			unavoidable: func(people int) int {
 				return 3 + pages(people, 1000) + pages(len(brevo.People()), 1000) + pages(people, 100) + pages(people, 1000)
 			},
 		},
