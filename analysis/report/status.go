@@ -158,7 +158,7 @@ func (p *page) kept(d Delivery, loc *time.Location) {
 		}
 	}
 	if d.Unchanged > 0 {
-		say("unchanged at the last push", count(d.Unchanged))
+		say("as they should be, when last compared", count(d.Unchanged)+" people")
 	}
 	for _, r := range d.Retries {
 		text := count(r.People) + " " + orUnknown(r.Reason)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
 // stamp is how moments are written, in the shop's time zone.
@@ -240,7 +241,7 @@ func reasons(what string, counts map[string]int) []row {
 	})
 	var rows []row
 	for _, name := range names {
-		rows = append(rows, row{plain, []string{what + ": " + name, count(counts[name])}})
+		rows = append(rows, row{plain, []string{what + ": " + activation.ReasonFor(name, counts[name]), count(counts[name])}})
 	}
 	return rows
 }

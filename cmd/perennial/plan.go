@@ -60,7 +60,7 @@ func byReason(counts map[string]int) string {
 	})
 	parts := make([]string, len(reasons))
 	for i, reason := range reasons {
-		parts[i] = count(counts[reason]) + " " + reason
+		parts[i] = count(counts[reason]) + " " + activation.ReasonFor(reason, counts[reason])
 	}
 	return strings.Join(parts, ", ")
 }

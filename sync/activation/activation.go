@@ -216,3 +216,11 @@ func (t Target) ConsentOf(state commerce.ConsentState) commerce.ConsentState {
 		return commerce.ConsentUnknown
 	}
 }
+
+// ReasonFor is a reason for withholding as it is told of so many people.
+func ReasonFor(reason string, people int) string {
+	if reason == connectors.ReasonNoAccount && people != 1 {
+		return "guests without a shop account"
+	}
+	return reason
+}
