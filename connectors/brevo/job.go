@@ -1,15 +1,10 @@
 package brevo
 
 import (
-	"bytes"
-	"compress/flate"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -32,12 +27,12 @@ type job struct {
 
 // part is one import, or people of whom Brevo took an update and does not show it yet: what is brought to whom.
 type part struct {
-	Lists    []int64 `json:"lists"`
-	Off      []int64 `json:"off,omitempty"` // lists that they leave
-	People   packed  `json:"people"`        // ours
-	Contacts packed  `json:"contacts"`      // Brevo's, 0 for those who were to be created
-	Marks    packed  `json:"marks"`         // of their addresses
-	Wanted   packed  `json:"wanted"`        // digests of all attributes of ours they shall have, 0 where none are pushed
+	Lists    []int64            `json:"lists"`
+	Off      []int64            `json:"off,omitempty"` // lists that they leave
+	People   connectors.Numbers `json:"people"`        // ours
+	Contacts connectors.Numbers `json:"contacts"`      // Brevo's, 0 for those who were to be created
+	Marks    connectors.Numbers `json:"marks"`         // of their addresses
+	Wanted   connectors.Numbers `json:"wanted"`        // digests of all attributes of ours they shall have, 0 where none are pushed
 }
 
 // begin is a moment before anything was written, by Brevo's clock.
@@ -62,23 +57,17 @@ func (j job) text() (connectors.Job, error) {
 func openJob(text connectors.Job) (job, error) {
 	var j job
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
-		return j, unknownJob(err)
+		return j, connectors.UnknownJob(err)
 	}
 	if j.Version != jobVersion {
-		return j, unknownJob(fmt.Errorf("its version is %d", j.Version))
+		return j, connectors.UnknownJob(fmt.Errorf("its version is %d", j.Version))
 	}
 	for _, p := range j.Parts {
 		if n := len(p.People); len(p.Contacts) != n || len(p.Marks) != n || len(p.Wanted) != n {
-			return j, unknownJob(errors.New("it tells of some people more than of others"))
+			return j, connectors.UnknownJob(errors.New("it tells of some people more than of others"))
 		}
 	}
 	return j, nil
-}
-
-func unknownJob(err error) error {
-	return &connectors.Error{
-		Kind: connectors.KindPermanent, Op: "import job", Err: err, Remedy: "nothing to do: its people are pushed anew",
-	}
 }
 
 func (j job) since() time.Time { return time.Unix(j.Since, 0) }
@@ -97,55 +86,4 @@ func digestOf(attributes map[string]string) int64 {
 		_, _ = fmt.Fprintf(h, "%s\x00%s\x00", key, attributes[key]) // never fails
 	}
 	return int64(h.Sum64() | 1)
-}
-
-// packed is a list of numbers that is written as the differences between them, compressed.
-type packed []int64
-
-// MarshalJSON writes a text.
-func (p packed) MarshalJSON() ([]byte, error) {
-	var plain []byte
-	before := int64(0)
-	for _, n := range p {
-		plain = binary.AppendVarint(plain, n-before)
-		before = n
-	}
-	var small bytes.Buffer
-	w, err := flate.NewWriter(&small, flate.BestCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(plain); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return json.Marshal(base64.RawStdEncoding.EncodeToString(small.Bytes()))
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (p *packed) UnmarshalJSON(data []byte) error {
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
-		return err
-	}
-	small, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil {
-		return err
-	}
-	plain, err := io.ReadAll(flate.NewReader(bytes.NewReader(small)))
-	if err != nil {
-		return err
-	}
-	*p = nil
-	for before := int64(0); len(plain) > 0; {
-		difference, n := binary.Varint(plain)
-		if n <= 0 {
-			return errors.New("a number is cut")
-		}
-		before += difference
-		*p, plain = append(*p, before), plain[n:]
-	}
-	return nil
 }

@@ -1,14 +1,9 @@
 package klaviyo
 
 import (
-	"bytes"
-	"compress/flate"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -60,55 +55,26 @@ func (j *job) has(t *task) bool {
 
 // text is the job as it is kept.
 func (j *job) text() (connectors.Job, error) {
-	plain, err := json.Marshal(j)
-	if err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestCompression)
-	if err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	if _, err := w.Write(plain); err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	return connectors.Job(base64.RawStdEncoding.EncodeToString(packed.Bytes())), nil
+	return connectors.PackJob(j)
 }
 
 // openJob reads a job and checks it.
 func openJob(text connectors.Job) (job, error) {
 	var j job
-	packed, err := base64.RawStdEncoding.DecodeString(string(text))
-	if err != nil {
-		return j, unknownJob(err)
-	}
-	plain, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
-	if err != nil {
-		return j, unknownJob(err)
-	}
-	if err := json.Unmarshal(plain, &j); err != nil {
-		return j, unknownJob(err)
+	if err := connectors.UnpackJob(text, &j); err != nil {
+		return j, err
 	}
 	if j.Version != jobVersion {
-		return j, unknownJob(fmt.Errorf("its version is %d", j.Version))
+		return j, connectors.UnknownJob(fmt.Errorf("its version is %d", j.Version))
 	}
 	for _, e := range j.People {
 		for _, place := range slices.Concat(e.Join, e.Leave) {
 			if place < 0 || place >= len(j.Lists) {
-				return j, unknownJob(errors.New("it names a list that it does not have"))
+				return j, connectors.UnknownJob(errors.New("it names a list that it does not have"))
 			}
 		}
 	}
 	return j, nil
-}
-
-func unknownJob(err error) error {
-	return &connectors.Error{
-		Kind: connectors.KindPermanent, Op: "push job", Err: err, Remedy: "nothing to do: its people are pushed anew",
-	}
 }
 
 // Resume asks whether the imports of a job are over. When all are, or when they take too long, it looks at the profiles,

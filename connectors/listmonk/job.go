@@ -1,15 +1,9 @@
 package listmonk
 
 import (
-	"bytes"
 	"cmp"
-	"compress/flate"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -45,43 +39,18 @@ type part struct {
 // text is the job as it is kept: packed, because everybody's attributes have the same names.
 func (j job) text() (connectors.Job, error) {
 	j.Version = jobVersion
-	plain, err := json.Marshal(j)
-	if err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	var small bytes.Buffer
-	w, err := flate.NewWriter(&small, flate.BestSpeed)
-	if err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	_, writing := w.Write(plain)
-	if err := errors.Join(writing, w.Close()); err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	return connectors.Job(base64.StdEncoding.EncodeToString(small.Bytes())), nil
+	return connectors.PackJob(j)
 }
-
-// largestJob is more than any job unpacks to.
-const largestJob = 256 << 20
 
 func openJob(text connectors.Job) (job, error) {
 	var j job
-	small, err := base64.StdEncoding.DecodeString(string(text))
-	if err != nil {
-		return j, unknownJob()
+	if err := connectors.UnpackJob(text, &j); err != nil {
+		return j, err
 	}
-	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(small)), largestJob))
-	if err != nil || json.Unmarshal(plain, &j) != nil || j.Version != jobVersion || len(j.Parts) == 0 {
-		return j, unknownJob()
+	if j.Version != jobVersion || len(j.Parts) == 0 {
+		return j, connectors.UnknownJob(errors.New("it is not one of ours"))
 	}
 	return j, nil
-}
-
-// unknownJob tells nothing of what stands in the job, which may name people.
-func unknownJob() error {
-	return &connectors.Error{
-		Kind: connectors.KindPermanent, Op: "push job", Err: errors.New("it is not one of ours"), Remedy: "nothing to do: its people are pushed anew",
-	}
 }
 
 // queue moves the newcomers of lists that have many to a job and returns the others. Somebody who comes to several lists

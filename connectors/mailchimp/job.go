@@ -1,13 +1,8 @@
 package mailchimp
 
 import (
-	"bytes"
-	"compress/flate"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/perennial-cvo/perennial/connectors"
@@ -15,9 +10,6 @@ import (
 
 // jobVersion is that of the form in which jobs are written.
 const jobVersion = 1
-
-// largestJob bounds what is unpacked of a job that somebody may have damaged.
-const largestJob = 64 << 20
 
 // job is work that Mailchimp does in batches. It holds everything that another process needs to go on, and no address:
 // operations are known by their place, and the answers name those who have to be tagged.
@@ -45,49 +37,26 @@ func (j job) text() (connectors.Job, error) {
 	if len(j.Batches) == 0 {
 		return "", nil
 	}
-	plain, err := json.Marshal(j)
-	if err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	var small bytes.Buffer
-	w, err := flate.NewWriter(&small, flate.BestCompression)
-	if err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	if _, err := w.Write(plain); err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return "", fmt.Errorf("job: %w", err)
-	}
-	return connectors.Job(base64.RawStdEncoding.EncodeToString(small.Bytes())), nil
+	return connectors.PackJob(j)
 }
 
 // openJob reads a job and checks it.
 func (d *destination) openJob(text connectors.Job) (job, error) {
 	var j job
-	small, err := base64.RawStdEncoding.DecodeString(string(text))
-	if err != nil {
-		return j, unknownJob(err)
-	}
-	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(small)), largestJob))
-	if err != nil {
-		return j, unknownJob(err)
-	}
-	if err := json.Unmarshal(plain, &j); err != nil {
-		return j, unknownJob(err)
+	if err := connectors.UnpackJob(text, &j); err != nil {
+		return j, err
 	}
 	switch {
 	case j.Version != jobVersion:
-		return j, unknownJob(fmt.Errorf("its version is %d", j.Version))
+		return j, connectors.UnknownJob(fmt.Errorf("its version is %d", j.Version))
 	case j.List != d.list:
-		return j, unknownJob(errors.New("it is about another audience"))
+		return j, connectors.UnknownJob(errors.New("it is about another audience"))
 	case len(j.Batches) == 0:
-		return j, unknownJob(errors.New("it holds no batch"))
+		return j, connectors.UnknownJob(errors.New("it holds no batch"))
 	}
 	for _, b := range j.Batches {
 		if err := b.check(); err != nil {
-			return j, unknownJob(err)
+			return j, connectors.UnknownJob(err)
 		}
 	}
 	return j, nil
@@ -110,10 +79,4 @@ func (b batch) check() error {
 		}
 	}
 	return nil
-}
-
-func unknownJob(err error) error {
-	return &connectors.Error{
-		Kind: connectors.KindPermanent, Op: "push job", Err: err, Remedy: "nothing to do: its people are pushed anew",
-	}
 }

@@ -31,14 +31,14 @@ const (
 // that is begun by Resume: so it is kept before anything is run. A line is about one customer, because a mutation does
 // all or nothing and a customer who is gone must not take others with him.
 func (d *destination) enqueue(ctx context.Context, wishes []wish) (connectors.Job, error) {
-	j := job{Version: jobVersion, People: make(packed, len(wishes))}
+	j := job{Version: jobVersion, People: make(connectors.Numbers, len(wishes))}
 	for place, w := range wishes {
 		j.People[place] = w.person
 	}
 	j.files = neededSteps(wishes)
 	for _, s := range steplist() {
 		var content bytes.Buffer
-		var lines packed
+		var lines connectors.Numbers
 		for place, w := range wishes {
 			for _, c := range d.callsOf(s, place, w) {
 				line, err := json.Marshal(c.variables())
@@ -185,7 +185,7 @@ func (d *destination) finish(ctx context.Context, j job, op operation) (connecto
 	if address != "" {
 		if err := d.results(ctx, address, f.Step, lines); err != nil {
 			if errors.Is(err, errExpired) && d.now().Sub(op.CompletedAt) > resultLife {
-				return connectors.Result{}, unknownJob(err)
+				return connectors.Result{}, connectors.UnknownJob(err)
 			}
 			return connectors.Result{}, err
 		}

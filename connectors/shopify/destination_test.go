@@ -161,7 +161,7 @@ func TestJobsGoThereAndBack(t *testing.T) {
 		j.Failed = []failure{{State: connectors.Refused, Reason: "why", Places: rapid.SliceOfN(place, 1, 9).Draw(t, "failed")}}
 		j.Files = []sheet{
 			{Step: removing, Path: "tmp/1", Lines: rapid.SliceOfN(place, 1, 300).Draw(t, "lines"), Operation: "gid://shopify/BulkOperation/1"},
-			{Step: adding, Path: "tmp/2", Lines: packed{0}},
+			{Step: adding, Path: "tmp/2", Lines: connectors.Numbers{0}},
 		}
 		text, err := j.text()
 		require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestEverybodyHandedOverFitsIntoOneFile(t *testing.T) {
 func TestJobOfManyPeopleIsSmall(t *testing.T) {
 	j := job{Version: jobVersion}
 	person := int64(4_000_000)
-	var lines packed
+	var lines connectors.Numbers
 	for place := range int64(100_000) {
 		person += 1 + rand.Int64N(3)
 		j.People = append(j.People, person)
