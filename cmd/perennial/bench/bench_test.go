@@ -155,6 +155,7 @@ var measures = map[string]func(tb testing.TB, scale float64) []figure{
 	"pacing":     measurePacing,
 	"models":     measureModels,
 	"platforms":  measurePlatforms,
+	"limits":     measureLimits,
 }
 
 func run(b *testing.B, name string) {
@@ -175,6 +176,7 @@ func BenchmarkTagging(b *testing.B)    { run(b, "tagging") }
 func BenchmarkPacing(b *testing.B)     { run(b, "pacing") }
 func BenchmarkModels(b *testing.B)     { run(b, "models") }
 func BenchmarkPlatforms(b *testing.B)  { run(b, "platforms") }
+func BenchmarkLimits(b *testing.B)     { run(b, "limits") }
 
 // TestEveryFigureIsMeasured runs each measurement at a tiny size: that they work, not what they say.
 func TestEveryFigureIsMeasured(t *testing.T) {

@@ -81,7 +81,7 @@ func pages(items, size int) int { return (items + size - 1) / size }
 // measurePlatforms counts the requests that a night takes at every e-mail platform, all of them: what stands there, who left,
 // and what is written.
 func measurePlatforms(tb testing.TB, scale float64) []figure {
-	shop := simulator.New(simulator.Options{Customers: sized(2700, scale, 60), GuestShare: -1})
+	shop := simulator.New(simulator.Options{Customers: sized(3200, scale, 60), GuestShare: -1})
 	var figures []figure
 	for _, m := range mailers(shop) {
 		var count atomic.Int64
@@ -91,7 +91,7 @@ func measurePlatforms(tb testing.TB, scale float64) []figure {
 		}))
 		tb.Cleanup(server.Close)
 		m.settings["url"] = server.URL + m.path
-		people := m.night(tb, shop, sized(1000, scale, 10), 0, nil)
+		people := m.night(tb, shop, sized(1000, scale, 10), 0, everybody(shop))
 		count.Store(0)
 		moved := m.night(tb, shop, len(people), 1, people)
 		figures = append(figures, figure{
@@ -100,6 +100,14 @@ func measurePlatforms(tb testing.TB, scale float64) []figure {
 		})
 	}
 	return figures
+}
+
+// everybody are the people of a shop with an account.
+func everybody(shop *simulator.Shop) (people []connectors.Person) {
+	for _, c := range shop.Customers() {
+		people = append(people, connectors.Person{ID: c.ID, Email: commerce.Email(c.Email)})
+	}
+	return people
 }
 
 // night is what a push asks and writes: everybody goes from one audience to the next. The first night finds people whom the
@@ -121,10 +129,6 @@ func (m mailer) night(tb testing.TB, shop *simulator.Shop, most, night int, peop
 		for page := (connectors.MemberPage{}); !page.Done; {
 			page, err = destination.(connectors.Leavers).Leavers(ctx, time.Now().Add(-24*time.Hour), page.Next)
 			require.NoError(tb, err)
-		}
-	} else {
-		for _, c := range shop.Customers() {
-			people = append(people, connectors.Person{ID: c.ID, Email: commerce.Email(c.Email)})
 		}
 	}
 	var changes []connectors.Change
