@@ -137,13 +137,16 @@ func (p *planner) rules() segmentRules {
 			audience = id
 		}
 		if p.pushed.has("segment") {
-			fixed = id
+			fixed = id + p.pushed.mark("segment")
 		}
 		fixed += "\x1f"
 		if p.pushed.has("segment_name") {
-			fixed += name
+			fixed += name + p.pushed.mark("segment_name")
 		}
-		r.segments, r.audiences, r.fixed = append(r.segments, of), append(r.audiences, audience), append(r.fixed, audience+"\x1f"+fixed+"\x1f")
+		if fixed = audience + "\x1f" + fixed + "\x1f"; of == "" && strings.Trim(fixed, "\x1f") == "" {
+			fixed = "" // people without scores are as if there were no group for them
+		}
+		r.segments, r.audiences, r.fixed = append(r.segments, of), append(r.audiences, audience), append(r.fixed, fixed)
 		r.shown, r.names = append(r.shown, id), append(r.names, name)
 	}
 	ids := slices.AppendSeq(slices.Collect(maps.Keys(wanted)), maps.Keys(p.target.Names))

@@ -17,7 +17,7 @@ import (
 // attribute is one that can be pushed, in SQL over a person's score s and standing t, with their rule r and place w.
 type attribute struct {
 	value  string // the text, null where there is none
-	hashed string // the person's own part of the hash, '' where there is none; empty where the rule or the place decides
+	hashed string // the person's own part of the hash, null where there is none; empty where the rule or the place decides
 	place  bool   // whether the place decides
 	known  string // whether somebody with a score has a value; empty where that is so for all, or where the place decides
 }
@@ -27,19 +27,19 @@ type attribute struct {
 var attributes = map[string]attribute{
 	"segment":            {value: `coalesce(r.shown, s.segment)`},
 	"segment_name":       {value: `coalesce(r.name, s.segment)`},
-	"rfm":                {value: `nullif(concat(s.r, s.f, s.m), '')`, hashed: `coalesce((s.r * 10000 + s.f * 100 + s.m)::text || '/', '')`},
-	"r":                  {value: `s.r::text`, hashed: `coalesce('r' || s.r, '')`},
-	"f":                  {value: `s.f::text`, hashed: `coalesce('f' || s.f, '')`},
-	"m":                  {value: `s.m::text`, hashed: `coalesce('m' || s.m, '')`},
-	"since":              {value: `to_char(s.since, 'YYYY-MM-DD')`, hashed: `coalesce((s.since - DATE '1970-01-01')::text, '')`},
+	"rfm":                {value: `nullif(concat(s.r, s.f, s.m), '')`, hashed: `(s.r * 10000 + s.f * 100 + s.m)::text || '/'`},
+	"r":                  {value: `s.r::text`, hashed: `'r' || s.r`},
+	"f":                  {value: `s.f::text`, hashed: `'f' || s.f`},
+	"m":                  {value: `s.m::text`, hashed: `'m' || s.m`},
+	"since":              {value: `to_char(s.since, 'YYYY-MM-DD')`, hashed: `(s.since - DATE '1970-01-01')::text`},
 	"lifecycle":          {value: `t.stage`, place: true},
 	"value_tier":         {value: `nullif(t.tier, '')`, place: true},
 	"churn_risk":         {value: `nullif(t.churn, '')`, place: true},
-	"predicted_value":    {value: `round(t.value, w.digits)::text`, hashed: `coalesce('v' || round(t.value, w.digits), '')`, known: `t.value IS NOT NULL`},
-	"next_order_week":    {value: `to_char(t.next_week, 'YYYY-MM-DD')`, hashed: `coalesce('w' || (t.next_week - DATE '1970-01-01'), '')`, known: `t.next_week IS NOT NULL`},
-	"previous_segment":   {value: `s.previous`, hashed: `coalesce('/' || s.previous, '')`, known: `s.previous IS NOT NULL`},
-	"last_order":         {value: `to_char(t.last_order, 'YYYY-MM-DD')`, hashed: `coalesce('l' || (t.last_order - DATE '1970-01-01'), '')`, known: `t.last_order IS NOT NULL`},
-	"favourite_category": {value: `nullif(t.favourite, '')`, hashed: `coalesce('c' || t.favourite, '')`, known: `t.favourite <> ''`},
+	"predicted_value":    {value: `round(t.value, w.digits)::text`, hashed: `'v' || round(t.value, w.digits)`, known: `t.value IS NOT NULL`},
+	"next_order_week":    {value: `to_char(t.next_week, 'YYYY-MM-DD')`, hashed: `'w' || ` + nextWeek, known: `t.next_week IS NOT NULL`},
+	"previous_segment":   {value: `s.previous`, hashed: `'/' || s.previous`, known: `s.previous IS NOT NULL`},
+	"last_order":         {value: `to_char(t.last_order, 'YYYY-MM-DD')`, hashed: `'w' || ` + lastOrder, known: `t.last_order IS NOT NULL`},
+	"favourite_category": {value: `nullif(t.favourite, '')`, hashed: `'c' || nullif(t.favourite, '')`, known: `t.favourite <> ''`},
 }
 
 // standingKeys are the keys of the audiences in which a standing t puts people, as SQL; those of what is not known are keys
@@ -73,15 +73,19 @@ func (p pushed) has(key string) bool { return slices.Contains(p.keys, key) }
 // name is what an attribute is called there.
 func (p pushed) name(key string) string { return cmp.Or(p.renamed[key], key) }
 
-// bothDays are the week of the next order and the day of the last one as one number, which costs half as much as two.
-const bothDays = `'w' || (coalesce(t.next_week - DATE '1970-01-01', 0)::bigint * 1000000 + coalesce(t.last_order - DATE '1970-01-01', 0))::text`
+// The week of the next order and the day of the last one as numbers that can be added: one number costs half as much as two.
+const (
+	nextWeek  = `(t.next_week - DATE '1970-01-01')::bigint * 1000000`
+	lastOrder = `(t.last_order - DATE '1970-01-01')`
+	bothDays  = `'w' || nullif(coalesce(` + nextWeek + `, 0) + coalesce(` + lastOrder + `, 0), 0)`
+)
 
 // within is the attribute whose part of the hash says everything about another one too; empty where there is none.
 func (p pushed) within(key string) string {
 	switch {
 	case slices.Contains([]string{"r", "f", "m"}, key) && p.has(key) && p.has("rfm"):
 		return "rfm"
-	case key == "last_order" && p.has(key) && p.has("next_order_week"):
+	case key == "last_order" && p.has(key) && p.has("next_order_week") && p.name(key) == key && p.name("next_order_week") == "next_order_week":
 		return "next_order_week"
 	default:
 		return ""
@@ -89,30 +93,42 @@ func (p pushed) within(key string) string {
 }
 
 // hashed is the person's own part of the hash, with an operator before it where there is any. What came first, scores and
-// the day, stays first.
+// the day, stays first. What stands under another name than its key is marked with that, where it stands.
 func (p pushed) hashed() string {
-	text, names := "", ""
+	text := ""
 	for _, key := range []string{
 		"rfm", "since", "predicted_value", "next_order_week", "r", "f", "m", "previous_segment", "last_order", "favourite_category",
 	} {
-		switch within := p.within(key); {
-		case within != "":
-			names += key + " in " + within + " "
-		case key == "next_order_week" && p.has("last_order"):
-			text += "\n\t\t\t\t|| " + bothDays
-		case p.has(key):
-			text += "\n\t\t\t\t|| " + attributes[key].hashed
+		if !p.has(key) || p.within(key) != "" {
+			continue
 		}
-	}
-	for _, key := range p.keys {
-		if name := p.name(key); name != key {
-			names += key + "=" + name + " "
+		value := attributes[key].hashed
+		if key == "next_order_week" && p.within("last_order") == key {
+			value = bothDays
 		}
-	}
-	if names != "" {
-		text += "\n\t\t\t\t|| (chr(28) || " + pq.QuoteLiteral(names) + ")"
+		if mark := p.mark(key); mark != "" {
+			value += ` || ` + pq.QuoteLiteral(mark)
+		}
+		text += "\n\t\t\t\t|| coalesce(" + value + ", '')"
 	}
 	return text
+}
+
+// mark is what an attribute and the scores within it are called, where that is not as usual.
+func (p pushed) mark(key string) string {
+	mark := ""
+	if name := p.name(key); name != key {
+		mark = "\x1c" + name
+	}
+	for _, score := range []string{"r", "f", "m"} {
+		if key == "rfm" && p.within(score) == key {
+			mark += "\x1c" + score + "=" + p.name(score)
+		}
+	}
+	if mark != "" {
+		mark += "\x1c"
+	}
+	return mark
 }
 
 // shown is the part of the hash that the attributes of a place t are, ” where it has none.
@@ -120,7 +136,7 @@ func (p pushed) shown() string {
 	text := `''`
 	for _, key := range p.keys {
 		if a := attributes[key]; a.place {
-			text += ` || coalesce(chr(31) || '` + key + `=' || ` + a.value + `, '')`
+			text += ` || coalesce(chr(31) || ` + pq.QuoteLiteral(p.name(key)+"=") + ` || ` + a.value + `, '')`
 		}
 	}
 	return text
