@@ -183,6 +183,7 @@ type desired struct {
 // shownKeys are the attributes, but for the name of the segment, in the order in which desires asks for them.
 var shownKeys = []string{
 	"segment", "rfm", "since", "lifecycle", "value_tier", "churn_risk", "predicted_value", "next_order_week", "r", "f", "m",
+	"previous_segment", "last_order", "favourite_category",
 }
 
 // desires are what memberships and standings say, by account and by address.
@@ -193,7 +194,8 @@ func (w *world) desires() (byAccount, byEmail map[string]*desired) {
 		SELECT p.person_id, COALESCE(p.customer_id, ''), COALESCE(p.email, ''), COALESCE(r.segment, ''), COALESCE(CAST(r.r AS text) || r.f || r.m, ''),
 			COALESCE(CAST(r.since AS text), ''), COALESCE(t.stage, ''), COALESCE(t.tier, ''), COALESCE(t.churn, ''),
 			COALESCE(CAST(round(t.value, 2) AS text), ''), COALESCE(CAST(t.next_week AS text), ''),
-			COALESCE(CAST(r.r AS text), ''), COALESCE(CAST(r.f AS text), ''), COALESCE(CAST(r.m AS text), '')
+			COALESCE(CAST(r.r AS text), ''), COALESCE(CAST(r.f AS text), ''), COALESCE(CAST(r.m AS text), ''),
+			COALESCE(r.previous, ''), COALESCE(CAST(t.last_order AS text), ''), COALESCE(t.favourite, '')
 		FROM persons p LEFT JOIN rfm_scores r USING (store_id, person_id) LEFT JOIN standings t USING (store_id, person_id)`) {
 		fields := strings.Split(row, "|")
 		d := &desired{attributes: map[string]string{}, ordered: fields[3] != ""}
