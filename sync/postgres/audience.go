@@ -50,7 +50,8 @@ func (s *Store) SaveAudiences(ctx context.Context, destination string, audiences
 	})
 }
 
-// Filled notes when everybody had been handed over who was to be in the target's audiences at first.
+// Filled notes when everybody had been handed over who was to be in the target's audiences at first, and drops the memory of
+// what was told of people who left under an older address and have not come back under another one.
 func (s *Store) Filled(ctx context.Context, target activation.Target, at time.Time) error {
 	keys := make([]string, len(target.Audiences))
 	for i, a := range target.Audiences {
@@ -63,6 +64,12 @@ func (s *Store) Filled(ctx context.Context, target activation.Target, at time.Ti
 			s.id, target.Destination, pgArray(keys), at)
 		if err != nil {
 			return fmt.Errorf("filled audiences: %w", err)
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM deliveries d WHERE store_id = $1 AND destination = $2 AND hash IS NULL
+			AND tried_hash IS NULL AND NOT EXISTS (SELECT FROM outbox o WHERE o.store_id = $1 AND o.destination = $2
+				AND o.person_id = d.person_id)`, s.id, target.Destination)
+		if err != nil {
+			return fmt.Errorf("people who left: %w", err)
 		}
 		return nil
 	})

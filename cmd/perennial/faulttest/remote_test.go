@@ -195,8 +195,10 @@ func (w *world) desires() (byAccount, byEmail map[string]*desired) {
 			COALESCE(CAST(r.since AS text), ''), COALESCE(t.stage, ''), COALESCE(t.tier, ''), COALESCE(t.churn, ''),
 			COALESCE(CAST(round(t.value, 2) AS text), ''), COALESCE(CAST(t.next_week AS text), ''),
 			COALESCE(CAST(r.r AS text), ''), COALESCE(CAST(r.f AS text), ''), COALESCE(CAST(r.m AS text), ''),
-			COALESCE(r.previous, ''), COALESCE(CAST(t.last_order AS text), ''), COALESCE(t.favourite, '')
-		FROM persons p LEFT JOIN rfm_scores r USING (store_id, person_id) LEFT JOIN standings t USING (store_id, person_id)`) {
+			COALESCE((SELECT m.segment FROM memberships m WHERE m.store_id = p.store_id AND m.scheme = 'rfm' AND m.person_id = p.person_id
+				AND m.segment <> r.segment ORDER BY m.first_day DESC LIMIT 1), ''),
+			COALESCE(CAST(a.last_day AS text), ''), COALESCE(a.favourite, '')
+		FROM persons p LEFT JOIN person_stats a USING (store_id, person_id) LEFT JOIN rfm_scores r USING (store_id, person_id) LEFT JOIN standings t USING (store_id, person_id)`) {
 		fields := strings.Split(row, "|")
 		d := &desired{attributes: map[string]string{}, ordered: fields[3] != ""}
 		for i, key := range shownKeys {
