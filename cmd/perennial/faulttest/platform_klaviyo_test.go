@@ -24,7 +24,8 @@ func (f klaviyoFront) env() []string { return []string{"FAULTTEST_KLAVIYO=" + ca
 
 func (f klaviyoFront) secrets() []string { return []string{canaryKlaviyo} }
 
-func (f klaviyoFront) sets() []string { return []string{"rfm", "own"} }
+// sets are those whose groups do not change with the number of customers, so that every move is news.
+func (f klaviyoFront) sets() []string { return []string{"lifecycle", "own"} }
 
 func (f klaviyoFront) stands() map[string]standing {
 	all := map[string]standing{}

@@ -27,7 +27,7 @@ func (f mailchimpFront) env() []string { return []string{"FAULTTEST_MAILCHIMP=" 
 
 func (f mailchimpFront) secrets() []string { return []string{canaryMailchimp, "Signature="} }
 
-func (f mailchimpFront) sets() []string { return []string{"lifecycle", "own"} }
+func (f mailchimpFront) sets() []string { return []string{"rfm", "own"} }
 
 // ourTags are the ids of our tags, and ourFields the keys of our merge fields by their tags.
 func (f mailchimpFront) ourTags() []int {

@@ -22,7 +22,7 @@ func (f webhookFront) env() []string { return []string{"FAULTTEST_WEBHOOK=" + ca
 
 func (f webhookFront) secrets() []string { return []string{canaryWebhook} }
 
-func (f webhookFront) sets() []string { return []string{"rfm", "lifecycle", "tier", "churn", "own"} }
+func (f webhookFront) sets() []string { return []string{"lifecycle", "tier", "churn", "own"} }
 
 func (f webhookFront) stands() map[string]standing {
 	all := map[string]standing{}
