@@ -79,6 +79,7 @@ func openMailroom(w *world, kinds ...string) *mailroom {
 	destinations := ""
 	for _, kind := range kinds {
 		p := m.account(kind)
+		kind = p.kind()
 		m.platforms = append(m.platforms, p)
 		m.traps[kind] = &trap{next: p}
 		m.was[kind] = &pigeon{}
@@ -110,7 +111,9 @@ func (m *mailroom) account(kind string) platform {
 	case "mailchimp":
 		return mailchimpFront{mailchimptest.New(m.shop, mailchimptest.Options{Key: canaryMailchimp, Polls: -1})}
 	case "brevo":
-		return brevoFront{brevotest.New(m.shop, brevotest.Options{APIKey: canaryBrevo, Rate: 60, Hourly: 1_000_000})}
+		return brevoFront{Server: brevotest.New(m.shop, brevotest.Options{APIKey: canaryBrevo, Rate: 60, Hourly: 1_000_000})}
+	case "brevo by imports":
+		return brevoFront{Server: brevotest.New(m.shop, brevotest.Options{APIKey: canaryBrevo, Rate: 60, Hourly: 1_000_000}), imports: true}
 	default:
 		return webhookFront{webhooktest.New(webhooktest.Options{Secret: canaryWebhook, AnyTime: true, Own: map[string]string{"owner@example.com": "by hand"}})}
 	}
@@ -207,7 +210,7 @@ func (m *mailroom) holds(f *findings, p platform, wanted map[string]*desired) {
 	}
 	for email, d := range people {
 		want, attributes := "", fields{}
-		if lists := among(d.lists, p.sets()); len(lists) > 0 && p.willing(email) && !suppressed[email] {
+		if lists, due := d.at(p); due && p.willing(email) && !suppressed[email] {
 			want, attributes = keyList(lists), d.attributes
 		}
 		if got := strings.Join(keyed[email], ","); got != want || believed[email].audiences != want {
@@ -224,6 +227,12 @@ func (m *mailroom) holds(f *findings, p platform, wanted map[string]*desired) {
 			}
 		}
 	}
+}
+
+// at returns the keys of the audiences in which somebody shall be at a platform, and whether anything shall stand there.
+func (d *desired) at(p platform) (keys []string, due bool) {
+	keys = among(d.lists, p.sets())
+	return keys, d.ordered || len(keys) > 0
 }
 
 func union(a, b fields) fields {
@@ -248,7 +257,7 @@ func among(keys, sets []string) []string {
 		if key == "abroad" || key == "promising_few" {
 			set = "own"
 		}
-		if slices.Contains(sets, set) {
+		if slices.Contains(sets, set) || slices.Contains(sets, key) {
 			all = append(all, key)
 		}
 	}
@@ -374,4 +383,9 @@ func (m *mailroom) pushing() []string {
 		args = append(args, "--confirm", key)
 	}
 	return args
+}
+
+// buys lets a customer buy something.
+func (m *mailroom) buys(id int64, email string) {
+	m.shop.PlaceOrder(simulator.OrderDraft{CustomerID: id, Email: email, Lines: []simulator.DraftLine{{Quantity: 1}}})
 }

@@ -12,20 +12,32 @@ import (
 
 const canaryBrevo = "xkeysib-canary00000000000000000000k3y"
 
-// brevoFront is a Brevo account, where people who join the same lists are imported if they are more than a few.
-type brevoFront struct{ *brevotest.Server }
+// brevoFront is a Brevo account.
+type brevoFront struct {
+	*brevotest.Server
+	imports bool // there is one audience, and few people in it are imported
+}
 
 func (f brevoFront) kind() string { return "brevo" }
 
 func (f brevoFront) settings(address string) string {
-	return fmt.Sprintf("url = %q\napi_key_env = \"FAULTTEST_BREVO\"\nrate = 60\nbatch = 15\nimport_from = 14\n", address+"/v3")
+	from := 2000
+	if f.imports {
+		from = 4
+	}
+	return fmt.Sprintf("url = %q\napi_key_env = \"FAULTTEST_BREVO\"\nrate = 60\nbatch = 15\nimport_from = %d\n", address+"/v3", from)
 }
 
 func (f brevoFront) env() []string { return []string{"FAULTTEST_BREVO=" + canaryBrevo} }
 
 func (f brevoFront) secrets() []string { return []string{canaryBrevo} }
 
-func (f brevoFront) sets() []string { return []string{"tier", "own"} }
+func (f brevoFront) sets() []string {
+	if f.imports {
+		return []string{"churn_high"}
+	}
+	return []string{"tier", "own"}
+}
 
 // ourLists are the ids of our lists, which have our prefix and stand in a folder of ours.
 func (f brevoFront) ourLists() []int64 {
