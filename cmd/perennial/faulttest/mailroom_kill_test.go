@@ -20,8 +20,10 @@ func TestKillPushes(t *testing.T) {
 		"nights of klaviyo and webhook": func(t *testing.T) { killNightsOfMail(t, &kills, 32, "klaviyo", "webhook") },
 		"nights of mailchimp and brevo": func(t *testing.T) { killNightsOfMail(t, &kills, 33, "mailchimp", "brevo") },
 	}
-	for _, kind := range everywhere {
-		lanes["first push to "+kind] = func(t *testing.T) { killFirstPushes(t, &kills, shop, kind) }
+	for _, kind := range append(everywhere, "brevo by imports") {
+		for half, parity := range []string{"odd", "even"} {
+			lanes["first push to "+kind+", at every "+parity+" request"] = func(t *testing.T) { killFirstPushes(t, &kills, pushed{shop, kind}, 1+half) }
+		}
 	}
 	t.Run("lanes", func(t *testing.T) {
 		for name, lane := range lanes {
@@ -34,19 +36,25 @@ func TestKillPushes(t *testing.T) {
 	}
 }
 
-// killFirstPushes kills the first push to one platform at one request after the other, each time anew, until one ends.
-func killFirstPushes(t *testing.T, kills *tally, shop *world, kind string) {
+// pushed is a shop that was read and analysed, and the kind of platform that it pushes to.
+type pushed struct {
+	shop *world
+	kind string
+}
+
+// killFirstPushes kills the first push to one platform at every second request, each time anew, until one ends.
+func killFirstPushes(t *testing.T, kills *tally, base pushed, from int) {
 	random := chance(t)
-	step := 1
+	step := 2
 	if testing.Short() {
-		step = 12
+		step, from = 24, from+random.IntN(24)
 	}
-	for n, hit := 1+random.IntN(step), true; hit && !t.Failed(); n += step {
+	for n, hit := from, true; hit && !t.Failed(); n += step {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			m := openMailroom(shop.copied(t), kind)
+			m := openMailroom(base.shop.copied(t), base.kind)
 			b := blow((n + random.IntN(int(blows))) % int(blows))
 			hit, _ = m.killAt(n, b, m.pushing()...)
-			kills.add("first push to "+kind, hit)
+			kills.add("first push to "+base.kind, hit)
 			t.Logf("request %d (%d), hit %t", n, b, hit)
 			m.goOn()
 		})

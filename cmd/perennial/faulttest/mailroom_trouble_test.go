@@ -12,9 +12,11 @@ import (
 
 // loseAnswer lets a request be carried out, and the connection die instead of an answer.
 func loseAnswer(_ http.ResponseWriter, r *http.Request, next http.Handler) {
-	next.ServeHTTP(httptest.NewRecorder(), r)
+	loseAnswerOf(r, next)
 	panic(http.ErrAbortHandler)
 }
+
+func loseAnswerOf(r *http.Request, next http.Handler) { next.ServeHTTP(httptest.NewRecorder(), r) }
 
 // wrongKey lets the platform see another key than the right one.
 func wrongKey(rw http.ResponseWriter, r *http.Request, next http.Handler) {
