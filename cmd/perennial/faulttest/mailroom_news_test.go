@@ -17,9 +17,6 @@ func TestNewsIsToldOnce(t *testing.T) {
 	m := newMailroom(t, 40, 43, "klaviyo", "webhook")
 	m.push()
 	m.check()
-	telling := func(r *http.Request) bool {
-		return strings.HasSuffix(r.URL.Path, "/event-bulk-create-jobs") || r.URL.Path == "/hook"
-	}
 	late := func(_ http.ResponseWriter, r *http.Request, next http.Handler) { // the answer comes when nobody waits any more
 		loseAnswerOf(r, next)
 		<-r.Context().Done()
@@ -64,6 +61,44 @@ func TestNewsIsToldOnce(t *testing.T) {
 			m.requireWhole(p)
 		}
 	}
+}
+
+// TestNewsOfAStateThatPassed loses every answer of a push, so that nobody knows what was told, and lets another day pass before
+// the next one: nothing is told a second time, although something else is desired by then.
+func TestNewsOfAStateThatPassed(t *testing.T) {
+	t.Parallel()
+	random := chance(t)
+	m := newMailroom(t, 40, 51, "klaviyo", "webhook")
+	m.push()
+	m.check()
+	m.passing = true
+	nights := 4
+	if testing.Short() {
+		nights = 1
+	}
+	for night := range nights {
+		m.day(random, 3*night)
+		for _, p := range m.platforms {
+			m.traps[p.kind()].set(0, ever, telling, loseAnswer)
+		}
+		_, errs, code := m.run(m.pushing()...)
+		require.Equal(t, 4, code, errs)
+		require.Positive(t, m.traps["klaviyo"].clear()+m.traps["webhook"].clear())
+		m.checkMeanwhile()
+		for _, c := range m.shop.Customers() {
+			if random.IntN(3) == 0 {
+				m.buys(c.ID, c.Email)
+			}
+		}
+		m.day(random, 3*night)
+		m.push()
+		m.check()
+	}
+}
+
+// telling matches requests that tell of people.
+func telling(r *http.Request) bool {
+	return strings.HasSuffix(r.URL.Path, "/event-bulk-create-jobs") || r.URL.Path == "/hook"
 }
 
 // TestTroubleAtOneLeavesTheOthers revokes the key at one platform after the other: the rest get everything in the same push,
