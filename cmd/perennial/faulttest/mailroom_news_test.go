@@ -122,7 +122,7 @@ func TestTroubleAtOneLeavesTheOthers(t *testing.T) {
 					_, due := m.whole(p)
 					if p.kind() == kind {
 						require.Zero(t, s.Delivered)
-						m.requireTold(s, errs, "api_key key secret")
+						m.requireTold(s, errs, aboutKeys)
 						continue
 					}
 					require.Equal(t, due, s.Delivered, s.text)

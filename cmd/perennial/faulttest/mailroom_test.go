@@ -65,8 +65,10 @@ func newReadShop(t *testing.T, customers int, seed uint64) *world {
 // copied is the same world once more for another test, with a database of its own. Nothing may happen in the shop.
 func (w *world) copied(t *testing.T) *world {
 	t.Helper()
-	c := &world{t: t, shop: w.shop, store: w.store, woo: w.woo, mail: w.mail, gate: &gate{}, shopURL: w.shopURL, mailURL: w.mailURL,
-		tables: w.tables, dir: t.TempDir(), bin: w.bin, dbURL: postgrestest.CloneURL(t, w.dbURL)}
+	c := &world{
+		t: t, shop: w.shop, store: w.store, woo: w.woo, mail: w.mail, gate: &gate{}, shopURL: w.shopURL, mailURL: w.mailURL,
+		tables: w.tables, dir: t.TempDir(), bin: w.bin, dbURL: postgrestest.CloneURL(t, w.dbURL),
+	}
 	c.db = postgrestest.SQL(t, c.dbURL)
 	c.configure("")
 	c.before = c.remember()

@@ -101,9 +101,8 @@ func (f brevoFront) made() []string {
 			names, folders[l.Folder] = append(names, "list "+name), true
 		}
 	}
-	for folder := range folders {
+	for range folders {
 		names = append(names, "folder of lists") // there must be one
-		_ = folder
 	}
 	return names
 }
