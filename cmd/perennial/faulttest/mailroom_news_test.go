@@ -72,7 +72,7 @@ func TestNewsOfAStateThatPassed(t *testing.T) {
 	m.push()
 	m.check()
 	m.passing = true
-	nights := 4
+	nights := 2
 	if testing.Short() {
 		nights = 1
 	}
