@@ -119,8 +119,9 @@ type Change struct {
 	// Entered and Left are the audiences that the person enters and leaves by this change, for destinations that tell of it.
 	// An audience that is filled for the first time at a destination is not among them: that is no news of anybody.
 	Entered, Left []string
-	// Since is when this state was first desired. A change that is tried again keeps it, so that with it, the person and
-	// the audience an event has the same name at every try.
+	// Since is when something else than what was last confirmed was first desired for the person. It stays until a try is
+	// confirmed, be it that yet something else is desired by then, so that with it, the person and the audience an event has
+	// the same name at every try.
 	Since time.Time
 	// Consent is what the shop or the owner says. Unknown means that the platform must know the person as subscribed
 	// already, or the change is withheld.

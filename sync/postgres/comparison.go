@@ -194,6 +194,6 @@ func (p *planner) toWrite(which string) string {
 		audiences = excluded.audiences, attributes = excluded.attributes, hash = excluded.hash,
 		strays = ARRAY(SELECT DISTINCT k FROM unnest(b.strays || b.audiences) k ORDER BY k),
 		stray_keys = ARRAY(SELECT k FROM unnest(b.stray_keys) k UNION SELECT jsonb_object_keys(b.attributes) ORDER BY 1),
-		since = CASE WHEN b.audiences = excluded.audiences THEN b.since ELSE excluded.since END,
+		since = b.since,
 		next_at = CASE WHEN (b.hash, b.address) IS NOT DISTINCT FROM (excluded.hash, excluded.address) THEN b.next_at END`
 }

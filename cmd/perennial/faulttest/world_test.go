@@ -79,11 +79,12 @@ type world struct {
 	tables  []string // of the database
 	dir     string
 	bin     string
-	env     []string     // beside the usual, for the binary
-	output  bytes.Buffer // everything the binary ever printed
-	before  *memory      // what stood when the invariants were last checked
-	erased  erased       // who was forgotten
-	odd     []string     // orders that the shop hands out otherwise than they are
+	env     []string      // beside the usual, for the binary
+	ahead   time.Duration // of the binary's clock, before the shop's
+	output  bytes.Buffer  // everything the binary ever printed
+	before  *memory       // what stood when the invariants were last checked
+	erased  erased        // who was forgotten
+	odd     []string      // orders that the shop hands out otherwise than they are
 }
 
 // newWorld makes a WooCommerce shop with this many customers and about three times as many orders.
@@ -169,7 +170,7 @@ func (w *world) config() string { return filepath.Join(w.dir, "perennial.toml") 
 
 // command is the binary at the shop's own time.
 func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, w.bin, append([]string{"--config", w.config(), "--now", w.shop.Now().Format(time.RFC3339)}, args...)...)
+	cmd := exec.CommandContext(ctx, w.bin, append([]string{"--config", w.config(), "--now", w.shop.Now().Add(w.ahead).Format(time.RFC3339)}, args...)...)
 	cmd.Env = append(os.Environ(), "FAULTTEST_DATABASE_URL="+w.dbURL, "FAULTTEST_TOKEN="+canaryToken)
 	cmd.Env = append(append(cmd.Env, w.store.env()...), w.env...)
 	return cmd

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,6 +53,17 @@ func URL(t testing.TB) string {
 	s, err := running()
 	require.NoError(t, err)
 	return s.clone(t, s.template)
+}
+
+// CloneURL makes a copy of the database of a URL that one of these functions returned, and returns its URL; it is dropped when
+// the test ends. Nobody may be connected to the one that is copied.
+func CloneURL(t testing.TB, address string) string {
+	t.Helper()
+	s, err := running()
+	require.NoError(t, err)
+	parsed, err := url.Parse(address)
+	require.NoError(t, err)
+	return s.clone(t, strings.TrimPrefix(parsed.Path, "/"))
 }
 
 // EmptyURL makes a database without any schema and returns its URL; it is dropped when the test ends.
