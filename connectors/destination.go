@@ -101,7 +101,7 @@ type Person struct {
 	FirstName  string
 	LastName   string
 	// RemoteID is the platform's own id of the person, where an earlier outcome told it of the same address; it finds people
-	// whose address was changed at the platform.
+	// whose address was changed at the platform, and tells whom it had once from those whom it never knew.
 	RemoteID string
 }
 
@@ -126,6 +126,13 @@ type Change struct {
 	// Consent is what the shop or the owner says. Unknown means that the platform must know the person as subscribed
 	// already, or the change is withheld.
 	Consent commerce.ConsentState
+}
+
+// MayCreate reports whether a destination that creates people whom the platform does not know may create this one: the shop
+// or the owner says that they agreed, and the platform never had them. Whom it had once was deleted there since, perhaps
+// because they asked to be.
+func (c Change) MayCreate() bool {
+	return c.Consent == commerce.ConsentSubscribed && c.Person.RemoteID == ""
 }
 
 // Result is what came of Apply or Resume: outcomes, a job still pending, or both.

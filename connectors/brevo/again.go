@@ -68,7 +68,7 @@ func (w *work) lookAgain(ctx context.Context, tasks []*task) error {
 func (w *work) judge(t *task, c contact) {
 	t.contact = c
 	if w.d.wants(t.change) {
-		if reason := w.d.gate(c, true, t.change.Consent); reason != "" {
+		if reason := w.d.gate(c, true, t.change); reason != "" {
 			w.d.withdraw(t, reason)
 			return
 		}

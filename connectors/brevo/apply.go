@@ -112,7 +112,7 @@ func (d *destination) plan(t *task, c contact, known bool, schema map[string]att
 		t.outcome.RemoteID = strconv.FormatInt(c.ID, 10)
 	}
 	if wants {
-		if reason := d.gate(c, known, t.change.Consent); reason != "" {
+		if reason := d.gate(c, known, t.change); reason != "" {
 			d.withdraw(t, reason)
 			return
 		}

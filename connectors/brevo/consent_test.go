@@ -128,6 +128,29 @@ func TestWhoIsCreatedSaidYesAndHasANameOnly(t *testing.T) {
 	require.Equal(t, map[string]any{"FIRSTNAME": "Wilma", "PERENNIAL_RFM": "545"}, b.person(t, "willing@example.com").Attributes)
 }
 
+func TestWhoWasDeletedIsNotCreatedAgain(t *testing.T) {
+	for _, importFrom := range []int{0, 1} {
+		b := startBench(t)
+		d := b.open(t, connectors.Settings{"import_from": importFrom})
+		ensure(t, d, champions)
+		changes := append(strangers(25, champions), joinAll(b.people(simulator.Subscribed)[:3], champions)...)
+		outcomes := apply(t, d, changes...)
+		before := len(b.People())
+		for i := range changes {
+			c := &changes[i]
+			require.Equal(t, connectors.Delivered, outcomes[c.Person.ID].State)
+			c.Person.RemoteID, c.Consent = outcomes[c.Person.ID].RemoteID, commerce.ConsentSubscribed
+			require.NotEmpty(t, c.Person.RemoteID)
+			require.NoError(t, b.Delete(c.Person.Email))
+		}
+		for _, o := range apply(t, d, changes...) {
+			require.Equal(t, connectors.Withheld, o.State)
+			require.Equal(t, connectors.ReasonNotThere, o.Reason)
+		}
+		require.Len(t, b.People(), before-len(changes))
+	}
+}
+
 func TestEraseKeepsANo(t *testing.T) {
 	b := startBench(t)
 	d, people := b.open(t, nil), b.people(simulator.Subscribed)[:3]

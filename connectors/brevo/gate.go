@@ -12,12 +12,14 @@ import (
 // Who left a list of ours stays out of all of them; whom Brevo does not mail any more (they pressed "unsubscribe",
 // complained, or their address bounces: all are its blacklist) stays out too. Who left every list that is not ours stays
 // out, whatever the shop says, for the shop's word may be older. Without the shop's word, being on somebody else's list is
-// the consent: a contact alone is none, because Brevo keeps whoever was ever sent an invoice.
-func (d *destination) gate(c contact, known bool, said commerce.ConsentState) (reason string) {
+// the consent: a contact alone is none, because Brevo keeps whoever was ever sent an invoice. Who was deleted there is
+// not brought back.
+func (d *destination) gate(c contact, known bool, change connectors.Change) (reason string) {
+	said := change.Consent
 	switch {
 	case said == commerce.ConsentUnsubscribed:
 		return connectors.ReasonUnsubscribed
-	case !known && said == commerce.ConsentSubscribed && d.set.CreateMissing:
+	case !known && d.set.CreateMissing && change.MayCreate():
 		return ""
 	case !known:
 		return connectors.ReasonNotThere
@@ -70,7 +72,7 @@ func (d *destination) formerOf(c contact) []int64 {
 // consentOf says what Brevo knows of a person.
 func (d *destination) consentOf(c contact) commerce.Consent {
 	consent := commerce.Consent{State: commerce.ConsentUnknown, At: instant(c.Modified)}
-	switch no := d.gate(c, true, commerce.ConsentUnknown); no {
+	switch no := d.gate(c, true, connectors.Change{}); no {
 	case connectors.ReasonUnsubscribed, connectors.ReasonSuppressed:
 		consent.State = commerce.ConsentUnsubscribed
 	case "":

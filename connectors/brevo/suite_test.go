@@ -132,6 +132,7 @@ func (b *bench) rig() connectortest.DestinationRig {
 		Unsubscribe: func(p connectors.Person, a connectors.Audience) {
 			_ = b.Unsubscribe(p.Email, idOf(a))
 		},
+		Delete:          func(p connectors.Person) { _ = b.Delete(p.Email) },
 		Suppress:        func(p connectors.Person) { _ = b.Blacklist(p.Email) },
 		Mailed:          func(a connectors.Audience) []string { return b.Mailed(idOf(a)) },
 		ForeignAudience: func() connectors.Audience { return connectors.Audience{Key: "x", ID: fmt.Sprint(b.Newsletter())} },

@@ -92,7 +92,7 @@ func (v *verification) judge(s *suspect, c contact) {
 	o := &v.outcomes[len(v.outcomes)-1]
 	moved := task{join: s.lists, leave: s.off}
 	_, unmoved := moved.ignored(c)
-	switch reason := v.d.gate(c, true, commerce.ConsentSubscribed); {
+	switch reason := v.d.gate(c, true, connectors.Change{Consent: commerce.ConsentSubscribed}); {
 	case reason != "": // they said no meanwhile
 		t := &task{contact: c}
 		v.d.withdraw(t, reason)

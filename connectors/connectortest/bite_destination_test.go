@@ -46,6 +46,7 @@ var destinationBites = []bite{
 	{"unsubscribed read as member", "unsubscribed is read back"},
 	{"mails the suppressed", "suppressed is withheld"},
 	{"creates strangers", "stranger is not created"},
+	{"brings back the deleted", "deleted is not created again"},
 	{"touches foreign tags", "what is not ours is untouched"},
 	{"erases nothing", "erase"},
 	{"removes nothing", "remove"},
@@ -278,6 +279,8 @@ func (d *destination) gate(person *contact, c connectors.Change) string {
 	switch {
 	case person == nil && d.defect == "creates strangers":
 		return ""
+	case person == nil && d.defect == "brings back the deleted" && c.Consent == commerce.ConsentSubscribed:
+		return ""
 	case person == nil:
 		return connectors.ReasonNotThere
 	case person.Blocked && d.defect != "mails the suppressed":
@@ -299,7 +302,7 @@ func (d *destination) gate(person *contact, c connectors.Change) string {
 
 func (d *destination) command(c connectors.Change) command {
 	w := command{Email: c.Person.Email, Attrs: maps.Clone(c.Attributes), Force: d.defect == "resubscribes" || d.defect == "forgets by list"}
-	w.Create, w.Tags = d.defect == "creates strangers", d.defect == "touches foreign tags"
+	w.Create, w.Tags = d.defect == "creates strangers" || d.defect == "brings back the deleted", d.defect == "touches foreign tags"
 	w.Remove = d.defect == "removes the unsubscribed"
 	for _, key := range c.Audiences {
 		if d.defect != "joins nobody" {
@@ -357,7 +360,7 @@ func (d *destination) judge(ctx context.Context, commands []command, ids map[str
 		stalled := false
 		outcomes = nil
 		for _, c := range commands {
-			o := connectors.Outcome{PersonID: ids[c.Email], State: connectors.Delivered}
+			o := connectors.Outcome{PersonID: ids[c.Email], State: connectors.Delivered, RemoteID: "number of " + c.Email}
 			switch {
 			case slices.Contains(refused, c.Email) && d.defect != "bad address unreported":
 				o.State, o.Reason = connectors.Refused, "bad address"
@@ -485,6 +488,7 @@ func (p *platform) rig(settings connectors.Settings) connectortest.DestinationRi
 		Unsubscribe: func(who connectors.Person, a connectors.Audience) {
 			change(func() { p.contacts[who.Email].Lists[a.ID] = "left" })
 		},
+		Delete:          func(who connectors.Person) { change(func() { delete(p.contacts, who.Email) }) },
 		Suppress:        func(who connectors.Person) { change(func() { p.contacts[who.Email].Blocked = true }) },
 		ForeignAudience: func() connectors.Audience { return connectors.Audience{Key: "x", Name: "Newsletter", ID: "1"} },
 		Job:             func(f connectortest.JobFault) { change(func() { p.jobFault = f }) },

@@ -59,6 +59,9 @@ type DestinationRig struct {
 	Unsubscribe func(person connectors.Person, audience connectors.Audience)
 	// Suppress lets the platform stop all mail to a person.
 	Suppress func(person connectors.Person)
+	// Delete lets somebody delete a person at the platform for good, as it is done on request of the person. The settings of
+	// the rig let the destination create people, where it ever does.
+	Delete func(person connectors.Person)
 	// Mailed returns the e-mail addresses that a mailing to an audience would reach now.
 	Mailed func(audience connectors.Audience) []string
 	// ForeignAudience returns an audience that is not ours.

@@ -4,11 +4,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
 func destinationConsentTests() []test[*destinationRun] {
 	unsubscribe := need("Unsubscribe and Mailed", func(r *destinationRun) bool { return r.Unsubscribe != nil && r.Mailed != nil })
 	suppress := need("Suppress", func(r *destinationRun) bool { return r.Suppress != nil })
+	erased := need("Delete", func(r *destinationRun) bool { return r.Delete != nil })
 	stranger := need("Stranger", func(r *destinationRun) bool { return r.Stranger != nil })
 	return []test[*destinationRun]{
 		{name: "unsubscribed stays out of the audience", needs: unsubscribe, run: (*destinationRun).staysOut},
@@ -17,6 +19,7 @@ func destinationConsentTests() []test[*destinationRun] {
 		{name: "unsubscribed is read back", needs: unsubscribe, run: (*destinationRun).readsUnsubscribed},
 		{name: "suppressed is withheld", needs: suppress, run: (*destinationRun).withholdsSuppressed},
 		{name: "stranger is not created", needs: stranger, run: (*destinationRun).createsNobody},
+		{name: "deleted is not created again", needs: erased, run: (*destinationRun).bringsNobodyBack},
 	}
 }
 
@@ -109,6 +112,33 @@ func (r *destinationRun) createsNobody() {
 	r.ensure(d, champions)
 	before := r.State()
 	r.withheld(d, "", join(p, champions.Key))
+	r.sameState(before.Foreign, r.State().Foreign, "withholding")
+	r.sameState(before.Ours, r.State().Ours, "withholding")
+}
+
+// bringsNobodyBack deletes people whom the destination was told of once. A yes of theirs is older than that, or of the shop.
+func (r *destinationRun) bringsNobodyBack() {
+	d, people := r.open(), r.Reachable(3)
+	r.ensure(d, champions, atRisk)
+	changes := joinAll(people, champions.Key)
+	outcomes := r.apply(d, changes...)
+	for i, p := range people {
+		id := outcomes[p.ID].RemoteID
+		require.NotEmpty(r, id, "an outcome of somebody who is there tells the platform's id of them")
+		changes[i].Person.RemoteID, changes[i].Consent = id, commerce.ConsentSubscribed
+		r.Delete(p)
+	}
+	before := r.State()
+	for _, d := range []connectors.Destination{d, r.open()} {
+		r.ensure(d, champions, atRisk)
+		for _, o := range r.apply(d, changes...) {
+			require.Equal(r, connectors.Withheld, o.State, "%+v", o)
+			require.Equal(r, connectors.ReasonNotThere, o.Reason)
+		}
+		move := changes[0]
+		move.Audiences, move.Leave = []string{atRisk.Key}, []string{champions.Key}
+		r.withheld(d, connectors.ReasonNotThere, move)
+	}
 	r.sameState(before.Foreign, r.State().Foreign, "withholding")
 	r.sameState(before.Ours, r.State().Ours, "withholding")
 }

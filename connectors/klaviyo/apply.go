@@ -111,7 +111,7 @@ func (d *destination) plan(t *task, p *profile) error {
 		t.id, t.outcome.RemoteID = p.ID, p.ID
 	}
 	if len(c.Audiences)+len(c.Attributes) > 0 {
-		if reason := d.gate(p, c.Consent); reason != "" {
+		if reason := d.gate(p, c); reason != "" {
 			t.conclude(connectors.Withheld, reason)
 			t.leave = d.listsOf(t, append(slices.Clone(c.Leave), c.Audiences...))
 			t.final = len(t.leave) == 0

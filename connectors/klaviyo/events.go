@@ -38,9 +38,10 @@ type told struct {
 }
 
 // newsOf returns what there is to tell of a change, or nil. Flows mail people for their events, so nothing is told of
-// anybody whom the gate would not let into an audience.
+// anybody whom the gate would not let into an audience, nor of who is not there and is not to come.
 func (d *destination) newsOf(c connectors.Change, p *profile) *news {
-	if !d.events || len(c.Entered)+len(c.Left) == 0 || d.gate(p, c.Consent) != "" {
+	absent := p == nil && len(c.Audiences)+len(c.Attributes) == 0
+	if !d.events || len(c.Entered)+len(c.Left) == 0 || absent || d.gate(p, c) != "" {
 		return nil
 	}
 	d.mu.Lock()

@@ -174,7 +174,7 @@ func (d *destination) compare(t *task, e entry, p *profile) {
 		t.conclude(connectors.RetryLater, "")
 		return
 	}
-	reason := d.gate(p, e.Said)
+	reason := d.gate(p, connectors.Change{Consent: e.Said})
 	if reason != "" {
 		t.news = nil
 	}

@@ -15,12 +15,14 @@ const (
 // gate says why a person must not be put into an audience, or nothing. p is nil for people whom Klaviyo does not know.
 //
 // Klaviyo mails whoever is on a list and not suppressed, be it that they never subscribed: for it "can receive" is no
-// consent. So a person passes who subscribed there, or of whom the shop says so and Klaviyo knows nothing else.
-func (d *destination) gate(p *profile, said commerce.ConsentState) (reason string) {
+// consent. So a person passes who subscribed there, or of whom the shop says so and Klaviyo knows nothing else. Who was
+// deleted there is not brought back.
+func (d *destination) gate(p *profile, c connectors.Change) (reason string) {
+	said := c.Consent
 	switch {
 	case said == commerce.ConsentUnsubscribed:
 		return connectors.ReasonUnsubscribed
-	case p == nil && d.create && said == commerce.ConsentSubscribed:
+	case p == nil && d.create && c.MayCreate():
 		return ""
 	case p == nil:
 		return connectors.ReasonNotThere
@@ -70,7 +72,7 @@ func (d *destination) consentOf(p profile) commerce.Consent {
 			consent.State = commerce.ConsentSubscribed
 		}
 	}
-	if no := d.gate(&p, commerce.ConsentUnknown); no == connectors.ReasonUnsubscribed || no == connectors.ReasonSuppressed {
+	if no := d.gate(&p, connectors.Change{}); no == connectors.ReasonUnsubscribed || no == connectors.ReasonSuppressed {
 		consent.State = commerce.ConsentUnsubscribed
 	}
 	return consent

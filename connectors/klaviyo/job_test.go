@@ -1,6 +1,7 @@
 package klaviyo
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -321,6 +322,36 @@ func TestCreatingIsOptIn(t *testing.T) {
 		require.Equal(t, "Nora Davis", made.Name)
 		require.Equal(t, "NEVER_SUBSCRIBED", made.Consent)
 		require.Equal(t, []string{"new@example.com"}, b.members(list))
+	}
+}
+
+// TestWhoWasDeletedIsNotCreatedAgain lets somebody be deleted whom an import made, and somebody who was there before.
+func TestWhoWasDeletedIsNotCreatedAgain(t *testing.T) {
+	b := startBench(t)
+	d := b.open(t, telling(connectors.Both))
+	ensure(t, d, champions, atRisk)
+	made, there := enter(connectors.Person{ID: 9001, Email: "new@example.com"}, champions), enter(b.people(simulator.Subscribed)[0], champions)
+	made.Consent, there.Consent = commerce.ConsentSubscribed, commerce.ConsentSubscribed
+	outcomes := apply(t, d, made, there)
+	events := len(b.Events())
+	for _, c := range []connectors.Change{made, there} {
+		require.Equal(t, connectors.Delivered, outcomes[c.Person.ID].State)
+		c.Person.RemoteID = outcomes[c.Person.ID].RemoteID
+		require.NotEmpty(t, c.Person.RemoteID)
+		require.NoError(t, b.Delete(c.Person.Email))
+		move := enter(c.Person, atRisk)
+		move.Consent, move.Leave, move.Left = c.Consent, []string{champions.Key}, []string{champions.Key}
+		for _, again := range []connectors.Change{c, move} {
+			o := apply(t, d, again)[c.Person.ID]
+			require.Equal(t, connectors.Withheld, o.State)
+			require.Equal(t, connectors.ReasonNotThere, o.Reason)
+		}
+		out := connectors.Change{Person: c.Person, Consent: c.Consent, Leave: []string{champions.Key}, Left: []string{champions.Key}, Drop: []string{"rfm"}, Since: desiredAt}
+		require.Equal(t, connectors.Unchanged, apply(t, d, out)[c.Person.ID].State)
+		out.Person.RemoteID = ""
+		require.Equal(t, connectors.Unchanged, apply(t, d, out)[c.Person.ID].State)
+		require.NotContains(t, fmt.Sprint(b.People()), c.Person.Email)
+		require.Len(t, b.Events(), events, "and nothing is told of whoever is not there")
 	}
 }
 

@@ -157,6 +157,7 @@ func (b *bench) rig(t *testing.T) connectortest.DestinationRig {
 		Unsubscribe: func(p connectors.Person, a connectors.Audience) {
 			require.NoError(t, b.UnsubscribeFrom(p.Email, a.ID))
 		},
+		Delete:          func(p connectors.Person) { require.NoError(t, b.Delete(p.Email)) },
 		Suppress:        func(p connectors.Person) { require.NoError(t, b.Suppress(p.Email, "HARD_BOUNCE")) },
 		Mailed:          func(a connectors.Audience) []string { return b.Mailed(a.ID) },
 		ForeignAudience: func() connectors.Audience { return connectors.Audience{Key: "x", ID: b.Newsletter()} },

@@ -109,11 +109,10 @@ func (d *destination) plan(t *task, people found, lists map[string]list) error {
 		t.outcome.RemoteID = p.remoteID()
 	}
 	if len(c.Audiences) > 0 || len(c.Attributes) > 0 {
-		said := c.Consent
-		if known && p.Email != c.Person.Email && said == commerce.ConsentSubscribed {
-			said = commerce.ConsentUnknown // it was said of another address
+		if known && p.Email != c.Person.Email && c.Consent == commerce.ConsentSubscribed {
+			c.Consent = commerce.ConsentUnknown // it was said of another address
 		}
-		if reason := d.gate(p, known, said); reason != "" {
+		if reason := d.gate(p, known, c); reason != "" {
 			t.conclude(connectors.Withheld, reason)
 			t.leave = d.livingOurs(p) // out of every list of ours
 			t.final = len(t.leave) == 0

@@ -11,12 +11,13 @@ import (
 //
 // Who left a list of ours stays out of all of them. Who left every list that is not ours stays out too, whatever the shop
 // says, for the shop's word may be older. Without the shop's word, a living subscription to somebody else's list is the
-// consent.
-func (d *destination) gate(p person, known bool, said commerce.ConsentState) (reason string) {
+// consent. Who was deleted there is not brought back.
+func (d *destination) gate(p person, known bool, c connectors.Change) (reason string) {
+	said := c.Consent
 	switch {
 	case said == commerce.ConsentUnsubscribed:
 		return connectors.ReasonUnsubscribed
-	case !known && said == commerce.ConsentSubscribed && d.create:
+	case !known && d.create && c.MayCreate():
 		return ""
 	case !known:
 		return connectors.ReasonNotThere

@@ -94,7 +94,7 @@ func (d rolled) Everybody(ctx context.Context, cursor connectors.Cursor) (connec
 // of the platform, is out, though the row itself may say nothing of it.
 func (d *destination) consentOf(p person, row list) commerce.Consent {
 	consent := commerce.Consent{State: commerce.ConsentUnknown, At: row.Changed.UTC()}
-	switch no := d.gate(p, true, commerce.ConsentUnknown); {
+	switch no := d.gate(p, true, connectors.Change{}); {
 	case no == connectors.ReasonUnsubscribed || no == connectors.ReasonSuppressed:
 		consent.State = commerce.ConsentUnsubscribed
 	case isLiving(row):

@@ -128,6 +128,7 @@ func (b *bench) rig(t *testing.T) connectortest.DestinationRig {
 		Unsubscribe: func(p connectors.Person, a connectors.Audience) {
 			require.NoError(t, b.Unsubscribe(p.Email, b.listID(a)))
 		},
+		Delete:          func(p connectors.Person) { require.NoError(t, b.Delete(p.Email)) },
 		Suppress:        func(p connectors.Person) { require.NoError(t, b.Blocklist(p.Email)) },
 		Mailed:          func(a connectors.Audience) []string { return b.Mailed(b.listID(a)) },
 		ForeignAudience: func() connectors.Audience { return connectors.Audience{Key: "x", ID: strconv.Itoa(b.Newsletter())} },

@@ -452,6 +452,38 @@ func TestLongAddressesAreHalved(t *testing.T) {
 	require.Len(t, b.members(list), len(people))
 }
 
+// TestWhoWasDeletedIsNotCreatedAgain deletes people who came singly or by an import, and people who were there before.
+func TestWhoWasDeletedIsNotCreatedAgain(t *testing.T) {
+	for name, imports := range map[string]int{"imports": 1, "singly": 0} {
+		t.Run(name, func(t *testing.T) {
+			b := startBench(t)
+			settings := connectors.Settings{"import_from": imports}
+			d := b.open(t, settings)
+			ensure(t, d, champions)
+			changes := append(welcome(3, champions), join(b.people(simulator.Subscribed)[0], champions))
+			result, err := d.Apply(t.Context(), changes)
+			require.NoError(t, err)
+			outcomes := b.follow(t, result, settings)
+			for i := range changes {
+				c := &changes[i]
+				c.Person.RemoteID, c.Consent = outcomes[c.Person.ID].RemoteID, commerce.ConsentSubscribed
+				require.NotEmpty(t, c.Person.RemoteID)
+				require.NoError(t, b.Delete(c.Person.Email))
+			}
+			before := len(b.People())
+			result, err = d.Apply(t.Context(), changes)
+			require.NoError(t, err)
+			require.Empty(t, result.Job)
+			require.Len(t, result.Outcomes, len(changes))
+			for _, o := range result.Outcomes {
+				require.Equal(t, connectors.Withheld, o.State)
+				require.Equal(t, connectors.ReasonNotThere, o.Reason)
+			}
+			require.Len(t, b.People(), before)
+		})
+	}
+}
+
 func TestCreateOnlyWithConsent(t *testing.T) {
 	b := startBench(t)
 	p := connectors.Person{ID: 3, Email: "fresh@example.com", FirstName: "Zoë", LastName: "Nowak"}

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/perennial-cvo/perennial/connectors"
-	"github.com/perennial-cvo/perennial/connectors/commerce"
 	"github.com/perennial-cvo/perennial/connectors/httpapi"
 )
 
@@ -53,7 +52,7 @@ func (d *destination) prepare(ctx context.Context, changes []connectors.Change) 
 	var admitted []connectors.Change
 	for _, t := range tasks {
 		p, known := people[t.email()]
-		if !t.final && d.gate(p, known, t.change.Consent) == "" {
+		if !t.final && d.gate(p, known, t.change) == "" {
 			admitted = append(admitted, t.change)
 		}
 	}
@@ -172,7 +171,7 @@ func (d *destination) confirm(t *task, p person, tags []string) {
 	if p.ID != "" {
 		t.outcome.RemoteID = p.ID
 	}
-	switch no := d.gate(p, true, commerce.ConsentSubscribed); {
+	switch no := d.gate(p, true, agreed); {
 	case no != "" && len(t.change.Audiences)+len(t.change.Attributes) > 0:
 		d.withhold(t, p, no)
 	case d.set.Mode != connectors.OnlyLists && p.sum(tags) != t.sum:

@@ -150,7 +150,7 @@ func (m *mover) settle(ctx context.Context, id int, c crowd, answer moved) error
 	why, confirmed, out := map[string]string{}, map[string]bool{}, map[string]string{}
 	for _, p := range append(answer.Added, answer.Removed...) {
 		confirmed[commerce.Email(p.Email)] = true
-		out[commerce.Email(p.Email)] = m.gate(p, true, commerce.ConsentSubscribed)
+		out[commerce.Email(p.Email)] = m.gate(p, true, agreed)
 	}
 	for _, e := range answer.Errors {
 		for _, email := range e.Emails {

@@ -61,8 +61,9 @@ func begin(changes []connectors.Change) (tasks []*task, emails []string) {
 
 // gate says why nothing may be written about a person, or nothing. Whoever unsubscribed, or was cleaned because mail to
 // them bounced, is out, whatever the shop says, for the shop's word may be older. Being subscribed is the consent where the
-// shop says nothing.
-func (d *destination) gate(p person, known bool, said commerce.ConsentState) (reason string) {
+// shop says nothing. Who was deleted or archived is not brought back.
+func (d *destination) gate(p person, known bool, c connectors.Change) (reason string) {
+	said := c.Consent
 	switch {
 	case said == commerce.ConsentUnsubscribed:
 		return connectors.ReasonUnsubscribed
@@ -72,7 +73,7 @@ func (d *destination) gate(p person, known bool, said commerce.ConsentState) (re
 		return connectors.ReasonSuppressed
 	case known && p.Status == archived: // by the owner, who does not want them back
 		return connectors.ReasonNotThere
-	case !known && d.set.CreateMissing && said == commerce.ConsentSubscribed:
+	case !known && d.set.CreateMissing && c.MayCreate():
 		return ""
 	case !known:
 		return connectors.ReasonNotThere
@@ -82,6 +83,9 @@ func (d *destination) gate(p person, known bool, said commerce.ConsentState) (re
 		return connectors.ReasonNoConsent
 	}
 }
+
+// agreed stands for people whom the gate let in a moment ago: it asks about them once more whether they left meanwhile.
+var agreed = connectors.Change{Consent: commerce.ConsentSubscribed}
 
 // gives reports whether there is anything to give to a person, for which they must be there and agree.
 func (d *destination) gives(c connectors.Change) bool {
@@ -95,7 +99,7 @@ func (d *destination) plan(t *task, p person, known bool) error {
 		t.outcome.RemoteID = p.ID
 	}
 	if d.gives(c) {
-		if reason := d.gate(p, known, c.Consent); reason != "" {
+		if reason := d.gate(p, known, c); reason != "" {
 			d.withhold(t, p, reason)
 			return nil
 		}

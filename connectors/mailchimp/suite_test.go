@@ -180,6 +180,7 @@ func (b *bench) rig(t *testing.T) connectortest.DestinationRig {
 		Unsubscribe: func(p connectors.Person, _ connectors.Audience) {
 			require.NoError(t, b.SetStatus(p.Email, mailchimptest.Unsubscribed))
 		},
+		Delete:          func(p connectors.Person) { require.NoError(t, b.Delete(p.Email)) },
 		Suppress:        func(p connectors.Person) { require.NoError(t, b.SetStatus(p.Email, mailchimptest.Cleaned)) },
 		ForeignAudience: func() connectors.Audience { return connectors.Audience{Key: "x", ID: strconv.Itoa(b.Tags()[0].ID)} },
 		Job:             func(f connectortest.JobFault) { b.FailBatch(mailchimptest.BatchFault(f)) },

@@ -139,6 +139,37 @@ func TestWhoIsNotThereIsCreatedOnlyOnDemandAndWithConsent(t *testing.T) {
 	require.Equal(t, connectors.ReasonNoConsent, apply(t, d, c).Reason, "having been stored is no consent")
 }
 
+func TestWhoWasDeletedIsNotStoredAgain(t *testing.T) {
+	for _, crowd := range []int{1, fewPeople + 2} { // looked up one by one, and by a walk
+		for _, bulk := range []int{1, 1000} {
+			b := startBench(t)
+			b.bulk = bulk
+			d := b.open(t)
+			ensure(t, d, champions)
+			fresh := join(connectors.Person{ID: 9001, Email: "fresh@example.com"}, champions)
+			changes := append(joinAll(b.people(simulator.Subscribed)[:crowd], champions), fresh)
+			for i := range changes {
+				changes[i].Consent = commerce.ConsentSubscribed
+			}
+			outcomes := applyAll(t, d, changes...)
+			for i := range changes {
+				p := &changes[i].Person
+				p.RemoteID = outcomes[p.ID].RemoteID
+				require.NotEmpty(t, p.RemoteID)
+				require.NoError(t, b.Delete(p.Email))
+			}
+			asked := len(b.Requests())
+			for _, o := range applyAll(t, d, changes...) {
+				require.Equal(t, connectors.Withheld, o.State)
+				require.Equal(t, connectors.ReasonNotThere, o.Reason, "and not refused by Mailchimp, which would not take them back")
+			}
+			for _, r := range b.Requests()[asked:] {
+				require.False(t, r.Write, "%s %s", r.Method, r.Path)
+			}
+		}
+	}
+}
+
 func TestArchivedPeopleAreNotBroughtBack(t *testing.T) {
 	for _, crowd := range []int{1, fewPeople + 2} { // looked up one by one, and by a walk
 		b := startBench(t)

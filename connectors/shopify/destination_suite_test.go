@@ -224,6 +224,7 @@ func (c *till) rig() connectortest.DestinationRig {
 func TestDestinationSuite(t *testing.T) {
 	noMail := "a shop's tags mail nobody: there is no audience to leave"
 	noThing := "a tag is a word on a customer, and a segment a view of it: purge makes people leave before"
+	noBirth := "nobody is ever created in the shop, as \"stranger is not created\" shows"
 	for name, tt := range map[string]struct {
 		above    int
 		segments bool
@@ -241,6 +242,7 @@ func TestDestinationSuite(t *testing.T) {
 				"unsubscribed survives leave and join":     noMail,
 				"unsubscribed is read back":                noMail,
 				"suppressed is withheld":                   noMail,
+				"deleted is not created again":             noBirth,
 				"remove":                                   noThing,
 				"remove spares what is not ours":           noThing,
 			}

@@ -351,6 +351,7 @@ func TestDestinationSuite(t *testing.T) {
 		"unsubscribed survives leave and join":     noMail,
 		"unsubscribed is read back":                noMail,
 		"suppressed is withheld":                   noMail,
+		"deleted is not created again":             "nobody is ever created in the shop, as \"stranger is not created\" shows",
 		"remove":                                   "a tag is a word on an account: there is no thing to remove",
 		"remove spares what is not ours":           "a tag is a word on an account: there is no thing to remove",
 	}
