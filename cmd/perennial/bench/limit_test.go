@@ -22,6 +22,7 @@ type limited struct {
 	mailer
 	counted string  // what the paths of the requests in question hold
 	allowed float64 // requests a second
+	people  int
 }
 
 // watch notes when requests of a kind came, and how many of any kind were refused for coming too soon.
@@ -67,18 +68,18 @@ func measureLimits(tb testing.TB, scale float64) []figure {
 	for _, l := range []limited{
 		{mailer{
 			kind: "brevo", fake: brevotest.New(shop, brevotest.Options{Now: time.Now}), path: "/v3",
-			settings: connectors.Settings{"api_key": "fake-brevo-key", "batch": 5},
-		}, "/contacts/batch", 10},
+			settings: connectors.Settings{"api_key": "fake-brevo-key", "batch": 3},
+		}, "/contacts/batch", 10, 600},
 		{mailer{
 			kind: "klaviyo", fake: klaviyotest.New(shop, klaviyotest.Options{Now: time.Now, Limits: true}),
 			settings: connectors.Settings{"api_key": "fake-klaviyo-key", "mode": "lists", "list_batch": 1},
-		}, "/relationships/profiles", 10},
+		}, "/relationships/profiles", 10, 200},
 	} {
 		w := &watch{next: l.fake, counted: l.counted}
 		server := httptest.NewServer(w)
 		tb.Cleanup(server.Close)
 		l.settings["url"] = server.URL + l.path
-		l.night(tb, shop, sized(120, scale, 10), 0, everybody(shop)[:sized(300, scale, 20)])
+		l.night(tb, l.people, 0, everybody(shop)[:sized(l.people, scale, 20)])
 		require.GreaterOrEqual(tb, len(w.times), 2)
 		rate := float64(len(w.times)-1) / w.times[len(w.times)-1].Sub(w.times[0]).Seconds()
 		figures = append(figures,

@@ -91,9 +91,9 @@ func measurePlatforms(tb testing.TB, scale float64) []figure {
 		}))
 		tb.Cleanup(server.Close)
 		m.settings["url"] = server.URL + m.path
-		people := m.night(tb, shop, sized(1000, scale, 10), 0, everybody(shop))
+		people := m.night(tb, sized(1000, scale, 10), 0, everybody(shop))
 		count.Store(0)
-		moved := m.night(tb, shop, len(people), 1, people)
+		moved := m.night(tb, len(people), 1, people)
 		figures = append(figures, figure{
 			name: fmt.Sprintf("requests to %s for %d people in %d audiences", m.kind, len(moved), groups), unit: "requests",
 			ours: float64(count.Load()), bare: float64(m.unavoidable(len(moved))), target: 1.1,
@@ -112,7 +112,7 @@ func everybody(shop *simulator.Shop) (people []connectors.Person) {
 
 // night is what a push asks and writes: everybody goes from one audience to the next. The first night finds people whom the
 // platform takes.
-func (m mailer) night(tb testing.TB, shop *simulator.Shop, most, night int, people []connectors.Person) []connectors.Person {
+func (m mailer) night(tb testing.TB, most, night int, people []connectors.Person) []connectors.Person {
 	tb.Helper()
 	ctx := context.Background()
 	factory, ok := all.Find(m.kind)
