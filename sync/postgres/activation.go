@@ -143,8 +143,8 @@ func (p *planner) rules() segmentRules {
 		if p.pushed.has("segment_name") {
 			fixed += name + p.pushed.mark("segment_name")
 		}
-		if fixed = audience + "\x1f" + fixed + "\x1f"; of == "" && strings.Trim(fixed, "\x1f") == "" {
-			fixed = "" // people without scores are as if there were no group for them
+		if fixed = audience + "\x1f" + fixed + "\x1f"; strings.Trim(fixed, "\x1f") == "" {
+			fixed = "" // as where there is no such group
 		}
 		r.segments, r.audiences, r.fixed = append(r.segments, of), append(r.audiences, audience), append(r.fixed, fixed)
 		r.shown, r.names = append(r.shown, id), append(r.names, name)

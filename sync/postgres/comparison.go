@@ -54,7 +54,7 @@ func (p *planner) comparison() string {
 		left := `ARRAY(SELECT k FROM unnest(coalesce(r.audience, '') || coalesce(w.audiences, '{}')) k
 				WHERE k <> '' AND k <> ALL (h.out) ORDER BY k COLLATE "C")`
 		reason = `coalesce(` + reason + `, CASE WHEN h.out IS NOT NULL AND ` + left + ` = '{}' THEN '` + connectors.ReasonHeldOut + `' END)`
-		desired = `CASE WHEN h.out IS NULL THEN ` + desired + ` ELSE decode(md5(chr(27) || array_to_string(` + left + `, ',')), 'hex') END`
+		desired = `CASE WHEN h.out IS NULL THEN ` + desired + ` ELSE ` + p.reduced() + ` END`
 	}
 	if p.target.NeedsConsent {
 		consent = consentJoins
@@ -108,6 +108,14 @@ func (p *planner) comparison() string {
 				ELSE 'change' END AS verdict
 		FROM judged
 	)`
+}
+
+// reduced is the hash of somebody who is held out of audiences h.out: that of their other audiences without any attribute, as
+// it is of everybody who stands so.
+func (p *planner) reduced() string {
+	return `decode(md5(CASE WHEN r.audience <> '' AND r.audience <> ALL (h.out) THEN r.audience || repeat(chr(31), 3) ELSE '' END` + p.extent() + `
+				|| coalesce(chr(30) || nullif(array_to_string(ARRAY(SELECT k FROM unnest(w.audiences) k
+					WHERE k <> ALL (h.out) ORDER BY k COLLATE "C"), ','), ''), '')), 'hex')`
 }
 
 // extent is the part of the hash that says what a destination writes, where it is not everything: whoever stands there as
