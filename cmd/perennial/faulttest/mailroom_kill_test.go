@@ -76,7 +76,7 @@ func killNightsOfMail(t *testing.T, kills *tally, seed uint64, kinds ...string) 
 	m := newMailroom(t, 40, seed, kinds...)
 	m.push()
 	m.check()
-	nights := 40
+	nights := 20
 	if testing.Short() {
 		nights = 4
 	}
