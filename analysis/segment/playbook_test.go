@@ -172,18 +172,12 @@ func TestAnOrderEndsWhatThePlaybookSays(t *testing.T) {
 // The same for stages, for whoever orders on another day than before.
 func TestAnOrderEndsStagesAsThePlaybookSays(t *testing.T) {
 	stayed := map[string]bool{}
-	rapid.Check(t, func(t *rapid.T) {
-		rule := segment.Lifecycle{Interval: rapid.Float64Range(1, 400).Draw(t, "interval")}.WithDefaults()
-		var days []int
-		for day := 10000; len(days) < 5 && rapid.IntRange(0, 5).Draw(t, "more") > 0; {
-			day += rapid.OneOf(rapid.IntRange(1, 60), rapid.IntRange(1, 3000)).Draw(t, "gap")
-			days = append(days, day)
-		}
+	order := func(t require.TestingT, rule segment.Lifecycle, days []int, passed int) {
 		at := 10000
 		if len(days) > 0 {
-			at = days[len(days)-1] + rapid.OneOf(rapid.IntRange(1, 200), rapid.IntRange(1, 3000)).Draw(t, "passed")
+			at = days[len(days)-1] + passed
 		}
-		before, after := rule.Stage(journey(days), at).Stage, rule.Stage(journey(append(days, at)), at).Stage
+		before, after := rule.Stage(journey(days), at).Stage, rule.Stage(journey(append(slices.Clone(days), at)), at).Stage
 		p, ok := segment.FindPlay(segment.Key(segment.SchemeLifecycle, before))
 		require.True(t, ok)
 		if p.Ordered {
@@ -193,7 +187,27 @@ func TestAnOrderEndsStagesAsThePlaybookSays(t *testing.T) {
 			require.Equal(t, segment.WonBack, after)
 		}
 		stayed[before] = stayed[before] || before == after
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		rule := segment.Lifecycle{Interval: rapid.Float64Range(1, 400).Draw(t, "interval")}.WithDefaults()
+		var days []int
+		for day := 10000; len(days) < 5 && rapid.IntRange(0, 5).Draw(t, "more") > 0; {
+			day += rapid.OneOf(rapid.IntRange(1, 60), rapid.IntRange(1, 3000)).Draw(t, "gap")
+			days = append(days, day)
+		}
+		order(t, rule, days, rapid.OneOf(rapid.IntRange(1, 200), rapid.IntRange(1, 3000)).Draw(t, "passed"))
 	})
+	gaps := []int{1, 7, 30, 90, 300, 1000, 3000}
+	for _, interval := range []float64{5, 30, 100, 400} { // so that every stage is met, whatever was drawn
+		rule := segment.Lifecycle{Interval: interval}.WithDefaults()
+		order(t, rule, nil, 1)
+		for _, passed := range gaps {
+			order(t, rule, []int{10000}, passed)
+			for _, gap := range gaps {
+				order(t, rule, []int{10000, 10000 + gap}, passed)
+			}
+		}
+	}
 	for stage, stays := range stayed {
 		p, _ := segment.FindPlay(segment.Key(segment.SchemeLifecycle, stage))
 		require.Equal(t, !stays, p.Ordered, stage)
