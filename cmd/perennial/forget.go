@@ -107,7 +107,7 @@ func (s *shop) eraseRemotely(ctx context.Context, person connectors.Person, kept
 	var failures []error
 	for _, r := range receivers {
 		erasure, err := activation.Erase(ctx, s.pushOptions(r, nil), person)
-		kept.Shop(s.cfg.Name).Note(kept.place(s, r.target.Destination, s.kindOf(r.target.Destination), erasure, err))
+		kept.Shop(s.cfg.Name).Note(kept.place(s, r.target.Destination, erasure, err))
 		if failed := kept.write(); failed != nil {
 			return failed
 		}

@@ -111,7 +111,8 @@ func (r *receipt) impersonal(text string, e activation.Erasure) string {
 }
 
 // place is what a destination's erasure is in the receipt.
-func (r *receipt) place(s *shop, destination, kind string, e activation.Erasure, err error) report.PlaceReceipt {
+func (r *receipt) place(s *shop, destination string, e activation.Erasure, err error) report.PlaceReceipt {
+	kind := s.kindOf(destination)
 	p := report.PlaceReceipt{Destination: destination, Kind: kind, At: s.app.now().UTC(), Outcome: report.ErasedThere, Done: r.impersonal(e.Done, e)}
 	switch {
 	case err != nil:

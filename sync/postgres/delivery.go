@@ -25,23 +25,7 @@ func (s *Store) Next(
 	if err != nil {
 		return nil, err
 	}
-	var rows []struct {
-		Person     int64          `db:"person_id"`
-		Address    string         `db:"address"`
-		Audiences  pq.StringArray `db:"audiences"`
-		Attributes string         `db:"attributes"`
-		Leave      pq.StringArray `db:"leave"`
-		Drop       pq.StringArray `db:"drop"`
-		CustomerID string         `db:"customer_id"`
-		Email      string         `db:"email"`
-		FirstName  string         `db:"first_name"`
-		LastName   string         `db:"last_name"`
-		RemoteID   string         `db:"remote_id"`
-		Consent    string         `db:"consent"`
-		Told       pq.StringArray `db:"told"`
-		Since      time.Time      `db:"since"`
-		Out        pq.StringArray `db:"out"`
-	}
+	var rows []changeRow
 	tried, _ := holdouts(target.Holdout)
 	err = s.db.SelectContext(ctx, &rows, `
 		SELECT o.person_id, o.address, o.audiences, o.attributes::text AS attributes,
@@ -68,27 +52,53 @@ func (s *Store) Next(
 	}
 	changes := make([]connectors.Change, len(rows))
 	for i, row := range rows {
-		person := connectors.Person{
-			ID: row.Person, CustomerID: row.CustomerID, Email: row.Email, FirstName: row.FirstName, LastName: row.LastName,
-			RemoteID: row.RemoteID,
-		}
-		if target.NeedsAccount {
-			person.CustomerID = row.Address
-		} else {
-			person.Email = row.Address
-		}
-		attributes, err := textAttributes(row.Attributes)
-		if err != nil {
+		if changes[i], err = row.change(target, filled); err != nil {
 			return nil, err
-		}
-		changes[i] = connectors.Change{
-			Person: person, Audiences: row.Audiences, Leave: row.Leave, Attributes: attributes, Drop: row.Drop,
-			Entered: news(row.Audiences, append(row.Told, row.Out...), filled, row.Since),
-			Left:    news(row.Told, append(row.Audiences, row.Out...), filled, row.Since),
-			Since:   row.Since.UTC(), Consent: target.ConsentOf(commerce.ConsentState(row.Consent)),
 		}
 	}
 	return changes, nil
+}
+
+// changeRow is one person of the work list, with what stands and what was told.
+type changeRow struct {
+	Person     int64          `db:"person_id"`
+	Address    string         `db:"address"`
+	Audiences  pq.StringArray `db:"audiences"`
+	Attributes string         `db:"attributes"`
+	Leave      pq.StringArray `db:"leave"`
+	Drop       pq.StringArray `db:"drop"`
+	CustomerID string         `db:"customer_id"`
+	Email      string         `db:"email"`
+	FirstName  string         `db:"first_name"`
+	LastName   string         `db:"last_name"`
+	RemoteID   string         `db:"remote_id"`
+	Consent    string         `db:"consent"`
+	Told       pq.StringArray `db:"told"`
+	Since      time.Time      `db:"since"`
+	Out        pq.StringArray `db:"out"`
+}
+
+// change is what a destination is to be handed, filled being when its audiences were first filled.
+func (row changeRow) change(target activation.Target, filled map[string]time.Time) (connectors.Change, error) {
+	attributes, err := textAttributes(row.Attributes)
+	if err != nil {
+		return connectors.Change{}, err
+	}
+	person := connectors.Person{
+		ID: row.Person, CustomerID: row.CustomerID, Email: row.Email, FirstName: row.FirstName, LastName: row.LastName,
+		RemoteID: row.RemoteID,
+	}
+	if target.NeedsAccount {
+		person.CustomerID = row.Address
+	} else {
+		person.Email = row.Address
+	}
+	return connectors.Change{
+		Person: person, Audiences: row.Audiences, Leave: row.Leave, Attributes: attributes, Drop: row.Drop,
+		Entered: news(row.Audiences, slices.Concat(row.Told, row.Out), filled, row.Since),
+		Left:    news(row.Told, slices.Concat(row.Audiences, row.Out), filled, row.Since),
+		Since:   row.Since.UTC(), Consent: target.ConsentOf(commerce.ConsentState(row.Consent)),
+	}, nil
 }
 
 // elsewhere says that people on the work list o who leave do so under an address p that is not theirs any more.
