@@ -130,7 +130,9 @@ type Delivery struct {
 	Withheld map[string]int     `json:"withheld,omitempty"` // by reason
 	Refused  map[string]int     `json:"refused,omitempty"`  // by the platform's words
 	Held     []Held             `json:"held"`               // audiences stopped by the guard
-	PushedAt time.Time          `json:"pushed_at,omitzero"`
+	PushedAt time.Time          `json:"pushed_at,omitzero"` // when the last plan was made, which the figures are those of
+	// Behind says that an analysis has ended since, which no push has compared with what stands there.
+	Behind bool `json:"behind"`
 }
 
 // AudienceCount is how many people stand in an audience.

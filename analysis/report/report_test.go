@@ -173,7 +173,7 @@ func teaShop() *facts {
 				Audiences: []report.AudienceCount{{Key: "champions", Name: "Champions", Members: 143}, {Key: "loyal", Name: "Loyal", Members: 130}},
 			},
 			{
-				Destination: "newsletter", Delivered: 600, Unchanged: 588, Waiting: 12, Pending: 3, PushedAt: now,
+				Destination: "newsletter", Delivered: 600, Unchanged: 588, Waiting: 12, Pending: 3, PushedAt: now, Behind: true,
 				Retries:  []activation.Retry{{Reason: "no answer", People: 4, NextTry: now.Add(time.Hour)}, {People: 1}},
 				Withheld: map[string]int{"not in the platform": 1200, "unsubscribed": 41}, Refused: map[string]int{"invalid e-mail": 2},
 				Audiences: []report.AudienceCount{{Key: "champions", Name: "perennial: Champions", Members: 70}},

@@ -157,6 +157,10 @@ func (p *page) kept(d Delivery, loc *time.Location) {
 			p.say(plain, "  ", "%s, %s: %s", where(d.Destination), what, reasons)
 		}
 	}
+	if d.Behind {
+		p.say(yellow, "  ", "%s: these are the figures of %s, before the last analysis; the next push compares anew",
+			where(d.Destination), d.PushedAt.In(loc).Format(stamp))
+	}
 	if d.Unchanged > 0 {
 		say("as they should be, when last compared", count(d.Unchanged)+" people")
 	}

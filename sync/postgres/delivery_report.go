@@ -53,12 +53,13 @@ func (s *Store) pushed(ctx context.Context, tx *sqlx.Tx, d *report.Delivery) err
 	var at sql.NullTime
 	var withheld sql.NullString
 	err := tx.QueryRowxContext(ctx, `
-		SELECT at, withheld::text, coalesce(unchanged, 0),
+		SELECT at, withheld::text, coalesce(unchanged, 0), at IS NOT NULL AND EXISTS (SELECT FROM runs
+				WHERE store_id = $1 AND kind = 'analyze' AND state = 'succeeded' AND ended_at > at) AS behind,
 			(SELECT count(*) FROM deliveries WHERE store_id = $1 AND destination = $2 AND hash IS NOT NULL), waiting, pending
 		FROM (SELECT count(*) AS waiting, count(*) FILTER (WHERE job <> '') AS pending
 			FROM outbox WHERE store_id = $1 AND destination = $2) o
 		LEFT JOIN pushes ON store_id = $1 AND destination = $2`, s.id, d.Destination).
-		Scan(&at, &withheld, &d.Unchanged, &d.Delivered, &d.Waiting, &d.Pending)
+		Scan(&at, &withheld, &d.Unchanged, &d.Behind, &d.Delivered, &d.Waiting, &d.Pending)
 	if err != nil {
 		return err
 	}

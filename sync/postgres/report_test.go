@@ -14,6 +14,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 	"github.com/perennial-cvo/perennial/sync/activation"
 	"github.com/perennial-cvo/perennial/sync/postgres"
+	"github.com/perennial-cvo/perennial/sync/schedule"
 )
 
 // full is an order with every kind of amount: goods 100, discount 10, shipping 5, tax 19, fees 2, gift cards 20.
@@ -203,6 +204,38 @@ func TestDeliveriesTellWhoWasLeftOut(t *testing.T) {
 	require.Equal(t, map[string]int{"excluded by the owner": 1}, list[0].Withheld)
 	require.Equal(t, 1, list[0].Waiting)
 	require.Equal(t, noon, list[0].PushedAt)
+}
+
+// TestDeliveriesTellThatAnAnalysisWasNotComparedYet is about a push that ends before its plan: what counts as delivered is what
+// an older analysis asked for.
+func TestDeliveriesTellThatAnAnalysisWasNotComparedYet(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	s.save(5, "v1", map[string]string{"ann": "champions"})
+	behind := func() bool {
+		all, err := s.Deliveries(ctx)
+		require.NoError(t, err)
+		require.Len(t, all, 1)
+		return all[0].Behind
+	}
+	run := func(kind string, state schedule.State, ended time.Time) {
+		id, err := s.db.StartRun(ctx, s.id, kind, ended.Add(-time.Minute))
+		require.NoError(t, err)
+		require.NoError(t, s.db.EndRun(ctx, s.id, id, schedule.End{At: ended, State: state}))
+	}
+	plan := func(at time.Time) {
+		_, err := s.Plan(ctx, activation.Target{Destination: "letters", Attributes: []string{"segment"}}, false, at)
+		require.NoError(t, err)
+	}
+	plan(noon)
+	run("analyze", schedule.Succeeded, noon.Add(-time.Minute))
+	run("sync", schedule.Succeeded, noon.Add(time.Hour))
+	run("analyze", schedule.Failed, noon.Add(time.Hour))
+	require.False(t, behind())
+	run("analyze", schedule.Succeeded, noon.Add(time.Hour))
+	require.True(t, behind())
+	plan(noon.Add(2 * time.Hour))
+	require.False(t, behind())
 }
 
 func TestPlansOfAReaderStoreNothing(t *testing.T) {

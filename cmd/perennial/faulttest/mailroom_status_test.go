@@ -56,6 +56,10 @@ func (m *mailroom) status(p platform) said {
 	refused, _ := s.refusals()
 	both := m.query(`SELECT count(*) FROM deliveries d JOIN outbox o USING (store_id, destination, person_id)
 		WHERE destination = $1 AND d.hash IS NOT NULL`, p.kind())[0] // for whom something stands that is to become something else
+	if s.Behind { // the push ended before it could compare, and says so
+		require.Contains(m.t, s.text, p.kind()+": these are the figures of ")
+		return s
+	}
 	require.LessOrEqual(m.t, s.Delivered-int(number(both)), whole, "%s: more people are called delivered than stand there", p.kind())
 	if s.Waiting+s.Delivered > 0 {
 		require.GreaterOrEqual(m.t, s.Delivered+s.Waiting+refused, due, "%s: somebody is forgotten", p.kind())
@@ -90,6 +94,7 @@ func (m *mailroom) requireWhole(p platform) {
 	m.t.Helper()
 	s := m.status(p)
 	_, due := m.whole(p)
+	require.False(m.t, s.Behind, s.text)
 	require.Equal(m.t, due, s.Delivered, s.text)
 	require.Zero(m.t, s.Waiting+s.Pending+len(s.Retries)+len(s.Refused), s.text)
 	require.Equal(m.t, "succeeded", s.run.State)
