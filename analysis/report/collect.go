@@ -363,21 +363,21 @@ func warnings(o Overview, s Segmentation) []string {
 	}
 	if o.Unattributed > 0 {
 		say("%s neither an account nor an e-mail address, and %s to no segment.",
-			of(o.Unattributed, "order names", "orders name"), verb(o.Unattributed, "belongs", "belong"))
+			Of(o.Unattributed, "order names", "orders name"), verb(o.Unattributed, "belongs", "belong"))
 	}
 	for _, code := range slices.Sorted(maps.Keys(o.SetAside)) {
 		n := o.SetAside[code]
 		say("%s in %s %s set aside, because no rate to %s is known; add one under rates in the configuration to count %s.",
-			of(n, "order", "orders"), code, verb(n, "is", "are"), o.Currency, verb(n, "it", "them"))
+			Of(n, "order", "orders"), code, verb(n, "is", "are"), o.Currency, verb(n, "it", "them"))
 	}
 	for _, status := range slices.Sorted(maps.Keys(o.UnknownStatuses)) {
 		n := o.UnknownStatuses[status]
 		say("%s the status %q, which is unknown, and %s not count; if it is a purchase, add it to purchase_statuses.",
-			of(n, "order has", "orders have"), status, verb(n, "does", "do"))
+			Of(n, "order has", "orders have"), status, verb(n, "does", "do"))
 	}
 	if o.Quarantined > 0 {
 		say("%s could not be read; %s kept aside with the reason and tried again at every sweep. `perennial status` lists %s.",
-			of(o.Quarantined, "record", "records"), verb(o.Quarantined, "it is", "they are"), verb(o.Quarantined, "it", "them"))
+			Of(o.Quarantined, "record", "records"), verb(o.Quarantined, "it is", "they are"), verb(o.Quarantined, "it", "them"))
 	}
 	return all
 }
@@ -413,9 +413,9 @@ func verb(n int, one, many string) string {
 
 func shrinking(h Held) string {
 	if h.After == 0 {
-		return fmt.Sprintf("the audience %q would be emptied of its %s", h.Name, of(h.Before, "member", "members"))
+		return fmt.Sprintf("the audience %q would be emptied of its %s", h.Name, Of(h.Before, "member", "members"))
 	}
-	return fmt.Sprintf("the audience %q would shrink from %s to %s", h.Name, count(h.Before), count(h.After))
+	return fmt.Sprintf("the audience %q would shrink from %s to %s", h.Name, Count(h.Before), Count(h.After))
 }
 
 // list makes an empty list of none, so that JSON says [] and never null.

@@ -115,9 +115,9 @@ func (t Trial) words(currency string) []string {
 		words = append(words, w)
 	}
 	words = append(words, t.beside(currency)...)
-	seen := fmt.Sprintf("Seen so far: %s in it and %s held out", of(t.Got.People, "person", "people"), count(t.Held.People))
+	seen := fmt.Sprintf("Seen so far: %s in it and %s held out", Of(t.Got.People, "person", "people"), Count(t.Held.People))
 	if t.Waiting > 0 && t.Running {
-		seen += fmt.Sprintf("; %s for their %d days to be over", of(t.Waiting, "more waits", "more wait"), t.Window)
+		seen += fmt.Sprintf("; %s for their %d days to be over", Of(t.Waiting, "more waits", "more wait"), t.Window)
 	}
 	words = append(words, seen+".")
 	if !t.Running {
@@ -131,7 +131,7 @@ func (t Trial) verdict(currency string) string {
 	switch t.Verdict {
 	case experiment.Broken:
 		return fmt.Sprintf("the split is broken, do not trust it. Of %s about %s should be held out, and %s are: that is no chance. "+
-			"Please report it; until it is found, nothing is said of this audience.", of(t.Split.People, "person", "people"), count(int(math.Round(t.Split.Expected))), count(t.Split.Held))
+			"Please report it; until it is found, nothing is said of this audience.", Of(t.Split.People, "person", "people"), Count(int(math.Round(t.Split.Expected))), Count(t.Split.Held))
 	case experiment.Helps:
 		verdict := "it helps"
 		if t.soldOff() {
@@ -155,15 +155,15 @@ func (t Trial) lack(l experiment.Lack, currency string) string {
 	switch l {
 	case experiment.Time:
 		if !t.Running {
-			return fmt.Sprintf("It went on for %s; it takes %d.", of(t.Days, "day", "days"), experiment.MinDays)
+			return fmt.Sprintf("It went on for %s; it takes %d.", Of(t.Days, "day", "days"), experiment.MinDays)
 		}
-		return fmt.Sprintf("It has gone on for %s; nothing is said before %d.", of(t.Days, "day", "days"), experiment.MinDays)
+		return fmt.Sprintf("It has gone on for %s; nothing is said before %d.", Of(t.Days, "day", "days"), experiment.MinDays)
 	case experiment.Numbers:
 		return fmt.Sprintf("On either side %d people have to be seen for %d days; %s, %s not.",
-			experiment.MinPeople, t.Window, of(t.Held.People, "was held out", "were held out"), of(t.Got.People, "was", "were"))
+			experiment.MinPeople, t.Window, Of(t.Held.People, "was held out", "were held out"), Of(t.Got.People, "was", "were"))
 	case experiment.Buyers:
 		return fmt.Sprintf("Only %s of %s bought anything in their %d days.",
-			count(t.Got.Buyers+t.Held.Buyers), of(t.Got.People+t.Held.People, "person", "people"), t.Window)
+			Count(t.Got.Buyers+t.Held.Buyers), Of(t.Got.People+t.Held.People, "person", "people"), t.Window)
 	case experiment.Firmness:
 		return "The difference hangs on a few large orders: dealt by other lots, it may not be there."
 	case experiment.Clarity:
@@ -199,7 +199,7 @@ func (t Trial) pace() string {
 	}
 }
 
-func weeks(n int) string { return of(n, "week", "weeks") }
+func weeks(n int) string { return Of(n, "week", "weeks") }
 
 // roundly writes a number with two digits that count.
 func roundly(n int) string {
@@ -207,7 +207,7 @@ func roundly(n int) string {
 	for n/step >= 100 {
 		step *= 10
 	}
-	return count((n + step/2) / step * step)
+	return Count((n + step/2) / step * step)
 }
 
 // beside says what is found of orders and margin, and what it costs to know.
@@ -219,7 +219,7 @@ func (t Trial) beside(currency string) []string {
 	}
 	if e := t.Margin; e != nil && found(e.Verdict) {
 		words = append(words, fmt.Sprintf("Margin: %s a person (%s), where the cost is known: for %s of the revenue.",
-			signed(e.Adjusted.Difference, currency), span(e.Range, currency), percent(t.Costed)))
+			signed(e.Adjusted.Difference, currency), span(e.Range, currency), Percent(t.Costed)))
 	}
 	if t.Verdict == experiment.Helps {
 		words = append(words, fmt.Sprintf("To know this, about %s was given up with those held out so far.", cash(t.Revenue.Adjusted.Difference*float64(t.Held.People), currency)))

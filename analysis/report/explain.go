@@ -218,8 +218,8 @@ func (p *page) values(e Explanation) {
 	}
 	p.table([]align{left, right, right, left}, []row{
 		{dim, []string{"", "value", "score", "this score covers"}},
-		{plain, []string{"Recency", of(recency, "day", "days"), score(person.R, bins), covers(t.Recency, person.R, wholeNumber)}},
-		{plain, []string{"Frequency", of(person.Counted, "order", "orders"), score(person.F, bins), covers(t.Frequency, person.F, wholeNumber)}},
+		{plain, []string{"Recency", Of(recency, "day", "days"), score(person.R, bins), covers(t.Recency, person.R, wholeNumber)}},
+		{plain, []string{"Frequency", Of(person.Counted, "order", "orders"), score(person.F, bins), covers(t.Frequency, person.F, wholeNumber)}},
 		{plain, []string{"Monetary, " + string(basis), Money(amount, e.Currency), score(person.M, bins), covers(t.Monetary, person.M, e.tenThousandths)}},
 	})
 	if e.Rule != nil {
@@ -254,7 +254,7 @@ func covers(ranges []rfm.Range, score int, write func(int64) string) string {
 	if r.Max != r.Min {
 		span += " to " + write(r.Max)
 	}
-	return span + " (" + of(r.Customers, "customer", "customers") + ")"
+	return span + " (" + Of(r.Customers, "customer", "customers") + ")"
 }
 
 // membership writes the segment that stands.
@@ -295,7 +295,7 @@ func (p *page) because(e Explanation) {
 	if preset, err := segment.FindPreset(e.Rule.Preset); err == nil && preset.Bins == e.Rule.Used && e.Rule.Used != segment.Fives {
 		text = fmt.Sprintf("The map sends %d%d%d here.", e.Person.R, e.Person.F, e.Person.M) // the map has as many scores itself
 	} else if e.Rule.Used != segment.Fives {
-		text = fmt.Sprintf("With %s, the scores stand for %s on the map of fives, which sends it here.", of(e.Rule.Used, "score", "scores"), cell)
+		text = fmt.Sprintf("With %s, the scores stand for %s on the map of fives, which sends it here.", Of(e.Rule.Used, "score", "scores"), cell)
 	}
 	if len(e.Rule.Segments) > 0 {
 		text += " The configuration changes the map."
@@ -315,7 +315,7 @@ func (p *page) orders(e Explanation) {
 	if len(e.Person.Orders) == 0 {
 		return
 	}
-	p.heading("Orders: %s counted", count(e.Person.Counted))
+	p.heading("Orders: %s counted", Count(e.Person.Counted))
 	rows := []row{{dim, []string{"order", "placed", "status", "total", "refunded", "net", "counts"}}}
 	for _, o := range e.Person.Orders {
 		counts := "yes"

@@ -236,16 +236,16 @@ func (p *page) personNext(e Explanation) {
 				rest += c.Probability
 				continue
 			}
-			rows = append(rows, row{plain, []string{c.Name, percent(c.Probability)}})
+			rows = append(rows, row{plain, []string{c.Name, Percent(c.Probability)}})
 		}
 		if rest > 0 {
-			rows = append(rows, row{dim, []string{"anywhere else", percent(rest)}})
+			rows = append(rows, row{dim, []string{"anywhere else", Percent(rest)}})
 		}
 		p.table([]align{left, right}, rows)
 		look := dim
 		if !n.better {
 			look = yellow
 		}
-		p.say(look, "  ", "Seen %s in this segment and a %s later. %s", of(n.Customers, "time", "times"), n.Step, n.Finding)
+		p.say(look, "  ", "Seen %s in this segment and a %s later. %s", Of(n.Customers, "time", "times"), n.Step, n.Finding)
 	}
 }

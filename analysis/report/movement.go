@@ -238,7 +238,7 @@ func (m Movement) towards(d Direction) (flows []Flow, customers int, money decim
 
 // words tells a flow in a sentence without its end.
 func (f Flow) words(currency string) string {
-	n, worth := count(f.Customers), Money(f.Money, currency)
+	n, worth := Count(f.Customers), Money(f.Money, currency)
 	switch f.Direction {
 	case Came:
 		return fmt.Sprintf("%s came to %s, worth %s", n, f.ToName, worth)

@@ -46,7 +46,7 @@ const moneyWords = "Worth is what these people brought so far, after refunds. Up
 
 func (p *page) rest(n int, mark string) {
 	if n > 0 {
-		p.say(dim, mark, "and %s.", of(n, "smaller move", "smaller moves"))
+		p.say(dim, mark, "and %s.", Of(n, "smaller move", "smaller moves"))
 	}
 }
 
@@ -65,7 +65,7 @@ func (m Movement) sums(currency string) string {
 		said string
 	}{{Up, "moved up"}, {Down, "moved down"}, {Moved, "moved otherwise"}, {Came, "came"}, {Left, "left"}, {Stayed, "stayed where they were"}} {
 		if _, n, money := m.towards(way.to); n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s (worth %s)", count(n), way.said, Money(money, currency)))
+			parts = append(parts, fmt.Sprintf("%s %s (worth %s)", Count(n), way.said, Money(money, currency)))
 		}
 	}
 	if len(parts) == 0 {
@@ -142,13 +142,13 @@ func (p *page) cells(m Movement, currency string) {
 		case Left:
 			to = "(left)"
 		}
-		share := percent(f.Share)
+		share := Percent(f.Share)
 		if f.From == "" {
 			share = ""
 		}
-		rows = append(rows, row{look, []string{label, to, count(f.Customers), share, Money(f.Money, currency)}})
+		rows = append(rows, row{look, []string{label, to, Count(f.Customers), share, Money(f.Money, currency)}})
 		all, money = all+f.Customers, money.Add(f.Money)
 	}
-	rows = append(rows, row{bold, []string{"All", "", count(all), "", Money(money, currency)}})
+	rows = append(rows, row{bold, []string{"All", "", Count(all), "", Money(money, currency)}})
 	p.table([]align{left, left, right, right, right}, rows)
 }

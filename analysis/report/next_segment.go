@@ -135,4 +135,4 @@ func (p *page) next(all []NextSegment) {
 	}
 }
 
-func steps(n NextSegment) string { return of(n.Steps, string(n.Step), string(n.Step)+"s") }
+func steps(n NextSegment) string { return Of(n.Steps, string(n.Step), string(n.Step)+"s") }

@@ -56,11 +56,11 @@ func (p *page) moves(all []segment.Move, definitions []segment.Definition) {
 	p.heading("Moved since the last analysis")
 	var rows []row
 	for _, m := range moves[:min(len(moves), movesListed)] {
-		rows = append(rows, row{plain, []string{ends(m.From, "(new)", definitions), "to " + ends(m.To, "(none)", definitions), count(m.Customers)}})
+		rows = append(rows, row{plain, []string{ends(m.From, "(new)", definitions), "to " + ends(m.To, "(none)", definitions), Count(m.Customers)}})
 	}
 	p.table([]align{left, left, right}, rows)
 	if rest := len(moves) - movesListed; rest > 0 {
-		p.say(dim, "  ", "and %s.", of(rest, "smaller movement", "smaller movements"))
+		p.say(dim, "  ", "and %s.", Of(rest, "smaller movement", "smaller movements"))
 	}
 }
 

@@ -114,7 +114,7 @@ func WritePlaybook(w io.Writer, b Playbook, width int, colour bool) error {
 		p.heading("%s (%s): %s", play.Name, play.Audience, play.Campaign)
 		meaning := play.Meaning
 		if play.Customers != nil {
-			meaning += " " + of(*play.Customers, play.people[0], play.people[1]) + " in it."
+			meaning += " " + Of(*play.Customers, play.people[0], play.people[1]) + " in it."
 		}
 		p.say(plain, "  ", "%s", meaning)
 		for _, part := range [][2]string{

@@ -183,9 +183,9 @@ func (p *page) database(d *DatabaseReceipt) {
 		return
 	}
 	p.say(plain, "  ", "database: erased, %s", moment(d.At))
-	p.say(plain, "    ", "%s deleted; name taken from %s, %s and %s; %s emptied; %s kept against coming back", of(d.Accounts, "account", "accounts"),
-		of(d.Orders, "order", "orders"), of(d.Refunds, "refund", "refunds"), of(d.Reviews, "review", "reviews"),
-		of(d.Quarantined, "unreadable record", "unreadable records"), of(d.Hashes, "keyed hash", "keyed hashes"))
+	p.say(plain, "    ", "%s deleted; name taken from %s, %s and %s; %s emptied; %s kept against coming back", Of(d.Accounts, "account", "accounts"),
+		Of(d.Orders, "order", "orders"), Of(d.Refunds, "refund", "refunds"), Of(d.Reviews, "review", "reviews"),
+		Of(d.Quarantined, "unreadable record", "unreadable records"), Of(d.Hashes, "keyed hash", "keyed hashes"))
 }
 
 // byHand lists what the owner has to do.

@@ -66,10 +66,10 @@ func (p *page) retention(r Report) {
 func (p *page) comingBack(s retention.Summary, currency string) {
 	again := s.Repeat.ByOrders
 	p.say(plain, "  ", "%s of %s ordered again (%s, likely %s): %.1f orders a customer, %s each on average.",
-		count(again.Hits), of(again.Of, "customer", "customers"), percent(again.Rate), between(again.Low, again.High),
+		Count(again.Hits), Of(again.Of, "customer", "customers"), Percent(again.Rate), between(again.Low, again.High),
 		s.Repeat.OrdersPerCustomer, Money(s.Repeat.AverageOrder, currency))
 	if s.BestShare != nil && s.Customers >= fewCustomers {
-		p.say(plain, "  ", "The best fifth of the customers brings %s of the revenue.", percent(*s.BestShare))
+		p.say(plain, "  ", "The best fifth of the customers brings %s of the revenue.", Percent(*s.BestShare))
 	}
 	p.say(plain, "  ", "%s", secondOrder(s.Second))
 	if n := len(s.Second.Back); n > 0 {
@@ -77,7 +77,7 @@ func (p *page) comingBack(s retention.Summary, currency string) {
 		aligns := []align{left}
 		for _, b := range s.Second.Back {
 			aligns = append(aligns, right)
-			rows[0].cells, rows[1].cells = append(rows[0].cells, count(int(b.Days))), append(rows[1].cells, percent(b.Share))
+			rows[0].cells, rows[1].cells = append(rows[0].cells, Count(int(b.Days))), append(rows[1].cells, Percent(b.Share))
 		}
 		p.table(aligns, rows)
 	}
@@ -89,7 +89,7 @@ func (p *page) comingBack(s retention.Summary, currency string) {
 		advice = " Whoever has been away longer is late: that is the moment to write to them."
 	}
 	p.say(plain, "  ", "Of those who came back, half did so within %s of the purchase before, three quarters within %s.%s",
-		of(int(s.Pauses.Median), "day", "days"), of(int(s.Pauses.Three), "day", "days"), advice)
+		Of(int(s.Pauses.Median), "day", "days"), Of(int(s.Pauses.Three), "day", "days"), advice)
 	if k := s.Pauses.Regularity; k != nil && (p.full || k.Low > 1 && k.K >= regular || k.High < 1) {
 		p.say(dim, "  ", "%s (regularity %.2f, likely %.2f to %.2f; 1 is by chance).", regularity(*k), k.K, k.Low, k.High)
 	}
@@ -102,10 +102,10 @@ func secondOrder(s retention.Second) string {
 	case s.Events == 0:
 		return "Nobody has bought on a second day yet."
 	case middle.Days != nil:
-		return fmt.Sprintf("Half of the customers have bought again %s after their first order%s.", of(int(*middle.Days), "day", "days"), limits(middle))
+		return fmt.Sprintf("Half of the customers have bought again %s after their first order%s.", Of(int(*middle.Days), "day", "days"), limits(middle))
 	case early.Days != nil:
 		return fmt.Sprintf("A quarter of the customers have bought again %s after their first order%s; fewer than half come back in the time that is known.",
-			of(int(*early.Days), "day", "days"), limits(early))
+			Of(int(*early.Days), "day", "days"), limits(early))
 	default:
 		return "Fewer than a quarter of the customers come back in the time that is known."
 	}
@@ -115,7 +115,7 @@ func limits(a retention.After) string {
 	if a.Early == nil || a.Late == nil {
 		return ""
 	}
-	return fmt.Sprintf(" (likely %s to %s)", count(int(*a.Early)), count(int(*a.Late)))
+	return fmt.Sprintf(" (likely %s to %s)", Count(int(*a.Early)), Count(int(*a.Late)))
 }
 
 func regularity(k retention.Steady) string {
@@ -131,7 +131,7 @@ func regularity(k retention.Steady) string {
 
 // between writes the limits of a share, such as "38.0 to 44.5 %".
 func between(low, high float64) string {
-	return fmt.Sprintf("%.1f to %s", 100*low, percent(high))
+	return fmt.Sprintf("%.1f to %s", 100*low, Percent(high))
 }
 
 // mark adds to a period that it is not over, or that older orders are missing.
@@ -160,13 +160,13 @@ func (p *page) months(s retention.Summary, most int) {
 		open = open || !m.Complete
 		stayed, later := "-", "-"
 		if m.Retention.Of > 0 {
-			stayed = percent(m.Retention.Rate)
+			stayed = Percent(m.Retention.Rate)
 		}
 		if m.ReturningShare != nil {
-			later = percent(*m.ReturningShare)
+			later = Percent(*m.ReturningShare)
 		}
 		rows = append(rows, row{plain, []string{
-			mark(month(m.Start), m.Complete, m.Whole), count(m.New), count(m.Retained), stayed, count(m.Reactivated),
+			mark(month(m.Start), m.Complete, m.Whole), Count(m.New), Count(m.Retained), stayed, Count(m.Reactivated),
 			units(m.First.Revenue), units(m.Later.Revenue), later,
 		}})
 	}
@@ -178,7 +178,7 @@ func (p *page) months(s retention.Summary, most int) {
 		note += " * The month is not over."
 	}
 	if p.full && s.Churn.Of > 0 {
-		note += fmt.Sprintf(" In the last months %s of those who bought in one month did not buy in the next; many of them come back later.", percent(s.Churn.Rate))
+		note += fmt.Sprintf(" In the last months %s of those who bought in one month did not buy in the next; many of them come back later.", Percent(s.Churn.Rate))
 	}
 	p.say(dim, "  ", "%s", note)
 }

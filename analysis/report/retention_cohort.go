@@ -57,7 +57,7 @@ func (p *page) again(cohorts []retention.CohortRow, name func(retention.Date) st
 	}
 	rows := []row{{dim, header}}
 	for _, c := range cohorts {
-		line := []string{mark(name(c.Start), true, c.Whole), count(c.Size)}
+		line := []string{mark(name(c.Start), true, c.Whole), Count(c.Size)}
 		for k := 1; k < len(header)-1; k++ {
 			text := ""
 			if k < c.Complete {
@@ -68,7 +68,7 @@ func (p *page) again(cohorts []retention.CohortRow, name func(retention.Date) st
 		rows = append(rows, row{plain, line})
 	}
 	if len(curve) > 1 {
-		line := []string{"All", count(curve[0].Of)}
+		line := []string{"All", Count(curve[0].Of)}
 		for k := 1; k < len(header)-1; k++ {
 			text := ""
 			if k < len(curve) {
@@ -99,7 +99,7 @@ func (p *page) brought(cohorts []retention.CohortRow, name func(retention.Date) 
 	}
 	rows := []row{{dim, header}}
 	for _, c := range cohorts {
-		line := []string{mark(name(c.Start), true, c.Whole), count(c.Size), write(c.PerCustomer[0])}
+		line := []string{mark(name(c.Start), true, c.Whole), Count(c.Size), write(c.PerCustomer[0])}
 		for _, k := range after {
 			text := ""
 			if k < c.Complete {

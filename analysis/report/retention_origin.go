@@ -44,7 +44,7 @@ func (p *page) beginnings(s retention.Summary) {
 	if len(alike) > 0 {
 		p.line("")
 		p.say(plain, "  ", "%s of all newcomers placed a second order within %d days, with no clear difference by %s of the first one. "+
-			"`report --json` has each.", percent(s.Sticks[0].All.Rate), s.Within, strings.Join(alike, " or "))
+			"`report --json` has each.", Percent(s.Sticks[0].All.Rate), s.Within, strings.Join(alike, " or "))
 	}
 }
 
@@ -60,7 +60,7 @@ func (p *page) beginning(stick retention.Stayed, within int) {
 		if standsOut(retention.Named{Stickiness: k}) {
 			verdict = string(k.Verdict)
 		}
-		rows = append(rows, row{look, []string{name, count(k.Observed), percent(k.Rate), between(k.Low, k.High), verdict}})
+		rows = append(rows, row{look, []string{name, Count(k.Observed), Percent(k.Rate), between(k.Low, k.High), verdict}})
 	}
 	for i, k := range stick.Keys {
 		if i >= shownKeys && (!standsOut(k) || len(rows) > mostKeys) {
@@ -75,6 +75,6 @@ func (p *page) beginning(stick retention.Stayed, within int) {
 	add(bold, "Everybody", stick.All)
 	p.table([]align{left, right, right, right, left}, rows)
 	if more := len(stick.Keys) + stick.Rest - (len(rows) - 2); more > 0 {
-		p.say(dim, "  ", "%s more with fewer newcomers in `report --json`.", count(more))
+		p.say(dim, "  ", "%s more with fewer newcomers in `report --json`.", Count(more))
 	}
 }

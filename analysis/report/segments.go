@@ -55,10 +55,10 @@ func (p *page) blocks(s Segmentation, set string, rows []SegmentRow) {
 		switch {
 		case s.AsOf.IsZero():
 		case set == analysis.SchemeRFM && r.ID == s.prospects:
-			p.say(plain, "  ", "%s beside the customers.", of(r.Customers, "person", "people"))
+			p.say(plain, "  ", "%s beside the customers.", Of(r.Customers, "person", "people"))
 		default:
 			p.say(plain, "  ", "%s, %s of all; %s revenue, %s of all.",
-				of(r.Customers, one, many), percent(r.CustomerShare), Money(r.Revenue, s.Currency), percent(r.RevenueShare))
+				Of(r.Customers, one, many), Percent(r.CustomerShare), Money(r.Revenue, s.Currency), Percent(r.RevenueShare))
 		}
 		p.say(plain, "  ", "%s", r.Meaning)
 		if r.Action != "" {

@@ -130,7 +130,7 @@ func ruleWords(scheme, rule, currency string) (string, error) {
 		}
 		var cuts []string
 		for _, cut := range c.Cuts {
-			cuts = append(cuts, percent(cut))
+			cuts = append(cuts, Percent(cut))
 		}
 		return fmt.Sprintf("The probability to have stopped buying, cut at %s.", strings.Join(cuts, " and ")), nil
 	default:
@@ -173,7 +173,7 @@ func (p *page) sets(all []Set, currency string) {
 		rows := []row{{dim, []string{"", many, "", "revenue", ""}}}
 		for _, r := range set.Rows {
 			rows = append(rows, row{plain, []string{
-				r.Name, count(r.Customers), percent(r.CustomerShare), Money(r.Revenue, currency), percent(r.RevenueShare),
+				r.Name, Count(r.Customers), Percent(r.CustomerShare), Money(r.Revenue, currency), Percent(r.RevenueShare),
 			}})
 		}
 		p.table([]align{left, right, right, right, right}, rows)

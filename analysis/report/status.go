@@ -113,7 +113,7 @@ func (p *page) resources(o Overview, loc *time.Location) {
 	p.heading("Data: %s", people(o))
 	rows := []row{{dim, []string{"", "stored", "last complete", "under way"}}}
 	for _, r := range o.Resources {
-		rows = append(rows, row{plain, []string{r.Name, count(r.Records), when(r.SyncedAt, loc), progress(r)}})
+		rows = append(rows, row{plain, []string{r.Name, Count(r.Records), when(r.SyncedAt, loc), progress(r)}})
 	}
 	p.table([]align{left, right, left, left}, rows)
 }
@@ -131,9 +131,9 @@ func progress(r Resource) string {
 	case r.Done:
 		return ""
 	case r.Total > 0:
-		return fmt.Sprintf("%s of %s, %s", count(r.Read), count(r.Total), percent(min(1, float64(r.Read)/float64(r.Total))))
+		return fmt.Sprintf("%s of %s, %s", Count(r.Read), Count(r.Total), Percent(min(1, float64(r.Read)/float64(r.Total))))
 	case r.Read > 0:
-		return count(r.Read) + " read"
+		return Count(r.Read) + " read"
 	default:
 		return "not begun"
 	}
@@ -143,7 +143,7 @@ func destinations(deliveries []Delivery, loc *time.Location) []row {
 	rows := []row{{dim, []string{"", "delivered", "waiting", "withheld", "refused", "held", "last push"}}}
 	for _, d := range deliveries {
 		rows = append(rows, row{plain, []string{
-			where(d.Destination), count(d.Delivered), count(d.Waiting), count(sum(d.Withheld)), count(sum(d.Refused)), count(len(d.Held)),
+			where(d.Destination), Count(d.Delivered), Count(d.Waiting), Count(sum(d.Withheld)), Count(sum(d.Refused)), Count(len(d.Held)),
 			when(d.PushedAt, loc),
 		}})
 	}
@@ -162,17 +162,17 @@ func (p *page) kept(d Delivery, loc *time.Location) {
 			where(d.Destination), d.PushedAt.In(loc).Format(stamp))
 	}
 	if d.Unchanged > 0 {
-		say("as they should be, when last compared", count(d.Unchanged)+" people")
+		say("as they should be, when last compared", Count(d.Unchanged)+" people")
 	}
 	for _, r := range d.Retries {
-		text := count(r.People) + " " + orUnknown(r.Reason)
+		text := Count(r.People) + " " + orUnknown(r.Reason)
 		if !r.NextTry.IsZero() {
 			text += ", due from " + r.NextTry.In(loc).Format(stamp) + " on"
 		}
 		say("to be tried again", text)
 	}
 	if d.Pending > 0 {
-		say("waiting for the platform", count(d.Pending)+" in jobs that it has not finished")
+		say("waiting for the platform", Count(d.Pending)+" in jobs that it has not finished")
 	}
 	say("refused", byReason(d.Refused))
 	say("withheld", byReason(d.Withheld))
@@ -234,7 +234,7 @@ func did(counts map[string]int) string {
 	var parts []string
 	for _, key := range slices.Sorted(maps.Keys(counts)) {
 		if counts[key] != 0 {
-			parts = append(parts, count(counts[key])+" "+strings.ReplaceAll(key, "_", " "))
+			parts = append(parts, Count(counts[key])+" "+strings.ReplaceAll(key, "_", " "))
 		}
 	}
 	if len(parts) == 0 {

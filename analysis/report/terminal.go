@@ -87,9 +87,9 @@ func zone(o Overview) string {
 
 func people(o Overview) string {
 	if o.Guests == 0 {
-		return of(o.People, "person.", "people.")
+		return Of(o.People, "person.", "people.")
 	}
-	return fmt.Sprintf("%s, of whom %s no account in the shop.", of(o.People, "person", "people"), of(o.Guests, "has", "have"))
+	return fmt.Sprintf("%s, of whom %s no account in the shop.", Of(o.People, "person", "people"), Of(o.Guests, "has", "have"))
 }
 
 // segments writes the table of segments with shares and bars.
@@ -104,13 +104,13 @@ func (p *page) segments(s Segmentation) {
 	rows := []row{{dim, []string{"", "customers", "", "revenue", "", "per order", ""}}}
 	for _, r := range s.Rows {
 		rows = append(rows, row{plain, []string{
-			r.Name, count(r.Customers), percent(r.CustomerShare), Money(r.Revenue, s.Currency), percent(r.RevenueShare),
+			r.Name, Count(r.Customers), Percent(r.CustomerShare), Money(r.Revenue, s.Currency), Percent(r.RevenueShare),
 			average(r.Orders, Money(r.AverageOrder, s.Currency)), "",
 		}})
 	}
 	total := s.row(segment.Definition{}, Group{Orders: s.Orders, Gross: s.Revenue, Net: s.Revenue})
 	rows = append(rows, row{bold, []string{
-		"All", count(s.Customers), "", Money(s.Revenue, s.Currency), "", average(s.Orders, Money(total.AverageOrder, s.Currency)), "",
+		"All", Count(s.Customers), "", Money(s.Revenue, s.Currency), "", average(s.Orders, Money(total.AverageOrder, s.Currency)), "",
 	}})
 	p.bars(s, rows)
 	aligns := []align{left, right, right, right, right, right, left}
@@ -182,7 +182,7 @@ func (p *page) bridge(r Report) {
 			look = bold
 		}
 		if b.Orders != 0 {
-			orders = count(b.Orders)
+			orders = Count(b.Orders)
 		}
 		label := b.Label
 		if !b.Sum {
@@ -203,14 +203,14 @@ func (p *page) delivery(d Delivery, loc *time.Location) {
 	var rows []row
 	if p.full {
 		for _, a := range d.Audiences {
-			rows = append(rows, row{plain, []string{a.Name, count(a.Members)}})
+			rows = append(rows, row{plain, []string{a.Name, Count(a.Members)}})
 		}
 	} else if len(d.Audiences) > 0 {
-		rows = append(rows, row{plain, []string{"Audiences", count(len(d.Audiences))}})
+		rows = append(rows, row{plain, []string{"Audiences", Count(len(d.Audiences))}})
 	}
-	rows = append(rows, row{bold, []string{"People delivered", count(d.Delivered)}})
+	rows = append(rows, row{bold, []string{"People delivered", Count(d.Delivered)}})
 	if d.Waiting > 0 {
-		rows = append(rows, row{plain, []string{"Waiting for the next push", count(d.Waiting)}})
+		rows = append(rows, row{plain, []string{"Waiting for the next push", Count(d.Waiting)}})
 	}
 	rows = append(rows, reasons("Withheld", d.Withheld)...)
 	rows = append(rows, reasons("Refused", d.Refused)...)
@@ -241,7 +241,7 @@ func reasons(what string, counts map[string]int) []row {
 	})
 	var rows []row
 	for _, name := range names {
-		rows = append(rows, row{plain, []string{what + ": " + activation.ReasonFor(name, counts[name]), count(counts[name])}})
+		rows = append(rows, row{plain, []string{what + ": " + activation.ReasonFor(name, counts[name]), Count(counts[name])}})
 	}
 	return rows
 }
@@ -254,10 +254,10 @@ func (p *page) quarantine(list []Quarantined, total int) {
 	p.heading("Records that could not be read")
 	rows := []row{{dim, []string{"record", "reason", "tries"}}}
 	for _, q := range list {
-		rows = append(rows, row{plain, []string{q.Resource + " " + q.ID, q.Reason, count(q.Tries)}})
+		rows = append(rows, row{plain, []string{q.Resource + " " + q.ID, q.Reason, Count(q.Tries)}})
 	}
 	p.table([]align{left, left, right}, rows)
 	if total > len(list) {
-		p.say(dim, "  ", "and %s more.", count(total-len(list)))
+		p.say(dim, "  ", "and %s more.", Count(total-len(list)))
 	}
 }

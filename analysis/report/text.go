@@ -183,16 +183,16 @@ func bar(share float64, width int) string {
 	return strings.Repeat("█", halves/2) + strings.Repeat("▌", halves%2)
 }
 
-// count writes a whole number with thousands apart.
-func count(n int) string { return group(fmt.Sprint(n)) }
+// Count writes a whole number with thousands apart.
+func Count(n int) string { return group(fmt.Sprint(n)) }
 
-// of writes a number and its noun.
-func of(n int, one, many string) string {
+// Of writes a number and its noun.
+func Of(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return count(n) + " " + many
+	return Count(n) + " " + many
 }
 
-// percent writes a share, such as "12.3 %". What rounds to nothing has no sign.
-func percent(share float64) string { return fmt.Sprintf("%.1f %%", math.Round(share*1000)/10+0) }
+// Percent writes a share, such as "12.3 %". What rounds to nothing has no sign.
+func Percent(share float64) string { return fmt.Sprintf("%.1f %%", math.Round(share*1000)/10+0) }

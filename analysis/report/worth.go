@@ -32,18 +32,18 @@ func (p *page) worth(r Report) {
 		return // nobody has bought yet; that is said under who comes back
 	}
 	p.heading("Worth as of %s, in %s", w.Day, r.Overview.Currency)
-	p.say(plain, "  ", "Model: %s, of %s: %s.", w.Kind.Label(), of(w.Customers, "customer", "customers"), models[w.Kind])
+	p.say(plain, "  ", "Model: %s, of %s: %s.", w.Kind.Label(), Of(w.Customers, "customer", "customers"), models[w.Kind])
 	if r.Incomplete != nil {
 		p.say(yellow, "  ! ", "INCOMPLETE: it was learnt without the older orders.")
 	}
 	if w.Margin != nil {
-		p.say(plain, "  ", "Margin: %s of revenue, by the cost of what was sold, known for %s of it.", percent(w.Margin.Rate), percent(w.Margin.Covered))
+		p.say(plain, "  ", "Margin: %s of revenue, by the cost of what was sold, known for %s of it.", Percent(w.Margin.Rate), Percent(w.Margin.Covered))
 	}
 	p.backtest(w.Worth, r.Overview.Currency)
 	p.verdicts(w.Verdicts)
 	for _, finding := range w.Findings {
 		if p.full || finding != w.Choice.Finding || w.Kind == clv.SimpleFormula { // why there is no model is worth a line
-			p.say(dim, "  ", "%s.", capital(finding))
+			p.say(dim, "  ", "%s.", Capital(finding))
 		}
 	}
 }
@@ -58,7 +58,7 @@ func (p *page) verdicts(all []clv.Verdict) {
 			look = yellow
 		}
 		if p.full || v.Worse {
-			p.say(look, "  ", "%s.", capital(v.Words))
+			p.say(look, "  ", "%s.", Capital(v.Words))
 		}
 	}
 	switch {
@@ -88,8 +88,8 @@ func (p *page) backtest(w analysis.Worth, currency string) {
 	p.table([]align{left, right, right, right}, rows)
 }
 
-// capital begins a sentence.
-func capital(text string) string {
+// Capital begins a sentence.
+func Capital(text string) string {
 	if text == "" {
 		return ""
 	}
@@ -104,7 +104,7 @@ func (p *page) outlook(e Explanation) {
 	}
 	p.heading("Outlook as of %s, by %s", day(o.Day), o.Kind.Label())
 	rows := [][]string{
-		{"Days with a purchase", count(o.Purchases)},
+		{"Days with a purchase", Count(o.Purchases)},
 		{"First and last", day(o.First) + " and " + day(o.Last)},
 		{"Weeks from first to last", fmt.Sprintf("%.1f", o.LastWeeks)},
 		{"Weeks since the first", fmt.Sprintf("%.1f", o.AgeWeeks)},
@@ -131,7 +131,7 @@ func (p *page) outlook(e Explanation) {
 	if o.ByConstruction {
 		p.say(yellow, "  ! ", "%s takes this person to be still buying by its form, whatever time has passed: it says nothing of them.", o.Kind.Label())
 	}
-	p.say(dim, "  ", "%s. Parameters as of %s.", capital(models[o.Kind]), day(o.Fitted))
+	p.say(dim, "  ", "%s. Parameters as of %s.", Capital(models[o.Kind]), day(o.Fitted))
 }
 
 // by names the forecast that was used in place of the model.
@@ -146,7 +146,7 @@ func ahead(days int) string {
 	if days == analysis.DefaultHorizon {
 		return "12 months"
 	}
-	return of(days, "day", "days")
+	return Of(days, "day", "days")
 }
 
 // share writes a probability without claiming certainty that is not there.
@@ -157,7 +157,7 @@ func share(p float64) string {
 	case p > 0 && p < 0.001:
 		return "under 0.1 %"
 	}
-	return percent(p)
+	return Percent(p)
 }
 
 // rounded writes an amount, in steps where it is only expected.
