@@ -21,6 +21,7 @@ func env(t *testing.T) func(string) string {
 	values := map[string]string{
 		"WOO_KEY":               "from-env",
 		"API_TOKEN":             "from-env-from-env-from-env",
+		"DASHBOARD_HASH":        "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$aGFzaA",
 		"DB_URL":                "postgres://me:pw@localhost/x",
 		"CREDENTIALS_DIRECTORY": filepath.Join(here, "testdata"),
 	}
