@@ -129,10 +129,16 @@ func (p *page) next(all []NextSegment) {
 				"the chances of one customer.", n.Title, n.Step)
 		}
 		if n.Step != "" && p.full {
-			text += fmt.Sprintf(" Counted over %s from %s to %s.", steps(n), n.From, n.To)
+			text += " " + n.Counted()
 		}
 		p.say(look, "  ", "%s", text)
 	}
 }
 
-func steps(n NextSegment) string { return Of(n.Steps, string(n.Step), string(n.Step)+"s") }
+// Better says that the forecast did better than "everybody stays"; else nobody should rely on it.
+func (n NextSegment) Better() bool { return n.better }
+
+// Counted says over which time the chances were counted.
+func (n NextSegment) Counted() string {
+	return fmt.Sprintf("Counted over %s from %s to %s.", Of(n.Steps, string(n.Step), string(n.Step)+"s"), n.From, n.To)
+}
