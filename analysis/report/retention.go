@@ -195,7 +195,7 @@ func (p *page) months(s retention.Summary, most int) {
 		}
 		rows = append(rows, row{plain, []string{
 			mark(month(m.Start), m.Complete, m.Whole), Count(m.New), Count(m.Retained), stayed, Count(m.Reactivated),
-			units(m.First.Revenue), units(m.Later.Revenue), later,
+			Units(m.First.Revenue), Units(m.Later.Revenue), later,
 		}})
 	}
 	p.line("")
@@ -236,8 +236,8 @@ func CurveWords(curve []retention.Share) string {
 	return fmt.Sprintf("Of 100 newcomers of a month, so many bought something in a later one: %s.", strings.Join(said, ", "))
 }
 
-// units writes an amount without decimals.
-func units(amount decimal.Decimal) string { return group(amount.StringFixed(0)) }
+// Units writes an amount without decimals.
+func Units(amount decimal.Decimal) string { return group(amount.StringFixed(0)) }
 
 // fitted writes a table whose first column is set to the left, without some of the columns named, from the right to the left,
 // where it is wider than the page.

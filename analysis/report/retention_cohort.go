@@ -91,7 +91,7 @@ func (p *page) brought(cohorts []retention.CohortRow, name func(retention.Date) 
 	write := func(d decimal.Decimal) string { return Money(d, currency) }
 	for _, c := range cohorts {
 		if c.PerCustomer[c.Complete-1].Abs().GreaterThanOrEqual(decimal.New(100, 0)) {
-			write = units
+			write = Units
 		}
 	}
 	header := []string{"first order", "customers", "0"}
