@@ -49,15 +49,19 @@ func (b *board) movements(ctx context.Context, asked movesAsked, o report.Overvi
 	defer timer.Stop()
 	select {
 	case <-c.done:
-		if c.err != nil {
-			b.moves.forget(asked) // so that it is tried again when it is asked for again
-		}
-		return c.found, true, c.err
 	case <-timer.C:
-		return report.Movements{}, false, nil
 	case <-ctx.Done():
 		return report.Movements{}, false, ctx.Err()
 	}
+	select {
+	case <-c.done: // also where time was up in the same moment
+	default:
+		return report.Movements{}, false, nil
+	}
+	if c.err != nil {
+		b.moves.forget(asked) // so that it is tried again when it is asked for again
+	}
+	return c.found, true, c.err
 }
 
 // counting returns a movement that is known or being counted, and begins to count it where it is neither; nil where too many

@@ -14,6 +14,7 @@ import (
 type moveMatrix struct {
 	report.Movement
 	Chart   template.HTML // empty where nobody moved, or there is no up and down
+	Thin    int           // moves that the chart leaves out
 	Largest []moveCell    // moves, without those who stayed
 	More    int           // smaller moves
 	Columns []moveHead
@@ -39,8 +40,11 @@ type moveCell struct {
 	Step    int // shade
 }
 
-// largestMoves is how many moves are told in words.
-const largestMoves = 10
+// How many moves are told in words, and drawn: more would be threads that nobody can follow.
+const (
+	largestMoves = 10
+	drawnMoves   = 40
+)
 
 // What those are called who were in no segment before, or are in none any more.
 const (
@@ -62,13 +66,15 @@ func (v *view) Matrix(m report.Movement) moveMatrix {
 	for _, f := range m.Flows {
 		c := moveCell{Flow: f, Words: report.Capital(f.Words(v.Currency())), Address: v.Link.Page("people", "scheme", m.Scheme, "from", f.From, "to", f.To, "before", m.From, "after", m.To)}
 		if f.Direction != report.Stayed {
-			c.Step = chart.Step(f.Share, max(shade, 1e-9))
+			if f.From != "" { // the share of newcomers is one of another whole
+				c.Step = chart.Step(f.Share, shade)
+			}
 			x.Largest = append(x.Largest, c)
 		}
 		cells[[2]string{f.From, f.To}] = c
 	}
 	slices.SortStableFunc(x.Largest, func(a, b moveCell) int { return b.Customers - a.Customers })
-	x.Chart = flowChart(x, order)
+	x.Chart, x.Thin = flowChart(x, order), max(0, len(x.Largest)-drawnMoves)
 	x.More = max(0, len(x.Largest)-largestMoves)
 	x.Largest = x.Largest[:len(x.Largest)-x.More]
 	x.arrange(order, cells)
@@ -142,7 +148,8 @@ func (v *view) rowsOf(scheme string) []report.SegmentRow {
 	return nil
 }
 
-// flowChart draws who moved; those who stayed would hide them.
+// flowChart draws who moved; those who stayed would hide them. Nothing in it is a link: forty threads are no way to walk with
+// a keyboard, and the table has them all.
 func flowChart(x moveMatrix, order []moveEnd) template.HTML {
 	if len(order) < 3 || len(x.Largest) == 0 {
 		return ""
@@ -154,21 +161,28 @@ func flowChart(x moveMatrix, order []moveEnd) template.HTML {
 		c.Left, c.Right = append(c.Left, end.name), append(c.Right, end.name)
 	}
 	c.Right[len(order)-1] = gone
-	for _, cell := range x.Largest {
+	for _, cell := range x.Largest[:min(len(x.Largest), drawnMoves)] {
 		c.Streams = append(c.Streams, chart.Stream{
-			From: at[cell.From], To: at[cell.To], Value: float64(cell.Customers), Class: string(cell.Direction), Label: cell.Words, Link: cell.Address,
+			From: at[cell.From], To: at[cell.To], Value: float64(cell.Customers), Class: string(cell.Direction), Label: cell.Words,
 		})
 	}
 	slices.SortStableFunc(c.Streams, func(a, b chart.Stream) int { return (a.From-b.From)*(len(order)+1) + a.To - b.To })
 	return chart.Flows(c)
 }
 
-// nextMoves is where customers are expected to go next, the likeliest first.
-const nextMoves = 3
+// Of where customers are expected to go next, so many are named, and none that is hardly likely.
+const (
+	nextMoves    = 3
+	hardlyLikely = 0.01
+)
 
 // Likeliest are the next segments of a row that are worth a word.
 func (v *view) Likeliest(c report.Chances) []report.NextChance {
-	return c.Next[:min(len(c.Next), nextMoves)]
+	n := 0
+	for n < min(len(c.Next), nextMoves) && (n == 0 || c.Next[n].Probability >= hardlyLikely) {
+		n++
+	}
+	return c.Next[:n]
 }
 
 // MoneyWords says what the money of a movement is.

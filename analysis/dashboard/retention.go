@@ -10,6 +10,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/chart"
 	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/analysis/retention"
@@ -112,7 +113,7 @@ func (v *view) MonthChart() template.HTML {
 		return report.Units(decimal.NewFromFloat(amount))
 	}}
 	for _, m := range v.Months() {
-		name := m.Start.String()[:len("2006-01")]
+		name := analysis.Date(int(m.Start)).Format("Jan ’06")
 		part := func(what string, sold retention.Sold) chart.Part {
 			value, _ := sold.Revenue.Float64()
 			return chart.Part{Value: value, Label: fmt.Sprintf("%s, %s: %s from %s", name, what, wholeMoney(sold.Revenue, v.Currency()), report.Of(sold.Orders, "order", "orders"))}

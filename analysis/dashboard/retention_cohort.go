@@ -25,7 +25,7 @@ func cohortBys() []cohortBy { return []cohortBy{byCustomers, byOrders, byRevenue
 // The largest map of cohorts that a page shows; the table for a spreadsheet has all.
 const (
 	cohortsShown = 24
-	periodsShown = 24
+	periodsShown = 12
 )
 
 // cohortMap is cohorts as a heat map: the newcomers of a month down the side, the months since then along the top.
@@ -40,6 +40,7 @@ type cohortMap struct {
 	All     []string // of all cohorts that are over and whole
 	Open    bool     // some month is not over
 	Older   int      // cohorts that are left out
+	Later   bool     // later periods are left out
 }
 
 type cohortLine struct {
@@ -116,6 +117,7 @@ func (m *cohortMap) arrange(cohorts []retention.CohortRow, currency string) {
 	longest, largest, highest := 0, 0.0, 0.0
 	for _, c := range shown {
 		longest = max(longest, min(len(c.Customers), periodsShown+1))
+		m.Later = m.Later || len(c.Customers) > longest
 		for k := range c.Customers {
 			if value := m.perHead(c, k); k > 0 && k < c.Complete {
 				largest = max(largest, value) // the first period is another matter: everybody bought in it

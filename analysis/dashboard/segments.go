@@ -18,6 +18,7 @@ type segmentSet struct {
 	Many              string // what the people in it are called
 	People            int    // in one of its segments; 0 where it overlaps
 	Overlaps          bool
+	Foretold          bool // what they are expected to spend is known of some
 	Moves             bool // it is known who came and went in the last month
 	Margins           bool // what is left of the revenue is known, about
 	Rows              []segmentRow
@@ -55,6 +56,7 @@ func (v *view) segmentSet(set segmentSet, rows []report.SegmentRow) segmentSet {
 	set.Moves = in != nil
 	for _, r := range rows {
 		row := segmentRow{SegmentRow: r, In: in[r.ID], Out: out[r.ID]}
+		set.Foretold = set.Foretold || r.Foretold != nil
 		if play, ok := segment.FindPlay(r.Audience); ok {
 			row.Play = prosaic(play)
 		}
@@ -107,17 +109,20 @@ func (v *view) BasisWords() string { return report.BasisWords(v.Report.Segments.
 func (s *Server) segmentSheet(_ *http.Request, v *view) ([][]string, error) {
 	rows := [][]string{{
 		"set", "segment", "name", "people", "share_of_people", "orders", "net_revenue", "gross_revenue", "revenue", "share_of_revenue",
-		"average_order", "came_last_month", "left_last_month", "currency",
+		"average_order", "predicted_value", "came_last_month", "left_last_month", "currency",
 	}}
 	for _, set := range v.SegmentSets() {
 		for _, r := range set.Rows {
-			came, left := "", ""
+			came, left, foretold := "", "", ""
+			if r.Foretold != nil {
+				foretold = r.Foretold.String()
+			}
 			if set.Moves {
 				came, left = strconv.Itoa(r.In), strconv.Itoa(r.Out)
 			}
 			rows = append(rows, []string{
 				set.Name, r.Audience, r.Name, strconv.Itoa(r.Customers), decimals(r.CustomerShare), strconv.Itoa(r.Orders), r.Net.String(),
-				r.Gross.String(), r.Revenue.String(), decimals(r.RevenueShare), r.AverageOrder.String(), came, left, v.Currency(),
+				r.Gross.String(), r.Revenue.String(), decimals(r.RevenueShare), r.AverageOrder.String(), foretold, came, left, v.Currency(),
 			})
 		}
 	}
