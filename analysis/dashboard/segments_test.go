@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"github.com/perennial-cvo/perennial/analysis"
@@ -13,10 +14,44 @@ import (
 
 func TestSegments(t *testing.T) {
 	f := teaShop(t)
-	f.report.Worth = &report.Appraisal{Worth: analysis.Worth{Margin: &analysis.Margin{Rate: 0.4, Covered: 0.9}}}
+	f.report.Grid = []report.Cell{
+		{R: 5, F: 5, M: 5, Customers: 30, Net: amount("9000"), Gross: amount("9900")}, {R: 5, F: 5, M: 1, Customers: 10, Net: amount("500"), Gross: amount("500")},
+		{R: 5, F: 1, M: 2, Customers: 40, Net: amount("400"), Gross: amount("400")}, {R: 1, F: 2, M: 2, Customers: 20, Net: amount("100"), Gross: amount("300")},
+	}
+	foretold := amount("43210.5")
+	f.report.Segments.Rows[0].Foretold = &foretold
+	f.report.Worth = &report.Appraisal{Worth: analysis.Worth{Horizon: 365, Margin: &analysis.Margin{Rate: 0.4, Covered: 0.9}}}
 	s := served(t, f)
 	goldenPage(t, s, "/shops/tea/segments", "segments.html")
 	golden(t, "segments.csv", got(t, s, "/shops/tea/segments.csv").Body.Bytes())
+}
+
+func amount(text string) decimal.Decimal { return decimal.RequireFromString(text) }
+
+func TestGrid(t *testing.T) {
+	f := teaShop(t)
+	v := &view{Report: &f.report, Link: links{shop: "tea"}}
+	f.report.Grid = nil
+	require.Empty(t, v.Grids())
+
+	f.report.Grid = []report.Cell{
+		{R: 3, F: 2, M: 1, Customers: 3, Net: amount("10"), Gross: amount("50")}, {R: 3, F: 2, M: 2, Customers: 1, Net: amount("20"), Gross: amount("50")},
+		{R: 1, F: 1, M: 1, Customers: 4, Net: amount("70"), Gross: amount("100")},
+	}
+	customers, money := v.Grids()[0], v.Grids()[1]
+	require.Equal(t, []int{1, 2, 3}, customers.Columns)
+	require.Equal(t, 3, customers.Rows[0].F, "the best at the top")
+	require.Equal(t, "50.0 %", customers.Rows[1].Cells[2].Text)
+	require.Equal(t, "30.0 %", money.Rows[1].Cells[2].Text)
+	require.Equal(t, "/shops/tea/people?f=2&r=3", money.Rows[1].Cells[2].Address)
+	require.Zero(t, money.Rows[0].Cells[0].Customers)
+	f.report.Segments.Basis = analysis.Gross
+	require.Equal(t, "50.0 %", v.Grids()[1].Rows[1].Cells[2].Text)
+
+	for i := range f.report.Grid {
+		f.report.Grid[i].Gross = amount("-1")
+	}
+	require.Len(t, v.Grids(), 1, "there are no shares of a loss")
 }
 
 // TestPagesOfAShopWithoutFigures: before the first load, before the first analysis, without anybody.
