@@ -41,7 +41,7 @@ type movesKnown struct {
 // movements returns a movement; ok is false where it was not counted within the time that somebody waits for it. It goes on
 // being counted then, once for all who ask.
 func (b *board) movements(ctx context.Context, asked movesAsked, o report.Overview, wait time.Duration) (m report.Movements, ok bool, err error) {
-	c := b.counting(asked, o)
+	c := b.counting(asked, o) //nolint:contextcheck // it goes on being counted when nobody waits any more
 	if c == nil {
 		return report.Movements{}, false, nil
 	}

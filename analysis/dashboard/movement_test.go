@@ -48,8 +48,11 @@ func (f *movedFacts) Moves(_ context.Context, _ string, before, after int) ([]se
 	f.mu.Unlock()
 	time.Sleep(f.takes)
 	return []segment.Flow{
-		{From: "low", To: "top", Customers: 7, Money: 70_000}, {From: "top", To: "low", Customers: 3, Money: 90_000},
-		{From: "top", To: "top", Customers: 40, Money: 400_000}, {To: "low", Customers: 5, Money: 50_000}, {From: "low", Customers: 2},
+		{From: "low", To: "top", Customers: 7, Money: 70_000},
+		{From: "top", To: "low", Customers: 3, Money: 90_000},
+		{From: "top", To: "top", Customers: 40, Money: 400_000},
+		{To: "low", Customers: 5, Money: 50_000},
+		{From: "low", Customers: 2},
 	}, f.fails
 }
 

@@ -15,8 +15,10 @@ import (
 func TestSegments(t *testing.T) {
 	f := teaShop(t)
 	f.report.Grid = []report.Cell{
-		{R: 5, F: 5, M: 5, Customers: 30, Net: amount("9000"), Gross: amount("9900")}, {R: 5, F: 5, M: 1, Customers: 10, Net: amount("500"), Gross: amount("500")},
-		{R: 5, F: 1, M: 2, Customers: 40, Net: amount("400"), Gross: amount("400")}, {R: 1, F: 2, M: 2, Customers: 20, Net: amount("100"), Gross: amount("300")},
+		{R: 5, F: 5, M: 5, Customers: 30, Net: amount("9000"), Gross: amount("9900")},
+		{R: 5, F: 5, M: 1, Customers: 10, Net: amount("500"), Gross: amount("500")},
+		{R: 5, F: 1, M: 2, Customers: 40, Net: amount("400"), Gross: amount("400")},
+		{R: 1, F: 2, M: 2, Customers: 20, Net: amount("100"), Gross: amount("300")},
 	}
 	foretold := amount("43210.5")
 	f.report.Segments.Rows[0].Foretold = &foretold
@@ -35,7 +37,8 @@ func TestGrid(t *testing.T) {
 	require.Empty(t, v.Grids())
 
 	f.report.Grid = []report.Cell{
-		{R: 3, F: 2, M: 1, Customers: 3, Net: amount("10"), Gross: amount("50")}, {R: 3, F: 2, M: 2, Customers: 1, Net: amount("20"), Gross: amount("50")},
+		{R: 3, F: 2, M: 1, Customers: 3, Net: amount("10"), Gross: amount("50")},
+		{R: 3, F: 2, M: 2, Customers: 1, Net: amount("20"), Gross: amount("50")},
 		{R: 1, F: 1, M: 1, Customers: 4, Net: amount("70"), Gross: amount("100")},
 	}
 	customers, money := v.Grids()[0], v.Grids()[1]

@@ -34,8 +34,7 @@ type Report struct {
 	Incomplete  *Gap               `json:"incomplete,omitempty"` // nil where all orders are known
 	Overview    Overview           `json:"overview"`
 	Segments    Segmentation       `json:"segments"`
-	Sets        []Set              `json:"sets"` // by something else than RFM
-	Grid        []Cell             `json:"grid"`
+	Sets        []Set              `json:"sets"`                // by something else than RFM
 	Movement    *Movement          `json:"movement,omitempty"`  // between RFM groups in the last month; nil before the first analysis
 	Next        []NextSegment      `json:"next_segment"`        // of the schemes that foretell it
 	Worth       *Appraisal         `json:"worth,omitempty"`     // nil before the first
