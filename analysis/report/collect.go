@@ -34,6 +34,7 @@ type Report struct {
 	Incomplete  *Gap               `json:"incomplete,omitempty"` // nil where all orders are known
 	Overview    Overview           `json:"overview"`
 	Segments    Segmentation       `json:"segments"`
+	Grid        []Cell             `json:"grid"`                // by scores; empty before the first analysis
 	Sets        []Set              `json:"sets"`                // by something else than RFM
 	Movement    *Movement          `json:"movement,omitempty"`  // between RFM groups in the last month; nil before the first analysis
 	Next        []NextSegment      `json:"next_segment"`        // of the schemes that foretell it
@@ -141,6 +142,9 @@ func (r *Report) divide(ctx context.Context, facts Facts) error {
 		return err
 	}
 	r.Segments, r.Sets = s.Segmentation, s.Sets
+	if r.Grid, err = grid(ctx, facts); err != nil {
+		return err
+	}
 	if r.Movement, err = lastMonth(ctx, facts, s.all[analysis.SchemeRFM]); err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ func (p *page) report(r Report) error {
 	p.gap(r.Incomplete)
 	p.say(dim, "", "Made %s, %s. %s", r.MadeAt.In(loc).Format(stamp), zone(r.Overview), people(r.Overview))
 	p.segments(r.Segments)
+	p.grid(r.Grid, r.Segments)
 	p.sets(r.Sets, r.Segments.Currency)
 	p.movement(r.Movement, r.Segments.Currency)
 	p.next(r.Next)
