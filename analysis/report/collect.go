@@ -87,6 +87,8 @@ type SegmentRow struct {
 	Revenue       decimal.Decimal `json:"revenue"`       // gross or net, by the basis
 	RevenueShare  float64         `json:"revenue_share"` // of the revenue of all segments; 0 where that is not positive
 	AverageOrder  decimal.Decimal `json:"average_order"` // revenue an order
+	// Foretold is what these people are expected to spend within the horizon; nil where it is not known.
+	Foretold *decimal.Decimal `json:"predicted_value,omitempty"`
 }
 
 // Collect gathers the report of one shop.
@@ -100,12 +102,8 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if err := r.divide(ctx, facts); err != nil {
 		return Report{}, err
 	}
-	worth, err := appraised(ctx, facts)
-	if err != nil {
+	if err := r.appraise(ctx, facts); err != nil {
 		return Report{}, err
-	}
-	if worth != nil {
-		r.Worth = &Appraisal{Worth: *worth, Day: day(worth.Day)}
 	}
 	if r.Retention, err = retained(ctx, facts); err != nil {
 		return Report{}, err

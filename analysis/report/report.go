@@ -38,6 +38,9 @@ type Facts interface {
 	// Worth returns the last appraisal; ok is false before the first.
 	Worth(ctx context.Context) (worth analysis.Worth, ok bool, err error)
 
+	// Foretold returns what the people of each segment are expected to spend, where that is known of anybody in it.
+	Foretold(ctx context.Context) ([]Foretold, error)
+
 	// RetentionSummary returns the last summary of who comes back; ok is false before the first.
 	RetentionSummary(ctx context.Context) (summary retention.Summary, ok bool, err error)
 

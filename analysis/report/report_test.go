@@ -55,6 +55,7 @@ type facts struct {
 	bridgeAsOf  time.Time
 	customers   []analysis.Customer
 	worth       analysis.Worth
+	foretold    []report.Foretold
 	history     analysis.History
 	trials      []experiment.Facts
 	cells       []report.Cell
@@ -76,6 +77,8 @@ func (f *facts) Deliveries(context.Context) ([]report.Delivery, error) { return 
 func (f *facts) Worth(context.Context) (analysis.Worth, bool, error) {
 	return f.worth, f.worth.Customers > 0, nil
 }
+
+func (f *facts) Foretold(context.Context) ([]report.Foretold, error) { return f.foretold, nil }
 
 func (f *facts) HistoryOf(context.Context, int64, time.Time) (analysis.History, bool, error) {
 	return f.history, f.history.Days > 0, nil
