@@ -69,6 +69,9 @@ func functions() template.FuncMap {
 		"dict":    dict,
 		"capital": report.Capital,
 		"lower":   strings.ToLower,
+		"pieces":  pieces,
+		"first":   func(n int, all []note) []note { return all[:min(n, len(all))] },
+		"after":   func(n int, all []note) []note { return all[min(n, len(all)):] },
 		"join":    strings.Join,
 	}
 }
@@ -99,8 +102,8 @@ func since(t, now time.Time) string {
 	}
 }
 
-func wholeMoney(amount decimal.Decimal, currency string) string {
-	return report.Money(amount.Round(0), currency)
+func wholeMoney(amount decimal.Decimal, _ string) string {
+	return report.Money(amount, "JPY")
 }
 
 // dict gives a template several things: "key", value, and so on.

@@ -16,6 +16,9 @@ import (
 // shownMonths is how many months are drawn.
 const shownMonths = 13
 
+// shortName is how long the short name of a month is.
+const shortName = len("Jan")
+
 // months is the last complete month beside the one before.
 type months struct {
 	Name, Before string // of the months
@@ -23,6 +26,12 @@ type months struct {
 	Whole        bool // older orders are known, so newcomers are newcomers
 	Chart        template.HTML
 }
+
+// Short is the name of the month in a column.
+func (m months) Short() string { return m.Name[:shortName] }
+
+// ShortBefore is that of the month before.
+func (m months) ShortBefore() string { return m.Before[:shortName] }
 
 // change is one figure in both months.
 type change struct {
@@ -95,7 +104,7 @@ func (v *view) monthly(all []retention.MonthRow) template.HTML {
 	for _, m := range all {
 		name := monthName(m.Start)
 		first, later := m.First.Revenue, m.Later.Revenue.Add(m.Unknown.Revenue)
-		c.Columns = append(c.Columns, chart.Column{Name: name[:3], Parts: []chart.Part{
+		c.Columns = append(c.Columns, chart.Column{Name: name[:shortName], Parts: []chart.Part{
 			{Value: first.InexactFloat64(), Label: name + ", first orders: " + wholeMoney(first, v.Currency())},
 			{Value: later.InexactFloat64(), Label: name + ", later orders: " + wholeMoney(later, v.Currency())},
 		}})

@@ -27,6 +27,8 @@ type view struct {
 	Stale  string    // why they could not be read anew; empty where they were
 	Sheet  string    // address of the page's table for a spreadsheet; empty where there is none
 	Data   any       // the page's own
+	// Refresh is after how many seconds the browser asks again, because something is being counted; 0: not by itself.
+	Refresh int
 
 	facts Facts
 	terms *int
@@ -128,6 +130,9 @@ func (s *Server) page(p page) http.HandlerFunc {
 		if v.Data, err = p.show(r, v); err != nil {
 			s.failed(w, r, err)
 			return
+		}
+		if v.Refresh > 0 {
+			w.Header().Set("Refresh", strconv.Itoa(v.Refresh))
 		}
 		s.render(w, http.StatusOK, p.key, v)
 	}

@@ -128,7 +128,7 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if r.Quarantined, err = facts.Quarantine(ctx, listed); err != nil {
 		return Report{}, fmt.Errorf("quarantine: %w", err)
 	}
-	r.Warnings = append(warnings(r.Overview, r.Segments), holds(r.Deliveries, r.Overview)...)
+	r.Warnings = append(warnings(r.Overview, r.Segments), Holds(r.Deliveries, r.Overview)...)
 	r.Overview.Resources, r.Bridge = list(r.Overview.Resources), list(r.Bridge)
 	r.Quarantined, r.Warnings = list(r.Quarantined), list(r.Warnings)
 	return r, nil

@@ -34,8 +34,8 @@ func (d Delivery) Stopped(since time.Time) Stop {
 	return s
 }
 
-// holds says what the guard stopped, and the command that lets it pass.
-func holds(deliveries []Delivery, o Overview) []string {
+// Holds are the warnings of what the guard stopped, and the command that lets it pass.
+func Holds(deliveries []Delivery, o Overview) []string {
 	var all []string
 	for _, d := range deliveries {
 		stop := d.Stopped(o.Since)

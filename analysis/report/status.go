@@ -42,7 +42,7 @@ func CollectStatus(ctx context.Context, facts Facts, now time.Time) (StoreStatus
 	if err != nil {
 		return StoreStatus{}, err
 	}
-	s.Warnings = append(warnings(s.Overview, segments), holds(s.Deliveries, s.Overview)...)
+	s.Warnings = append(warnings(s.Overview, segments), Holds(s.Deliveries, s.Overview)...)
 	s.Overview.Resources, s.Runs = list(s.Overview.Resources), list(s.Runs)
 	s.Quarantined, s.Warnings = list(s.Quarantined), list(s.Warnings)
 	return s, nil
@@ -113,7 +113,7 @@ func (p *page) resources(o Overview, loc *time.Location) {
 	p.heading("Data: %s", people(o))
 	rows := []row{{dim, []string{"", "stored", "last complete", "under way"}}}
 	for _, r := range o.Resources {
-		rows = append(rows, row{plain, []string{r.Name, Count(r.Records), when(r.SyncedAt, loc), progress(r)}})
+		rows = append(rows, row{plain, []string{r.Name, Count(r.Records), when(r.SyncedAt, loc), r.Progress()}})
 	}
 	p.table([]align{left, right, left, left}, rows)
 }
@@ -125,8 +125,8 @@ func when(at time.Time, loc *time.Location) string {
 	return at.In(loc).Format(stamp)
 }
 
-// progress says how far an unfinished pull is.
-func progress(r Resource) string {
+// Progress says how far an unfinished pull is; empty where it is finished.
+func (r Resource) Progress() string {
 	switch {
 	case r.Done:
 		return ""
