@@ -47,7 +47,7 @@ func (v *view) holds() []note {
 		}
 		n := note{
 			Tag: "held", Class: "warn", Page: "audiences",
-			What: fmt.Sprintf("The push to %s, because %s.", report.Where(d.Destination), strings.Join(stop.Why, ", and ")),
+			What: fmt.Sprintf("The push to %s waits, because %s.", report.Where(d.Destination), strings.Join(stop.Why, ", and ")),
 		}
 		if stop.Command != "" {
 			n.Remedy = "If that is right, this lets it pass: `" + stop.Command + "`"
@@ -64,7 +64,7 @@ func (v *view) refusals() []note {
 		if n := total(d.Refused); n > 0 {
 			notes = append(notes, note{
 				Tag: "refused", Class: "warn", Page: "audiences",
-				What:   fmt.Sprintf("%s by %s: %s.", report.Of(n, "person", "people"), report.Where(d.Destination), strings.Join(words(d.Refused), "; ")),
+				What:   fmt.Sprintf("%s will not take %s: %s.", report.Capital(report.Where(d.Destination)), report.Of(n, "person", "people"), strings.Join(words(d.Refused), "; ")),
 				Remedy: "Mend in the shop what the platform names; they are not tried again before something changes for them.",
 			})
 		}

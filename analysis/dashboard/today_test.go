@@ -91,7 +91,7 @@ func TestTodayTellsWorstFirst(t *testing.T) {
 	require.Equal(t, "Push, 2026-03-21 02:30, 1 hour ago: newsletter: the key was refused.", notes[0].What)
 	require.Contains(t, notes[0].Remedy, "Make a new key")
 	require.Equal(t, "held", notes[1].Tag)
-	require.Equal(t, `The push to newsletter, because the audience "Champions" would shrink from 143 to 20, and the audience `+
+	require.Equal(t, `The push to newsletter waits, because the audience "Champions" would shrink from 143 to 20, and the audience `+
 		`"Owner's list" would be emptied of its 1 member.`, notes[1].What)
 	require.Contains(t, notes[1].Remedy, "`perennial push --confirm champions,owners_list`")
 	for _, n := range notes[2:] {
