@@ -149,6 +149,9 @@ type trial struct {
 	Drawn   template.HTML // what it brings a person; empty while nothing can be said
 }
 
+// Early says that it is too early to tell: then the reasons are what there is to read.
+func (t trial) Early() bool { return t.Trial.Verdict == experiment.TooEarly }
+
 func verdict(t report.Trial) (head, class string) {
 	switch t.Verdict {
 	case experiment.Broken:

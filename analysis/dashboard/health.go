@@ -37,7 +37,7 @@ func (s *Server) condition(shop string, v *view) condition {
 	c := condition{Name: shop, Here: shop == v.Shop}
 	other := *v
 	if !c.Here {
-		last := s.boards[shop].known()
+		last := s.boards[shop].shown()
 		if last == nil {
 			c.Words = "not looked at yet"
 			return c
@@ -57,8 +57,8 @@ func (s *Server) condition(shop string, v *view) condition {
 	return c
 }
 
-// known is what was last read, however long ago; nil where nothing was.
-func (b *board) known() *state {
+// shown is what was last read, however long ago; nil where nothing was.
+func (b *board) shown() *state {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.last

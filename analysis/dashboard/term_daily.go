@@ -7,7 +7,7 @@ func dailyTerms() map[string]term {
 		"gross":     {"Gross revenue", "Goods less discounts, before refunds. Tax and shipping are left out, unless the configuration includes them."},
 		"best":      {"Best fifth brings", "The part of the revenue that the fifth of the customers who brought most has brought."},
 		"members":   {"Members", "People whom a destination has confirmed to be in the audience."},
-		"unchanged": {"As they should be", "People for whom nothing had to be changed when the last push compared."},
+		"unchanged": {"Unchanged", "People who stood there as they should when the last push compared; all others were new or had changed."},
 		"retries":   {"To be tried again", "People whom the platform put off; every night's push tries all of them again."},
 		"pending":   {"In work there", "People in jobs that the platform has taken on and not finished."},
 		"held":      {"Held", "A push that would empty an audience, or shrink a large one by much, stops until somebody confirms it."},

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -100,6 +101,24 @@ func TestTodayTellsWorstFirst(t *testing.T) {
 
 	f.status.Runs = append([]report.Run{{Kind: "push", State: "succeeded", Started: readAt, Ended: readAt}}, f.status.Runs...)
 	require.Equal(t, "held", v.Notes()[0].Tag)
+}
+
+// TestSectionsInAFile: in a file that stands by itself nothing leads to the dashboard, and nothing is told by how long ago it
+// was.
+func TestSectionsInAFile(t *testing.T) {
+	f := wholeShop(t)
+	s := served(t, f)
+	for _, name := range []string{"today", "audiences"} {
+		v := s.view("tea", name, name)
+		v.Report, v.Status, v.ReadAt, v.Link = &f.report, &f.status, readAt, links{none: true}
+		var b bytes.Buffer
+		require.NoError(t, s.templates[name].ExecuteTemplate(&b, "section-"+name, v))
+		require.NotContains(t, b.String(), `href="/`)
+		require.NotContains(t, b.String(), `href=""`)
+		require.NotContains(t, b.String(), " ago")
+		v.Status, v.terms = nil, new(int)
+		require.NoError(t, s.templates[name].ExecuteTemplate(&b, "section-"+name, v), "there is no status in a report")
+	}
 }
 
 func TestComparedMonths(t *testing.T) {
