@@ -32,8 +32,11 @@ func TestInterval(t *testing.T) {
 func TestIntervalOfAnything(t *testing.T) {
 	nan := math.NaN()
 	for _, c := range []chart.Range{
-		{}, {Low: nan, Value: nan, High: math.Inf(1), Label: units}, {Low: 3, Value: 4, High: 5, Label: units},
-		{Low: -5, Value: -4, High: -3, Label: units}, {Low: -1e300, Value: 0, High: 1e300, Label: units},
+		{},
+		{Low: nan, Value: nan, High: math.Inf(1), Label: units},
+		{Low: 3, Value: 4, High: 5, Label: units},
+		{Low: -5, Value: -4, High: -3, Label: units},
+		{Low: -1e300, Value: 0, High: 1e300, Label: units},
 	} {
 		decoder := xml.NewDecoder(strings.NewReader(string(chart.Interval(c))))
 		for {

@@ -41,8 +41,11 @@ func TestTrialsInWords(t *testing.T) {
 		head    string
 		drawn   bool
 	}{
-		{experiment.Helps, "it helps", true}, {experiment.Harms, "it harms", true}, {experiment.NoEffect, "no effect found", true},
-		{experiment.TooEarly, "too early to tell", true}, {experiment.Broken, "do not trust it", false},
+		{experiment.Helps, "it helps", true},
+		{experiment.Harms, "it harms", true},
+		{experiment.NoEffect, "no effect found", true},
+		{experiment.TooEarly, "too early to tell", true},
+		{experiment.Broken, "do not trust it", false},
 	} {
 		one.Verdict = c.verdict
 		f.report.Trials = []report.Trial{one}

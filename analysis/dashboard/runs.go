@@ -13,9 +13,15 @@ type kind struct{ key, name string }
 // kinds are those of a night, in its order; others follow as they come.
 func kinds() []kind {
 	return []kind{
-		{"sync", "Reading the shop"}, {"analyze", "Analysis"}, {"worth", "What customers are worth"},
-		{"course", "Where customers go next"}, {"readback", "Look at the destinations"}, {"push", "Push"},
-		{"retention", "Who comes back"}, {"forget", "Erasing a person"}, {"purge", "Taking everything back"},
+		{"sync", "Reading the shop"},
+		{"analyze", "Analysis"},
+		{"worth", "What customers are worth"},
+		{"course", "Where customers go next"},
+		{"readback", "Look at the destinations"},
+		{"push", "Push"},
+		{"retention", "Who comes back"},
+		{"forget", "Erasing a person"},
+		{"purge", "Taking everything back"},
 	}
 }
 

@@ -126,8 +126,14 @@ func TestComparedMonths(t *testing.T) {
 		now, then    float64
 		words, looks string
 	}{
-		{100, 100, "as before", ""}, {110, 100, "+10.0 %", "good"}, {50, 100, "-50.0 %", "bad"}, {5, 0, "", ""}, {0, 0, "as before", ""},
-		{100.001, 100, "as before", ""}, {5, -3, "", ""}, {0, 8, "-100.0 %", "bad"},
+		{100, 100, "as before", ""},
+		{110, 100, "+10.0 %", "good"},
+		{50, 100, "-50.0 %", "bad"},
+		{5, 0, "", ""},
+		{0, 0, "as before", ""},
+		{100.001, 100, "as before", ""},
+		{5, -3, "", ""},
+		{0, 8, "-100.0 %", "bad"},
 	} {
 		found := compared(change{}, c.now, c.then)
 		require.Equal(t, c.words, found.Words, c)

@@ -107,7 +107,7 @@ func (all told) wrong(query string) []string {
 			}
 			for _, m := range n.LabelMatchers {
 				values, known := all[n.Name][m.Name]
-				if m.Name != labels.MetricName && !known {
+				if m.Name != "__name__" && !known {
 					say("no label %s of %s", m.Name, n.Name)
 				} else if m.Type == labels.MatchEqual && known && !slices.Contains(values, m.Value) {
 					say("%s of %s is never %s", m.Name, n.Name, m.Value)
