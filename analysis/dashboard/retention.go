@@ -101,8 +101,8 @@ func (v *view) SecondChart() template.HTML {
 // monthsShown is how many months are shown, the last ones.
 const monthsShown = 24
 
-// Months are the last months, oldest first.
-func (v *view) Months() []retention.MonthRow {
+// LastMonths are the last months, oldest first.
+func (v *view) LastMonths() []retention.MonthRow {
 	all := v.Report.Retention.Months
 	return all[max(0, len(all)-monthsShown):]
 }
@@ -112,7 +112,7 @@ func (v *view) MonthChart() template.HTML {
 	c := chart.ColumnChart{Title: "Revenue of first and of later orders, by month", YLabel: func(amount float64) string {
 		return report.Units(decimal.NewFromFloat(amount))
 	}}
-	for _, m := range v.Months() {
+	for _, m := range v.LastMonths() {
 		name := analysis.Date(int(m.Start)).Format("Jan ’06")
 		part := func(what string, sold retention.Sold) chart.Part {
 			value, _ := sold.Revenue.Float64()
@@ -123,7 +123,7 @@ func (v *view) MonthChart() template.HTML {
 	if len(c.Columns) == 0 {
 		return ""
 	}
-	if last := v.Months()[len(c.Columns)-1]; last.ReturningShare != nil {
+	if last := v.LastMonths()[len(c.Columns)-1]; last.ReturningShare != nil {
 		c.Words = "In the last month later orders brought " + report.Percent(*last.ReturningShare) + "."
 	}
 	return chart.Columns(c)

@@ -93,15 +93,6 @@ func prosaic(p segment.Play) *segment.Play {
 	return &p
 }
 
-// Manners are what holds for every campaign.
-func (v *view) Manners() []string {
-	all := segment.Manners()
-	for i, text := range all {
-		all[i] = strings.ReplaceAll(text, "`", "")
-	}
-	return all
-}
-
 // BasisWords says what revenue is.
 func (v *view) BasisWords() string { return report.BasisWords(v.Report.Segments.Basis) }
 

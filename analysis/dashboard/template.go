@@ -71,6 +71,9 @@ func functions() template.FuncMap {
 		"lower":   strings.ToLower,
 		"int":     func(n int32) int { return int(n) },
 		"inc":     func(n int) int { return n + 1 },
+		"pieces":  pieces,
+		"first":   func(n int, all []note) []note { return all[:min(n, len(all))] },
+		"after":   func(n int, all []note) []note { return all[min(n, len(all)):] },
 		"join":    strings.Join,
 	}
 }

@@ -294,7 +294,7 @@ func (p *page) orders(e Explanation) {
 
 // personDelivery writes what stands at one destination for the person, or why nothing does.
 func (p *page) personDelivery(e Explanation, d PersonDelivery) {
-	p.heading("%s: %s", where(d.Destination), known(d.State))
+	p.heading("%s: %s", Where(d.Destination), known(d.State))
 	if d.Reason != "" {
 		p.say(yellow, "  ", "Because: %s.", strings.TrimSuffix(d.Reason, "."))
 	}

@@ -203,9 +203,9 @@ func (p *page) bridge(r Report) {
 // delivery writes what stands at one destination, and what was kept back and why.
 func (p *page) delivery(d Delivery, loc *time.Location) {
 	if d.PushedAt.IsZero() {
-		p.heading("%s: nothing pushed yet", where(d.Destination))
+		p.heading("%s: nothing pushed yet", Where(d.Destination))
 	} else {
-		p.heading("%s: pushed %s", where(d.Destination), d.PushedAt.In(loc).Format(stamp))
+		p.heading("%s: pushed %s", Where(d.Destination), d.PushedAt.In(loc).Format(stamp))
 	}
 	var rows []row
 	if p.full {
@@ -227,8 +227,8 @@ func (p *page) delivery(d Delivery, loc *time.Location) {
 	}
 }
 
-// where names a destination for people.
-func where(destination string) string {
+// Where names a destination for people.
+func Where(destination string) string {
 	if destination == "shop" {
 		return "Shop tags"
 	}
