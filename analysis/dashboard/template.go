@@ -19,7 +19,7 @@ import (
 // In templates/ there is a file for each page, which defines "main", and files that begin with an underscore for what several
 // pages have: the layout, and the sections that also stand in the file that `report --html` writes.
 //
-//go:embed templates
+//go:embed all:templates
 var templateFiles embed.FS
 
 // parse reads the templates, each page with the shared ones.

@@ -61,7 +61,10 @@ type askedError struct{ text string }
 
 func (e askedError) Error() string { return e.text }
 
-var errNobody = errors.New("nobody is known by this address")
+var (
+	errNobody     = errors.New("nobody is known by this address")
+	errNoTemplate = errors.New("there is no template")
+)
 
 // whole reads a number out of a query; it returns preset where there is none.
 func whole(r *http.Request, name string, preset, low, high int) (int, error) {
@@ -196,7 +199,11 @@ func (s *Server) loginForm(w http.ResponseWriter, r *http.Request) {
 // render writes a page whole or not at all.
 func (s *Server) render(w http.ResponseWriter, status int, name string, v *view) {
 	var b bytes.Buffer
-	if err := s.templates[name].ExecuteTemplate(&b, "layout", v); err != nil {
+	err := errNoTemplate
+	if t := s.templates[name]; t != nil {
+		err = t.ExecuteTemplate(&b, "layout", v)
+	}
+	if err != nil {
 		s.Log.Error("dashboard: template", "page", name, "err", err)
 		http.Error(w, "This page cannot be shown; the log of the daemon says why.", http.StatusInternalServerError)
 		return
