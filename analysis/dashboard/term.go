@@ -11,6 +11,9 @@ import (
 func (v *view) Term(key string) (template.HTML, error) {
 	t, ok := terms()[key]
 	if !ok {
+		t, ok = goodsTerms()[key]
+	}
+	if !ok {
 		return "", fmt.Errorf("term %s: no definition", key)
 	}
 	*v.terms++

@@ -107,7 +107,6 @@ func TestProductsAndValues(t *testing.T) {
 		golden(t, fmt.Sprintf("sums_full_%d.txt", width), []byte(sums(t, f, width, true)))
 	}
 	r := collect(t, f)
-	r.Values.Net.Bins = r.Values.Net.Bins[:2]
 	var b bytes.Buffer
 	require.NoError(t, report.JSON(&b, map[string]any{"products": r.Products, "values": r.Values}))
 	golden(t, "sums.json", b.Bytes())
