@@ -24,7 +24,7 @@ var templateFiles embed.FS
 
 // parse reads the templates, each page with the shared ones.
 func parse() (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(functions()).ParseFS(templateFiles, "templates/_*.html")
+	shared, err := template.New("").Funcs(functions()).Funcs(goodsFunctions()).ParseFS(templateFiles, "templates/_*.html")
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}

@@ -55,9 +55,9 @@ func (e *Explanation) explain(ctx context.Context, facts PersonFacts) error {
 	for i := range e.Person.Sides {
 		e.Person.Sides[i].Name = e.groups.audience(e.Person.Sides[i].Audience)
 	}
-	worth, err := appraised(ctx, facts)
+	worth, err := last(ctx, facts.Worth)
 	if err != nil {
-		return err
+		return fmt.Errorf("worth: %w", err)
 	}
 	if err := e.ground(ctx, facts, all, worth); err != nil {
 		return err

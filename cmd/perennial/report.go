@@ -15,7 +15,7 @@ func newReport(g *globals) *cobra.Command {
 		Use:   "report",
 		Short: "Tell what there is to tell about each shop",
 		Long: "Segments with their share of customers and revenue, who moved between them in the last month, what customers are\n" +
-			"worth, who comes back, the way from the shop's own revenue to ours line by line, what was pushed, and what was withheld and why.",
+			"worth, who comes back, what the best buy first, the way from the shop's own revenue to ours line by line, what was pushed, and what was withheld and why.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return show(cmd.Context(), g, asJSON, func(ctx context.Context, s *shop) (report.Report, error) {
