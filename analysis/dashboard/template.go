@@ -70,6 +70,8 @@ func functions() template.FuncMap {
 		"capital": report.Capital,
 		"lower":   strings.ToLower,
 		"join":    strings.Join,
+		"date":    dayText,
+		"prose":   func(text string) string { return strings.ReplaceAll(text, "`", "") },
 	}
 }
 

@@ -61,6 +61,11 @@ type askedError struct{ text string }
 
 func (e askedError) Error() string { return e.text }
 
+// elsewhere leads to another page.
+type elsewhere string
+
+func (e elsewhere) Error() string { return "see " + string(e) }
+
 var (
 	errNobody     = errors.New("nobody is known by this address")
 	errNoTemplate = errors.New("there is no template")
@@ -136,8 +141,11 @@ func (s *Server) page(p page) http.HandlerFunc {
 // failed answers for a page that could not be gathered.
 func (s *Server) failed(w http.ResponseWriter, r *http.Request, err error) {
 	var asked askedError
+	var to elsewhere
 	var day *report.DayError
 	switch {
+	case errors.As(err, &to):
+		http.Redirect(w, r, string(to), http.StatusSeeOther)
 	case errors.As(err, &asked):
 		s.trouble(w, r, http.StatusBadRequest, "That cannot be shown", asked.text)
 	case errors.As(err, &day):

@@ -10,6 +10,7 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/clv"
+	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
 // models are the models of buying in words.
@@ -145,6 +146,24 @@ func (e Explanation) Expected() [][2]string {
 		lines = append(lines, [2]string{"Margin expected of that", "about " + rounded(*o.MarginAhead, true, e.Currency)})
 	}
 	return append(lines, [2]string{"Next order, if any", nextOrder(o)})
+}
+
+// Plainly says in a sentence what the person is expected to do; empty where that is not known.
+func (e Explanation) Plainly() string {
+	o := e.Outlook
+	if o == nil {
+		return ""
+	}
+	text := "Most likely still a customer"
+	switch {
+	case o.ByConstruction:
+		text = "Whether this is still a customer is not known"
+	case o.Alive < 1-segment.ChurnBands().Cuts()[1]:
+		text = "Most likely gone"
+	case o.Alive < 1-segment.ChurnBands().Cuts()[0]:
+		text = "Perhaps still a customer, perhaps gone"
+	}
+	return fmt.Sprintf("%s: in %s, %.1f orders worth about %s are expected.", text, ahead(o.Horizon), o.Orders, rounded(o.Value, true, e.Currency))
 }
 
 // Doubt says why the outlook says little of this person; empty where it does not.
