@@ -5,13 +5,10 @@ import (
 	"net/http"
 )
 
-func none(*http.Request, *view) (any, error)                               { return nil, nil }
-func noSheet(*http.Request, *view) ([][]string, error)                     { return nil, nil }
-func (s *Server) people(r *http.Request, v *view) (any, error)             { return nil, nil }
-func (s *Server) customer(r *http.Request, v *view) (any, error)           { return nil, nil }
-func (s *Server) peopleSheet(r *http.Request, v *view) ([][]string, error) { return nil, nil }
-func (s *Server) api() http.Handler                                        { return http.NotFoundHandler() }
-func wantsJSON(r *http.Request) bool                                       { return false }
+func none(*http.Request, *view) (any, error)           { return nil, nil }
+func noSheet(*http.Request, *view) ([][]string, error) { return nil, nil }
+func (s *Server) api() http.Handler                    { return http.NotFoundHandler() }
+func wantsJSON(r *http.Request) bool                   { return false }
 
 func writeProblem(w http.ResponseWriter, status int, what, remedy string) {
 	w.WriteHeader(status)

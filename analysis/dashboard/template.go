@@ -75,6 +75,8 @@ func functions() template.FuncMap {
 		"first":   func(n int, all []note) []note { return all[:min(n, len(all))] },
 		"after":   func(n int, all []note) []note { return all[min(n, len(all)):] },
 		"join":    strings.Join,
+		"date":    dayText,
+		"prose":   func(text string) string { return strings.ReplaceAll(text, "`", "") },
 	}
 }
 
