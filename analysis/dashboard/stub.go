@@ -1,9 +1,6 @@
 package dashboard
 
-import (
-	"encoding/json"
-	"net/http"
-)
+import "net/http"
 
 func none(*http.Request, *view) (any, error)                                  { return nil, nil }
 func noSheet(*http.Request, *view) ([][]string, error)                        { return nil, nil }
@@ -24,9 +21,3 @@ func (s *Server) retentionSheet(r *http.Request, v *view) ([][]string, error) { 
 func (s *Server) productSheet(r *http.Request, v *view) ([][]string, error)   { return nil, nil }
 func (s *Server) peopleSheet(r *http.Request, v *view) ([][]string, error)    { return nil, nil }
 func (s *Server) audienceSheet(r *http.Request, v *view) ([][]string, error)  { return nil, nil }
-func (s *Server) api() http.Handler                                           { return http.NotFoundHandler() }
-func wantsJSON(r *http.Request) bool                                          { return false }
-func writeProblem(w http.ResponseWriter, status int, what, remedy string) {
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": what, "remedy": remedy})
-}

@@ -51,16 +51,22 @@ type PersonFacts interface {
 // CollectPerson explains the person with an e-mail address, in any spelling; ok is false where nobody is known by it.
 // Only what is stored is read, and the rule is that of the last analysis, whatever the configuration says by now.
 func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Explanation, ok bool, err error) {
-	overview, err := facts.Overview(ctx)
-	if err != nil {
-		return Explanation{}, false, fmt.Errorf("overview: %w", err)
-	}
 	person, ok, err := facts.Person(ctx, commerce.Email(email))
 	if err != nil {
 		return Explanation{}, false, fmt.Errorf("person: %w", err)
 	}
 	if !ok {
 		return Explanation{}, false, nil
+	}
+	e, err = CollectExplanation(ctx, facts, person)
+	return e, err == nil, err
+}
+
+// CollectExplanation explains a person whom the database has told of.
+func CollectExplanation(ctx context.Context, facts PersonFacts, person Person) (Explanation, error) {
+	overview, err := facts.Overview(ctx)
+	if err != nil {
+		return Explanation{}, fmt.Errorf("overview: %w", err)
 	}
 	person.Orders, person.History, person.Deliveries = list(person.Orders), list(person.History), list(person.Deliveries)
 	person.Sides = list(person.Sides)
@@ -69,21 +75,21 @@ func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Expl
 	}
 	snapshot, err := facts.Groups(ctx, analysis.SchemeRFM)
 	if err != nil {
-		return Explanation{}, false, fmt.Errorf("segments: %w", err)
+		return Explanation{}, fmt.Errorf("segments: %w", err)
 	}
-	e = Explanation{
+	e := Explanation{
 		Store: overview.Store, Incomplete: missing(overview), Currency: overview.Currency, TimeZone: overview.TimeZone,
 		AsOf: snapshot.AsOf, Next: []PersonNext{}, Person: person,
 	}
 	if snapshot.Rule == "" {
-		return e, true, nil
+		return e, nil
 	}
 	rule, err := analysis.ParseRule(snapshot.Rule)
 	if err != nil {
-		return Explanation{}, false, err
+		return Explanation{}, err
 	}
 	e.Rule = &rule
-	return e, true, e.explain(ctx, facts)
+	return e, e.explain(ctx, facts)
 }
 
 // explain fills in what follows from the last analysis.
