@@ -39,6 +39,7 @@ func (r *reader) check(cfg Config) {
 	r.match("prefix", cfg.Prefix, prefixText, "small letters, digits, - and _, beginning with a letter, 31 at most")
 	r.checkDatabase(cfg.Database)
 	r.checkListen("health.listen", cfg.Health.Listen)
+	r.checkDashboard(cfg.Dashboard)
 	r.oneOf("log.level", cfg.Log.Level, "debug", "info", "warn", "error")
 	r.oneOf("log.format", cfg.Log.Format, "text", "json")
 	if len(cfg.Stores) == 0 {
@@ -94,6 +95,25 @@ func (r *reader) checkListen(key, listen string) {
 		r.add(key, fmt.Sprintf("%q is not an address to listen on", listen), `write host and port, such as "127.0.0.1:8378", or "" for none`)
 	}
 }
+
+func (r *reader) checkDashboard(d Dashboard) {
+	r.checkListen("dashboard.listen", d.Listen)
+	if d.URL != "" {
+		u, err := url.Parse(d.URL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			r.add("dashboard.url", fmt.Sprintf("%q is not an address of pages", d.URL), `write the one that you type into the browser, such as "https://shop.example/perennial"`)
+		}
+	}
+	if hash := d.Password.Reveal(); hash != "" && !strings.HasPrefix(hash, "$argon2id$") {
+		r.add("dashboard.password", "not the hash of a password", "`perennial password` asks for one and prints its hash")
+	}
+	if token := d.Token.Reveal(); token != "" && len(token) < minToken {
+		r.add("dashboard.token", "too short to be safe", fmt.Sprintf("take %d random characters or more, such as `openssl rand -hex 24` prints", minToken))
+	}
+}
+
+// minToken is how many characters the token of the API has at least.
+const minToken = 24
 
 func (r *reader) checkName(path, name string, seen map[string]bool) {
 	r.match(path+".name", name, nameText, "letters, digits, dots, - and _, beginning with a letter or digit, 63 at most")

@@ -10,11 +10,12 @@ import (
 
 // Config is the whole configuration, checked.
 type Config struct {
-	Prefix   string   `mapstructure:"prefix"` // marks what is ours in shops and platforms; "perennial"
-	Database Database `mapstructure:"database"`
-	Health   Health   `mapstructure:"health"`
-	Log      Log      `mapstructure:"log"`
-	Stores   []Store  `mapstructure:"stores"`
+	Prefix    string    `mapstructure:"prefix"` // marks what is ours in shops and platforms; "perennial"
+	Database  Database  `mapstructure:"database"`
+	Health    Health    `mapstructure:"health"`
+	Dashboard Dashboard `mapstructure:"dashboard"`
+	Log       Log       `mapstructure:"log"`
+	Stores    []Store   `mapstructure:"stores"`
 }
 
 // Database says where Postgres is. Without a URL, Perennial runs a private one in DataDir.
@@ -26,6 +27,15 @@ type Database struct {
 // Health is the local HTTP server for health, readiness and metrics; an empty Listen switches it off.
 type Health struct {
 	Listen string `mapstructure:"listen"`
+}
+
+// Dashboard is the server of pages and of the API; an empty Listen switches it off, and without a password or token it is off
+// as well.
+type Dashboard struct {
+	Listen   string      `mapstructure:"listen"`
+	URL      string      `mapstructure:"url"`      // under which browsers reach it, where a proxy stands before it
+	Password secret.Text `mapstructure:"password"` // argon2id hash, as `perennial password` writes it
+	Token    secret.Text `mapstructure:"token"`    // for the API
 }
 
 // Log says how much is logged and how.

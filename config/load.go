@@ -82,6 +82,7 @@ func decode(raw map[string]any) (Config, error) {
 	v := viper.New()
 	v.SetDefault("prefix", "perennial")
 	v.SetDefault("health.listen", "127.0.0.1:8378")
+	v.SetDefault("dashboard.listen", "127.0.0.1:8377")
 	v.SetDefault("log.level", "info")
 	v.SetDefault("log.format", "text")
 	if err := v.MergeConfigMap(raw); err != nil {

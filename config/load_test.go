@@ -20,6 +20,8 @@ func env(t *testing.T) func(string) string {
 	require.NoError(t, err)
 	values := map[string]string{
 		"WOO_KEY":               "from-env",
+		"API_TOKEN":             "from-env-from-env-from-env",
+		"DASHBOARD_HASH":        "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$aGFzaA",
 		"DB_URL":                "postgres://me:pw@localhost/x",
 		"CREDENTIALS_DIRECTORY": filepath.Join(here, "testdata"),
 	}
@@ -73,8 +75,8 @@ func TestLoadFillsInDefaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, cmp.Diff(Config{
 		Prefix: "perennial",
-		Health: Health{Listen: "127.0.0.1:8378"},
-		Log:    Log{Level: "info", Format: "text"},
+		Health: Health{Listen: "127.0.0.1:8378"}, Dashboard: Dashboard{Listen: "127.0.0.1:8377"},
+		Log: Log{Level: "info", Format: "text"},
 		Stores: []Store{{
 			Name: "acme", Kind: "woocommerce", Settings: map[string]any{}, NightlyAt: "03:00",
 			Revenue: "net", Consent: "platform", RFM: RFM{Preset: "usual", Convention: "rank_min"}, Guard: Guard{Shrink: 0.3, MinSize: 50},
@@ -98,6 +100,14 @@ func TestLoadReadsSegmentsOfTheOwner(t *testing.T) {
 		{ID: "big", Rule: "net > 1000"},
 	}, store.Segments)
 	require.Equal(t, []string{"rfm", "lifecycle_slipping"}, store.Destinations[0].Audiences)
+}
+
+func TestLoadReadsTheDashboard(t *testing.T) {
+	cfg, err := Load("testdata/dashboard.good.toml", env(t))
+	require.NoError(t, err)
+	require.Equal(t, Dashboard{
+		URL: "https://shop.example/perennial", Password: secret.New("$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$aGFzaA"), Token: secret.New("from-env-from-env-from-env"),
+	}, cfg.Dashboard)
 }
 
 func TestLoadKeepsWhatStandsThere(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 )
 
 // overridable are the settings that the environment may give: PERENNIAL_DATABASE_URL, and so on.
-var overridable = []string{"prefix", "database.url", "database.data_dir", "health.listen", "log.level", "log.format"}
+var overridable = []string{"prefix", "database.url", "database.data_dir", "health.listen", "dashboard.listen", "dashboard.url", "log.level", "log.format"}
 
 // variable returns the environment variable of a setting.
 func variable(key string) string {
@@ -57,6 +57,7 @@ func (r *reader) resolve(raw map[string]any) {
 			}
 		}
 	}
+	r.resolveSecrets("dashboard", raw["dashboard"], "password", "token")
 	for i, store := range tables(raw["stores"]) {
 		path := fmt.Sprintf("stores[%d]", i)
 		r.resolveSettings(path+".settings", store["settings"])
@@ -65,6 +66,24 @@ func (r *reader) resolve(raw map[string]any) {
 		}
 		for j, destination := range tables(store["destinations"]) {
 			r.resolveSettings(fmt.Sprintf("%s.destinations[%d].settings", path, j), destination["settings"])
+		}
+	}
+}
+
+// resolveSecrets does so for the secrets of a table of ours.
+func (r *reader) resolveSecrets(path string, value any, names ...string) {
+	table, ok := value.(map[string]any)
+	if !ok {
+		return
+	}
+	for _, name := range names {
+		r.resolveKey(path, table, name+"_env")
+		r.resolveKey(path, table, name+"_file")
+		if text, ok := table[name].(string); ok {
+			table[name] = secret.New(text)
+			if text != "" && r.inline == "" {
+				r.inline = joinKey(path, name)
+			}
 		}
 	}
 }

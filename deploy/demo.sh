@@ -5,6 +5,8 @@
 # DEMO_EXIT=1                   stop after the report, with its status
 # DEMO_CUSTOMERS=2000           people in the invented WooCommerce shop
 # DEMO_SHOPIFY_CUSTOMERS=1200   people in the invented Shopify shop
+# DEMO_PAST="91 61 31 8 1"      as of how many days ago the shops are analysed before the first night
+# DEMO_DASHBOARD=127.0.0.1:8377 where the dashboard is served, with a password of its own
 # PERENNIAL_DEMO_DIR            where everything is kept while the demo runs, instead of a temporary directory
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -62,6 +64,9 @@ clear_away() {
   rm -rf "$dir"
 }
 
+# The day so many days ago, by GNU's date or by BSD's.
+day_before() { date -u -d "$1 days ago" +%F 2>/dev/null || date -u -v "-$1d" +%F; }
+
 # Runs a command under a pid file, in the foreground, so that Ctrl-C reaches it.
 # shellcheck disable=SC2016
 with_pid() { sh -c 'echo $$ > "$1"; shift; exec "$@"' sh "$@"; }
@@ -112,12 +117,18 @@ platform() {
   [ -z "${3:-}" ] || printf '%s\n' "$3"
 }
 config="$work/perennial.toml"
+(umask 077 && od -An -N8 -tx1 /dev/urandom | tr -d ' \n' > "$work/password")
+dashboard="${DEMO_DASHBOARD:-127.0.0.1:8377}"
+if [ -z "${DEMO_DASHBOARD:-}" ] && (: < "/dev/tcp/${dashboard%:*}/${dashboard#*:}") 2>/dev/null; then
+  dashboard="127.0.0.1:8379" # somebody else is there, perhaps another Perennial
+fi
 echo
 echo "perennial init: its questions are answered by flags here"
 bin/perennial --config "$config" init --yes \
   --kind woocommerce --name alder --set url="$WOOCOMMERCE_URL" \
   --set consumer_key_file="$work/key" --set consumer_secret_file="$work/secret" \
   --consent platform --tags --data-dir "$work/data" --health "" \
+  --dashboard "$dashboard" --dashboard-password-file "$work/password" \
   --destination listmonk --destination-set url="$LISTMONK_URL" \
   --destination-set username="$LISTMONK_USER" --destination-set token_file="$work/token" | sed '/^next: /d'
 platform brevo "$BREVO_URL" >> "$config"
@@ -133,6 +144,13 @@ bin/perennial --config "$work/wren.toml" init --yes \
 { platform klaviyo "$KLAVIYO_URL" "events = true"; platform mailchimp "$MAILCHIMP_URL" "audience = \"$MAILCHIMP_AUDIENCE\""; } >> "$config"
 echo "Brevo, Klaviyo and Mailchimp are written into the file by hand, as docs/configuration.md says."
 
+# The shops have a past, of which a daemon that had been there would know every day.
+echo
+echo "perennial sync, and analyze as of some days of the last quarter, as if the daemon had been there: then there is movement to see"
+bin/perennial --config "$config" --quiet sync
+for days in ${DEMO_PAST-91 61 31 8 1}; do
+  bin/perennial --config "$config" --quiet --now "$(day_before "$days")T12:00:00Z" analyze
+done
 echo
 echo "perennial run --once: the first night, both shops at a time"
 with_pid "$work/daemon.pid" bin/perennial --config "$config" run --once
@@ -150,6 +168,8 @@ echo "The daemon stays and runs every night at 03:00 of the shops' time. In anot
 echo "  $command status"
 echo "  $command segments"
 [ -z "$person" ] || echo "  $command explain $person"
+echo
+echo "The dashboard: http://$dashboard  password: $(cat "$work/password")"
 echo "Ctrl-C ends the demo and takes everything away."
 trap 'exit 0' INT TERM HUP
 with_pid "$work/daemon.pid" bin/perennial --config "$config" run

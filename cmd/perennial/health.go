@@ -84,21 +84,24 @@ func healthServer(ready func(context.Context) error, m *metrics) *http.Server {
 	}
 }
 
-// serveHealth listens on address until ctx ends. Port 0 takes any; the address in use is given to listening.
-func serveHealth(ctx context.Context, address string, server *http.Server, listening func(net.Addr)) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+// listener is where something is served, by its table in the configuration.
+type listener struct{ what, address string }
+
+// serve listens until ctx ends. Port 0 takes any; the address in use is given to listening.
+func (l listener) serve(ctx context.Context, server *http.Server, listening func(net.Addr)) error {
+	open, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.address)
 	if err != nil {
-		return fail(exitUsage, "health server", "set health.listen to a free local address, or to \"\" to switch it off", err)
+		return fail(exitUsage, l.what+" server", "set "+l.what+".listen to a free local address, or to \"\" to switch it off", err)
 	}
-	listening(listener.Addr())
+	listening(open.Addr())
 	go func() {
 		<-ctx.Done()
 		shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer cancel()
 		_ = server.Shutdown(shutdown) // what is still open after three seconds is cut with the process
 	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("health server: %w", err)
+	if err := server.Serve(open); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("%s server: %w", l.what, err)
 	}
 	return nil
 }

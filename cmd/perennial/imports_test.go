@@ -45,8 +45,12 @@ var importRules = []struct {
 	{"analysis/report", []string{
 		"connectors/commerce", "analysis", "analysis/*", "sync/ingest", "sync/activation", "sync/schedule",
 	}},
+	{"analysis/dashboard", []string{
+		"connectors/commerce", "analysis", "analysis/*", "sync/ingest", "sync/activation", "sync/schedule",
+	}},
 	{"analysis/*", []string{"connectors/commerce"}},
 	{"cmd/shopsim", []string{"connectors/commerce", "connectors/simulator", "connectors/*/*test"}},
+	{"cmd/perennial/browsertest", nil},
 	{"cmd/perennial/faulttest", []string{"*", "*/*", "*/*/*"}},
 	{"cmd/perennial", []string{"config", "config/*", "connectors", "connectors/*", "sync/*", "sync/postgres/embedded", "analysis", "analysis/*"}},
 }

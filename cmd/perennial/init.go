@@ -30,16 +30,19 @@ type answers struct {
 	destSet     map[string]string
 	dataDir     string
 	health      string
+	dashboard   string // where it listens
+	password    string // of the dashboard; empty: none yet
 }
 
 // initFlags are the flags of init.
 type initFlags struct {
 	answers
-	set     []string
-	destSet []string
-	yes     bool
-	force   bool
-	noCheck bool
+	set          []string
+	passwordFile string
+	destSet      []string
+	yes          bool
+	force        bool
+	noCheck      bool
 }
 
 func newInit(g *globals) *cobra.Command {
@@ -68,6 +71,8 @@ func newInit(g *globals) *cobra.Command {
 	f.StringArrayVar(&flags.destSet, "destination-set", nil, "a setting of the e-mail platform, `key=value` (may be repeated)")
 	f.StringVar(&flags.dataDir, "data-dir", "", "`directory` of the private database")
 	f.StringVar(&flags.health, "health", "127.0.0.1:8378", "`address` for health and metrics; empty: none")
+	f.StringVar(&flags.dashboard, "dashboard", "127.0.0.1:8377", "`address` of the dashboard; empty: none")
+	f.StringVar(&flags.passwordFile, "dashboard-password-file", "", "`file` with the password of the dashboard, which is off without one")
 	f.BoolVarP(&flags.yes, "yes", "y", false, "ask nothing, take flags and defaults")
 	f.BoolVar(&flags.force, "force", false, "replace an existing configuration")
 	f.BoolVar(&flags.noCheck, "no-check", false, "write without asking the shop")
@@ -92,6 +97,11 @@ func (g *globals) init(ctx context.Context, flags initFlags) error {
 	}
 	if a.destSet, err = pairs("--destination-set", flags.destSet); err != nil {
 		return err
+	}
+	if flags.passwordFile != "" {
+		if a.password, err = passwordFrom(flags.passwordFile); err != nil {
+			return err
+		}
 	}
 	settle := g.settle
 	if !flags.yes && isTerminal(g.out) && isTerminal(g.in) {
@@ -176,12 +186,17 @@ func draft(a answers) (config.Config, error) {
 		}
 		store.Destinations = []config.Destination{{Name: a.destination, Kind: a.destination, Settings: asSettings(mailer.AsDestination(), a.destSet)}}
 	}
+	pages, err := a.pages()
+	if err != nil {
+		return config.Config{}, err
+	}
 	return config.Config{
-		Prefix:   "perennial",
-		Database: config.Database{DataDir: a.dataDir},
-		Health:   config.Health{Listen: a.health},
-		Log:      config.Log{Level: "info", Format: "text"},
-		Stores:   []config.Store{store},
+		Prefix:    "perennial",
+		Database:  config.Database{DataDir: a.dataDir},
+		Health:    config.Health{Listen: a.health},
+		Dashboard: pages,
+		Log:       config.Log{Level: "info", Format: "text"},
+		Stores:    []config.Store{store},
 	}, nil
 }
 

@@ -100,7 +100,7 @@ func policyScreens(a *answers) (screens []*huh.Group, decide func()) {
 		huh.NewGroup(asShop).WithHideFunc(func() bool { return !chosen().KnowsConsent }),
 		huh.NewGroup(asElse).WithHideFunc(func() bool { return chosen().KnowsConsent }),
 		huh.NewGroup(tags).WithHideFunc(func() bool { return !chosen().WritesBack() }),
-		huh.NewGroup(hour, platform),
+		huh.NewGroup(hour, platform, passwordField(a)),
 	}, decide
 }
 

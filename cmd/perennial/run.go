@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -117,13 +118,9 @@ func (a *app) daemon(ctx context.Context) error {
 	// Jobs end through Stop, which gives them time, not through the signal itself.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	health := make(chan error, 1)
-	if a.cfg.Health.Listen != "" {
-		go func() {
-			health <- serveHealth(ctx, a.cfg.Health.Listen, healthServer(a.db.Ping, a.metrics), func(addr net.Addr) {
-				a.log.Info("health and metrics", "address", addr.String())
-			})
-		}()
+	served, err := a.serve(ctx)
+	if err != nil {
+		return err
 	}
 	if err := runner.Start(work); err != nil {
 		return err
@@ -135,13 +132,37 @@ func (a *app) daemon(ctx context.Context) error {
 	var failed error
 	select {
 	case <-ctx.Done():
-	case failed = <-health:
+	case failed = <-served:
 	}
 	notify(daemon.SdNotifyStopping)
 	a.log.Info("daemon stops: finishing what is in hand")
 	stopping, done := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer done()
 	return errors.Join(failed, runner.Stop(stopping))
+}
+
+// serve begins to serve health and dashboard, where they are on. What ends one of them before ctx does comes on the channel.
+func (a *app) serve(ctx context.Context) (<-chan error, error) {
+	pages, err := a.dashboard(ctx)
+	if err != nil {
+		return nil, err
+	}
+	served := make(chan error, 2)
+	if health := (listener{"health", a.cfg.Health.Listen}); health.address != "" {
+		go func() {
+			served <- health.serve(ctx, healthServer(a.db.Ping, a.metrics), func(addr net.Addr) {
+				a.log.Info("health and metrics", "address", addr.String())
+			})
+		}()
+	}
+	if pages != nil {
+		go func() {
+			served <- listener{"dashboard", a.cfg.Dashboard.Listen}.serve(ctx, pages, func(addr net.Addr) {
+				a.log.Info("dashboard", "address", cmp.Or(a.cfg.Dashboard.URL, "http://"+addr.String()))
+			})
+		}()
+	}
+	return served, nil
 }
 
 // notify tells systemd, where it started us.
