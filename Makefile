@@ -5,6 +5,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := go tool -modfile=tools.mod golangci-lint
 
+RACED   := ^(TestTwoDaemons|TestCommandBesideTheDaemon|TestDaemon|TestConnectionsDie|TestThreeNights|TestThreeNightsOfShopify|TestStopDuringASync|TestStopDuringAPush|TestUnsubscribedAtOnePlatformIsOutOfAllInTheSameNight)$$
+
 .DEFAULT_GOAL := help
 .PHONY: help build demo test race check format vet lint bench clean
 
@@ -24,8 +26,11 @@ demo: build ## Try it: invented shops on WooCommerce and Shopify and the daemon 
 test: build ## Run every test
 	@dir="$${PERENNIAL_TEST_POSTGRES:-$$($(BIN) postgres ensure --dir)}" && PERENNIAL_TEST_POSTGRES="$$dir" go test -timeout 20m ./...
 
+# Faults are tried without the race detector, all of them; with it, the daemon itself is built with it and lives through some.
 race: build ## Run the tests with the race detector, the long ones shortened
-	@dir="$${PERENNIAL_TEST_POSTGRES:-$$($(BIN) postgres ensure --dir)}" && PERENNIAL_TEST_POSTGRES="$$dir" go test -race -short -timeout 20m ./...
+	@dir="$${PERENNIAL_TEST_POSTGRES:-$$($(BIN) postgres ensure --dir)}" && export PERENNIAL_TEST_POSTGRES="$$dir" && \
+	go test -race -short -timeout 20m $$(go list ./... | grep -v /faulttest) && \
+	go test -race -short -timeout 20m -run '$(RACED)' ./cmd/perennial/faulttest
 
 check: format vet lint test ## What has to pass before a change lands
 

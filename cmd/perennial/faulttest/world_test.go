@@ -44,7 +44,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "perennial")
-	build := exec.Command("go", "build", "-o", path, "github.com/perennial-cvo/perennial/cmd/perennial")
+	build := exec.Command("go", append(append([]string{"build"}, buildFlags()...), "-o", path, "github.com/perennial-cvo/perennial/cmd/perennial")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package faulttest
+
+func buildFlags() []string { return nil }
