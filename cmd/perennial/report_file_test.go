@@ -37,7 +37,7 @@ columns = {order_id = "order", date = "date", total = "total", email = "email"}
 `, dir)
 	require.NoError(t, os.WriteFile("perennial.toml", []byte(text), 0o600))
 	for _, command := range []string{"sync", "analyze"} {
-		code, _, errs := call(t, command)
+		code, _, errs := call(t, command, "--now", "2026-11-16T10:00:00Z")
 		require.Zero(t, code, errs)
 	}
 }
