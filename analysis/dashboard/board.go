@@ -34,6 +34,8 @@ type board struct {
 	err     error         // of the last reading or look; nil where it went well
 	looked  time.Time     // when it was last asked whether anything changed
 	reading chan struct{} // closed when the reading under way ends; nil where there is none
+
+	moves movesKnown
 }
 
 // state is what is told, and when it was read. It is not changed any more.

@@ -64,6 +64,7 @@ type askedError struct{ text string }
 func (e askedError) Error() string { return e.text }
 
 var (
+	errCounting   = errors.New("still being counted")
 	errNobody     = errors.New("nobody is known by this address")
 	errNoTemplate = errors.New("there is no template")
 )
@@ -147,6 +148,9 @@ func (s *Server) failed(w http.ResponseWriter, r *http.Request, err error) {
 		s.trouble(w, r, http.StatusBadRequest, "That cannot be shown", asked.text)
 	case errors.As(err, &day):
 		s.trouble(w, r, http.StatusBadRequest, "That cannot be shown", day.Text+". "+day.Remedy)
+	case errors.Is(err, errCounting):
+		w.Header().Set("Retry-After", "10")
+		s.trouble(w, r, http.StatusServiceUnavailable, "This is still being counted", "Ask for it again in a minute; it goes on being counted until then.")
 	case errors.Is(err, errNobody):
 		s.trouble(w, r, http.StatusNotFound, "Nobody is known by that", "The person may have been erased or merged, or never bought here.")
 	case r.Context().Err() != nil: // the browser has gone

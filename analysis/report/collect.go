@@ -32,6 +32,7 @@ type Report struct {
 	Incomplete  *Gap               `json:"incomplete,omitempty"` // nil where all orders are known
 	Overview    Overview           `json:"overview"`
 	Segments    Segmentation       `json:"segments"`
+	Grid        []Cell             `json:"grid"`                // by scores; empty before the first analysis
 	Sets        []Set              `json:"sets"`                // by something else than RFM
 	Movement    *Movement          `json:"movement,omitempty"`  // between RFM groups in the last month; nil before the first analysis
 	Next        []NextSegment      `json:"next_segment"`        // of the schemes that foretell it
@@ -84,6 +85,8 @@ type SegmentRow struct {
 	Revenue       decimal.Decimal `json:"revenue"`       // gross or net, by the basis
 	RevenueShare  float64         `json:"revenue_share"` // of the revenue of all segments; 0 where that is not positive
 	AverageOrder  decimal.Decimal `json:"average_order"` // revenue an order
+	// Foretold is what these people are expected to spend within the horizon; nil where it is not known.
+	Foretold *decimal.Decimal `json:"predicted_value,omitempty"`
 }
 
 // Collect gathers the report of one shop.
@@ -97,12 +100,8 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if err := r.divide(ctx, facts); err != nil {
 		return Report{}, err
 	}
-	worth, err := appraised(ctx, facts)
-	if err != nil {
+	if err := r.appraise(ctx, facts); err != nil {
 		return Report{}, err
-	}
-	if worth != nil {
-		r.Worth = &Appraisal{Worth: *worth, Day: day(worth.Day)}
 	}
 	if r.Retention, err = retained(ctx, facts); err != nil {
 		return Report{}, err
@@ -141,6 +140,9 @@ func (r *Report) divide(ctx context.Context, facts Facts) error {
 		return err
 	}
 	r.Segments, r.Sets = s.Segmentation, s.Sets
+	if r.Grid, err = grid(ctx, facts); err != nil {
+		return err
+	}
 	if r.Movement, err = lastMonth(ctx, facts, s.all[analysis.SchemeRFM]); err != nil {
 		return err
 	}
