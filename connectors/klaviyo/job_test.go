@@ -231,7 +231,7 @@ func TestBare403IsNoWordAboutTheKey(t *testing.T) {
 	b := startBench(t)
 	d := b.open(t)
 	ensure(t, d, champions)
-	b.Fault(klaviyotest.Fault{Kind: klaviyotest.Bare403, Times: 1})
+	b.Fault(klaviyotest.Fault{Kind: simulator.BareForbidden, Times: 1})
 	for _, o := range apply(t, d, joinAll(b.people(simulator.Subscribed)[:2], champions)...) {
 		require.Equal(t, connectors.Delivered, o.State)
 	}
