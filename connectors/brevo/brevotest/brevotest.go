@@ -22,6 +22,7 @@ const wrongKey = "unauthorized" //nolint:misspell // Brevo's own word
 // Options describe the account. The zero value is usable.
 type Options struct {
 	APIKey      string           // "fake-brevo-key" where empty
+	Account     string           // its id; "5f0c1e" where empty
 	Now         func() time.Time // the shop's clock where nil, or the real one
 	Clock       func() time.Time // by which limits are counted; the real one where nil
 	Latency     time.Duration    // added to every answer
@@ -65,6 +66,9 @@ type Server struct {
 func New(shop *simulator.Shop, opts Options) *Server {
 	if opts.APIKey == "" {
 		opts.APIKey = "fake-brevo-key"
+	}
+	if opts.Account == "" {
+		opts.Account = "5f0c1e"
 	}
 	if opts.Clock == nil {
 		opts.Clock = time.Now
@@ -189,6 +193,7 @@ var routes = []route{
 	{"GET", "/v3/contacts/*", (*Server).getContact},
 	{"DELETE", "/v3/contacts/*", (*Server).deleteContact},
 	{"GET", "/v3/processes/*", (*Server).getProcess},
+	{"GET", "/v3/account", (*Server).getAccount},
 }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
@@ -216,6 +221,16 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 		}
 	}
 	fail(http.StatusNotFound, "document_not_found", "Route does not exist").send(w)
+}
+
+func (s *Server) getAccount(call) answer {
+	return done(http.StatusOK, map[string]any{
+		"organization_id": s.opts.Account, "email": "owner@example.com", "firstName": "Ann", "lastName": "Finch", "companyName": "Alder & Finch",
+		"address":             map[string]any{"street": "1 Main St", "city": "Alder", "zipCode": "12345", "country": "US"},
+		"plan":                []any{map[string]any{"type": "free", "creditsType": "sendLimit", "credits": 300}},
+		"relay":               map[string]any{"enabled": true, "data": map[string]any{"userName": "owner@example.com", "relay": "smtp-relay.example.com", "port": 587}},
+		"marketingAutomation": map[string]any{"enabled": false},
+	})
 }
 
 func (s *Server) nextID() int64 {

@@ -25,11 +25,12 @@ func Scopes() []string {
 
 // Options describe the account. The zero value is usable.
 type Options struct {
-	Key    string           // "fake-klaviyo-key" where empty
-	Scopes []string         // of the key; all where nil
-	Now    func() time.Time // the shop's clock where nil, or the real one
-	Limits bool             // requests beyond the limits of each endpoint are answered 429
-	Clock  func() time.Time // by which limits are counted; Now where nil
+	Key     string           // "fake-klaviyo-key" where empty
+	Account string           // its id; "AbC123" where empty
+	Scopes  []string         // of the key; all where nil
+	Now     func() time.Time // the shop's clock where nil, or the real one
+	Limits  bool             // requests beyond the limits of each endpoint are answered 429
+	Clock   func() time.Time // by which limits are counted; Now where nil
 	// PassRepeats passes over events that are there already, where otherwise they are refused with all of their request.
 	// Klaviyo says the first of single events and the second of many.
 	PassRepeats bool
@@ -69,6 +70,9 @@ type Server struct {
 func New(shop *simulator.Shop, opts Options) *Server {
 	if opts.Key == "" {
 		opts.Key = "fake-klaviyo-key"
+	}
+	if opts.Account == "" {
+		opts.Account = "AbC123"
 	}
 	if opts.Scopes == nil {
 		opts.Scopes = Scopes()
@@ -217,9 +221,9 @@ func (s *Server) answer(c call) answer {
 func (s *Server) getAccounts(c call) answer {
 	address := map[string]any{"address1": "1 Main St", "city": "Alder", "country": "US"}
 	return done(c, []any{map[string]any{
-		"type": "account", "id": "AbC123", "links": self(c, "/api/accounts/AbC123"),
+		"type": "account", "id": s.opts.Account, "links": self(c, "/api/accounts/"+s.opts.Account),
 		"attributes": map[string]any{
-			"test_account": false, "timezone": "UTC", "preferred_currency": "USD", "public_api_key": "AbC123", "locale": "en-US",
+			"test_account": false, "timezone": "UTC", "preferred_currency": "USD", "public_api_key": s.opts.Account, "locale": "en-US",
 			"contact_information": map[string]any{
 				"default_sender_name": "Alder & Finch", "default_sender_email": "hello@example.com", "organization_name": "Alder & Finch",
 				"street_address": address,
