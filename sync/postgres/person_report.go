@@ -156,7 +156,7 @@ func (s *Store) personDeliveries(ctx context.Context, tx *sqlx.Tx, p *report.Per
 		At          time.Time      `db:"at"`
 	}
 	err := tx.SelectContext(ctx, &rows, `SELECT destination, state, reason, audiences, attributes::text AS attributes, at
-		FROM deliveries WHERE store_id = $1 AND person_id = $2 ORDER BY destination`, s.id, p.ID)
+		FROM deliveries d WHERE store_id = $1 AND person_id = $2 AND NOT `+isBare+` ORDER BY destination`, s.id, p.ID)
 	if err != nil {
 		return fmt.Errorf("deliveries: %w", err)
 	}
