@@ -7,12 +7,14 @@ import (
 	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
-// What goes wrong on command, and what is kept of what was asked.
-type (
-	Fault     = simulator.Fault
-	FaultKind = simulator.FaultKind
-	Request   = simulator.Request
-)
+// Fault is a command to misbehave.
+type Fault = simulator.Fault
+
+// FaultKind says how the fake misbehaves.
+type FaultKind = simulator.FaultKind
+
+// Request is one request as it was received.
+type Request = simulator.Request
 
 // throttled refuses a request as one too many. Brevo tells the time in a header of its own, proxies in the standard one.
 func throttled(f Fault) simulator.Reply {

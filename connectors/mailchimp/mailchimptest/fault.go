@@ -2,12 +2,14 @@ package mailchimptest
 
 import "github.com/perennial-cvo/perennial/connectors/simulator"
 
-// What goes wrong on command, and what is kept of what was asked, downloads left out.
-type (
-	Fault     = simulator.Fault
-	FaultKind = simulator.FaultKind
-	Request   = simulator.Request
-)
+// Fault is a command to misbehave.
+type Fault = simulator.Fault
+
+// FaultKind says how the fake misbehaves.
+type FaultKind = simulator.FaultKind
+
+// Request is one request as it was received, downloads left out.
+type Request = simulator.Request
 
 // FailBatch makes the next batch go wrong.
 func (s *Server) FailBatch(f BatchFault) {
