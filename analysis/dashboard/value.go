@@ -18,7 +18,7 @@ import (
 // How many groups the page of values shows; the sheet has the others too.
 const (
 	shownOrigins = 12
-	shownCohorts  = 24
+	shownCohorts = 24
 )
 
 // worths is what there is to tell of who is worth what.
@@ -131,8 +131,8 @@ func (s *Server) valueSheet(_ *http.Request, v *view) ([][]string, error) {
 	add := func(by string, groups []value.Group) {
 		for _, g := range groups {
 			rows = append(rows, []string{
-				by, g.Name, strconv.Itoa(g.Customers), figure(g.Share), g.Net.String(), g.Each.String(), written(g.Low), written(g.High),
-				strconv.Itoa(g.Valued), g.Predicted.String(), written(g.Expected), v.Currency(),
+				by, g.Name, strconv.Itoa(g.Customers), figure(g.Share), g.Net.String(), g.Each.String(), plainAmount(g.Low), plainAmount(g.High),
+				strconv.Itoa(g.Valued), g.Predicted.String(), plainAmount(g.Expected), v.Currency(),
 			})
 		}
 	}
@@ -156,8 +156,8 @@ func (s *Server) valueSheet(_ *http.Request, v *view) ([][]string, error) {
 	return rows, nil
 }
 
-// written is an amount for a spreadsheet; empty where there is none.
-func written(d *decimal.Decimal) string {
+// plainAmount is an amount for a spreadsheet; empty where there is none.
+func plainAmount(d *decimal.Decimal) string {
 	if d == nil {
 		return ""
 	}

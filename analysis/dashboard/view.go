@@ -161,6 +161,8 @@ func (s *Server) failed(w http.ResponseWriter, r *http.Request, err error) {
 		s.trouble(w, r, http.StatusServiceUnavailable, "This is still being counted", "Ask for it again in a minute; it goes on being counted until then.")
 	case errors.Is(err, errNobody):
 		s.trouble(w, r, http.StatusNotFound, "Nobody is known by that", "The person may have been erased or merged, or never bought here.")
+	case errors.Is(err, errAudience):
+		s.trouble(w, r, http.StatusNotFound, "There is no such audience", "The segments tell the keys of all of them.")
 	case r.Context().Err() != nil: // the browser has gone
 	default:
 		s.Log.Error("dashboard: page", "path", r.URL.Path, "err", err)

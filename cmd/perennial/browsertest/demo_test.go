@@ -29,7 +29,7 @@ func startDemo(t *testing.T) demo {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // see above
 	for _, program := range []string{"perennial", "shopsim"} {
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "bin", program), "../"+program)
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "bin", program), "../../"+program)
 		said, err := build.CombinedOutput()
 		require.NoError(t, err, string(said))
 	}
