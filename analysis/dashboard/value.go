@@ -18,7 +18,7 @@ import (
 // How many groups the page of values shows; the sheet has the others too.
 const (
 	shownOrigins = 12
-	shownMonths  = 24
+	shownCohorts = 24
 )
 
 // worths is what there is to tell of who is worth what.
@@ -55,9 +55,9 @@ func (v *view) Worths() *worths {
 		return nil
 	}
 	s := *v.Report.Values
-	w := &worths{Summary: s, Words: report.Spread(s.Net, v.Currency()), Older: max(0, len(s.Cohorts)-shownMonths)}
+	w := &worths{Summary: s, Words: report.SpreadWords(s.Net, v.Currency()), Older: max(0, len(s.Cohorts)-shownCohorts)}
 	if s.Predicted != nil {
-		w.Foretold = report.Spread(*s.Predicted, v.Currency())
+		w.Foretold = report.SpreadWords(*s.Predicted, v.Currency())
 	}
 	w.Tiers = worthTable{What: "tier", Groups: grouped(s.Tiers, "", func(g value.Group) string { return segment.Key(segment.SchemeTier, g.Key) })}
 	w.Months = worthTable{What: "month of the first order", Groups: grouped(s.Cohorts[w.Older:], "", nil)}
@@ -131,8 +131,8 @@ func (s *Server) valueSheet(_ *http.Request, v *view) ([][]string, error) {
 	add := func(by string, groups []value.Group) {
 		for _, g := range groups {
 			rows = append(rows, []string{
-				by, g.Name, strconv.Itoa(g.Customers), figure(g.Share), g.Net.String(), g.Each.String(), written(g.Low), written(g.High),
-				strconv.Itoa(g.Valued), g.Predicted.String(), written(g.Expected), v.Currency(),
+				by, g.Name, strconv.Itoa(g.Customers), figure(g.Share), g.Net.String(), g.Each.String(), plainAmount(g.Low), plainAmount(g.High),
+				strconv.Itoa(g.Valued), g.Predicted.String(), plainAmount(g.Expected), v.Currency(),
 			})
 		}
 	}
@@ -156,8 +156,8 @@ func (s *Server) valueSheet(_ *http.Request, v *view) ([][]string, error) {
 	return rows, nil
 }
 
-// written is an amount for a spreadsheet; empty where there is none.
-func written(d *decimal.Decimal) string {
+// plainAmount is an amount for a spreadsheet; empty where there is none.
+func plainAmount(d *decimal.Decimal) string {
 	if d == nil {
 		return ""
 	}

@@ -11,12 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/perennial-cvo/perennial/analysis"
-	"github.com/perennial-cvo/perennial/analysis/rfm"
 	"github.com/perennial-cvo/perennial/analysis/segment"
-	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
 // Explanation is everything that explains where one person stands. It names them by e-mail address and account only.
@@ -36,54 +32,8 @@ type Explanation struct {
 	Next    []PersonNext      `json:"next_segment"`
 	Person  Person            `json:"person"`
 
-	groups definitions
-}
-
-// PersonFacts is what an explanation reads: the report's facts, and the analysis's for the thresholds in force.
-type PersonFacts interface {
-	Facts
-	analysis.Facts
-
-	// HistoryOf reads what one person bought before a moment; ok is false where that is nothing.
-	HistoryOf(ctx context.Context, person int64, asOf time.Time) (h analysis.History, ok bool, err error)
-}
-
-// CollectPerson explains the person with an e-mail address, in any spelling; ok is false where nobody is known by it.
-// Only what is stored is read, and the rule is that of the last analysis, whatever the configuration says by now.
-func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Explanation, ok bool, err error) {
-	overview, err := facts.Overview(ctx)
-	if err != nil {
-		return Explanation{}, false, fmt.Errorf("overview: %w", err)
-	}
-	person, ok, err := facts.Person(ctx, commerce.Email(email))
-	if err != nil {
-		return Explanation{}, false, fmt.Errorf("person: %w", err)
-	}
-	if !ok {
-		return Explanation{}, false, nil
-	}
-	person.Orders, person.History, person.Deliveries = list(person.Orders), list(person.History), list(person.Deliveries)
-	person.Sides = list(person.Sides)
-	for i := range person.Deliveries {
-		person.Deliveries[i].Audiences = list(person.Deliveries[i].Audiences)
-	}
-	snapshot, err := facts.Groups(ctx, analysis.SchemeRFM)
-	if err != nil {
-		return Explanation{}, false, fmt.Errorf("segments: %w", err)
-	}
-	e = Explanation{
-		Store: overview.Store, Incomplete: missing(overview), Currency: overview.Currency, TimeZone: overview.TimeZone,
-		AsOf: snapshot.AsOf, Next: []PersonNext{}, Person: person,
-	}
-	if snapshot.Rule == "" {
-		return e, true, nil
-	}
-	rule, err := analysis.ParseRule(snapshot.Rule)
-	if err != nil {
-		return Explanation{}, false, err
-	}
-	e.Rule = &rule
-	return e, true, e.explain(ctx, facts)
+	groups  definitions
+	counted *Report // of everybody; nil: not yet
 }
 
 // explain fills in what follows from the last analysis.
@@ -142,6 +92,12 @@ func (e *Explanation) ground(ctx context.Context, facts PersonFacts, all map[str
 	for scheme, s := range all {
 		q.Rules[scheme] = s.Rule
 	}
+	if e.counted != nil {
+		var err error
+		if q.Known, err = e.known(ctx, facts); err != nil {
+			return err
+		}
+	}
 	grounds, err := analysis.Explain(ctx, facts, q)
 	switch {
 	case errors.Is(err, analysis.ErrNotLoaded):
@@ -195,75 +151,28 @@ func known(text string) string {
 
 // values writes the three values with the score each gives and what that score covers.
 func (p *page) values(e Explanation) {
-	person := e.Person
-	if e.AsOf.IsZero() || person.R == 0 {
+	lines := e.Scores()
+	if len(lines) == 0 {
 		p.heading("Score")
-		p.say(plain, "  ", "%s", unscored(e))
+		p.say(plain, "  ", "%s", e.Unscored())
 		return
 	}
-	today := analysis.Day(e.AsOf, e.location())
-	p.heading("Score %d%d%d as of %s", person.R, person.F, person.M, day(today))
-	basis, bins := analysis.Net, rfm.MaxBins
-	if e.Rule != nil {
-		basis, bins = e.Rule.Basis, e.Rule.Used
+	person := e.Person
+	p.heading("Score %d%d%d as of %s", person.R, person.F, person.M, e.Day())
+	rows := []row{{dim, []string{"", "value", "score", "this score covers"}}}
+	for _, l := range lines {
+		rows = append(rows, row{plain, []string{l.Name, l.Value, l.Score, l.Covers}})
 	}
-	amount := person.Net
-	if basis == analysis.Gross {
-		amount = person.Gross
-	}
-	recency := today - analysis.Day(person.LastDay, time.UTC)
-	t := e.Thresholds
-	if t == nil {
-		t = &analysis.Thresholds{}
-	}
-	p.table([]align{left, right, right, left}, []row{
-		{dim, []string{"", "value", "score", "this score covers"}},
-		{plain, []string{"Recency", Of(recency, "day", "days"), score(person.R, bins), covers(t.Recency, person.R, wholeNumber)}},
-		{plain, []string{"Frequency", Of(person.Counted, "order", "orders"), score(person.F, bins), covers(t.Frequency, person.F, wholeNumber)}},
-		{plain, []string{"Monetary, " + string(basis), Money(amount, e.Currency), score(person.M, bins), covers(t.Monetary, person.M, e.tenThousandths)}},
-	})
+	p.table([]align{left, right, right, left}, rows)
 	if e.Rule != nil {
 		p.say(dim, "  ", "%s", e.Rule.Words())
 	}
 }
 
-func unscored(e Explanation) string {
-	switch {
-	case e.AsOf.IsZero():
-		return "Nothing was analysed yet."
-	case e.Person.Counted == 0:
-		return "None: no order of this person counts as a purchase."
-	default:
-		return "None yet: the next analysis scores this person."
-	}
-}
-
-func score(value, bins int) string { return fmt.Sprintf("%d of %d", value, bins) }
-
-func wholeNumber(v int64) string { return group(fmt.Sprint(v)) }
-
-func (e Explanation) tenThousandths(v int64) string { return Money(decimal.New(v, -4), e.Currency) }
-
-// covers says which values got a score, and how many customers did.
-func covers(ranges []rfm.Range, score int, write func(int64) string) string {
-	if score < 1 || score > len(ranges) || ranges[score-1].Customers == 0 {
-		return ""
-	}
-	r := ranges[score-1]
-	span := write(r.Min)
-	if r.Max != r.Min {
-		span += " to " + write(r.Max)
-	}
-	return span + " (" + Of(r.Customers, "customer", "customers") + ")"
-}
-
 // membership writes the segment that stands.
 func (p *page) membership(e Explanation) {
-	if d, ok := e.groups.find(analysis.SchemeRFM, e.Person.Segment); ok {
-		p.heading("Segment: %s", d.Name)
-		p.say(plain, "  ", "%s", d.Meaning)
-		p.say(green, "  > ", "%s", d.Action)
-		p.because(e)
+	if s, ok := e.Segment(); ok {
+		p.stand(s)
 	}
 }
 
@@ -282,25 +191,6 @@ func (p *page) history(e Explanation) {
 		rows = append(rows, row{plain, []string{i.First.Format(time.DateOnly), "to " + until, cmp.Or(i.Name, i.Segment), setOf(i.Scheme)}})
 	}
 	p.table([]align{left, left, left, left}, rows)
-}
-
-// because says which cell of the map the scores lead to.
-func (p *page) because(e Explanation) {
-	if e.Rule == nil || e.Person.R == 0 {
-		return
-	}
-	place := func(s int) int { return segment.Place(uint8(s), e.Rule.Used) }
-	cell := fmt.Sprintf("%d%d%d", place(e.Person.R), place(e.Person.F), place(e.Person.M))
-	text := "The map sends " + cell + " here."
-	if preset, err := segment.FindPreset(e.Rule.Preset); err == nil && preset.Bins == e.Rule.Used && e.Rule.Used != segment.Fives {
-		text = fmt.Sprintf("The map sends %d%d%d here.", e.Person.R, e.Person.F, e.Person.M) // the map has as many scores itself
-	} else if e.Rule.Used != segment.Fives {
-		text = fmt.Sprintf("With %s, the scores stand for %s on the map of fives, which sends it here.", Of(e.Rule.Used, "score", "scores"), cell)
-	}
-	if len(e.Rule.Segments) > 0 {
-		text += " The configuration changes the map."
-	}
-	p.say(dim, "  ", "%s", text)
 }
 
 func segmentName(id string) string {
@@ -335,7 +225,7 @@ func (p *page) orders(e Explanation) {
 
 // personDelivery writes what stands at one destination for the person, or why nothing does.
 func (p *page) personDelivery(e Explanation, d PersonDelivery) {
-	p.heading("%s: %s", where(d.Destination), known(d.State))
+	p.heading("%s: %s", Where(d.Destination), known(d.State))
 	if d.Reason != "" {
 		p.say(yellow, "  ", "Because: %s.", strings.TrimSuffix(d.Reason, "."))
 	}

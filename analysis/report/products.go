@@ -86,7 +86,7 @@ func (p *page) firsts(what string, all []product.Row, s product.Summary) {
 		case product.Less, product.Few:
 		}
 		rows = append(rows, row{look, []string{
-			named(r), Percent(r.BestFirst.Rate), between(r.BestFirst.Low, r.BestFirst.High), Percent(r.First.Rate), Times(r.Test.Lift), verdict,
+			called(r), Percent(r.BestFirst.Rate), between(r.BestFirst.Low, r.BestFirst.High), Percent(r.First.Rate), Times(r.Test.Lift), verdict,
 		}})
 	}
 	if len(rows) == 1 {
@@ -100,8 +100,8 @@ func (p *page) firsts(what string, all []product.Row, s product.Summary) {
 	}
 }
 
-// named is a product's name, marked where the shop sells it no more.
-func named(r product.Row) string {
+// called is a product's name, marked where the shop sells it no more.
+func called(r product.Row) string {
 	if r.Gone {
 		return r.Name + " (gone)"
 	}
@@ -129,7 +129,7 @@ func Returns(s product.Summary) string {
 	var often []string
 	for _, r := range product.Back(s.Products) {
 		if r.BackTest.Verdict == product.More && len(often) < 3 {
-			often = append(often, fmt.Sprintf("%s (%s)", named(r), Percent(r.Returned.Rate)))
+			often = append(often, fmt.Sprintf("%s (%s)", called(r), Percent(r.Returned.Rate)))
 		}
 	}
 	if len(often) > 0 {
@@ -147,7 +147,7 @@ func ratings(s product.Summary) []string {
 	if rated := product.Rated(s.Products); len(rated) > 1 {
 		first, last := rated[0], rated[len(rated)-1]
 		text += fmt.Sprintf(" Rated best: %s (%.2f in %s); worst: %s (%.2f in %s).",
-			named(first), first.Rating.Mean, Count(first.Rating.Count), named(last), last.Rating.Mean, Count(last.Rating.Count))
+			called(first), first.Rating.Mean, Count(first.Rating.Count), called(last), last.Rating.Mean, Count(last.Rating.Count))
 	}
 	return []string{text}
 }
@@ -164,7 +164,7 @@ func (p *page) returns(s product.Summary) {
 			verdict = string(r.BackTest.Verdict)
 		}
 		rows = append(rows, row{plain, []string{
-			named(r), Percent(r.Returned.Rate), between(r.Returned.Low, r.Returned.High), Count(r.Returned.Of), units(r.GivenBack), verdict,
+			called(r), Percent(r.Returned.Rate), between(r.Returned.Low, r.Returned.High), Count(r.Returned.Of), Units(r.GivenBack), verdict,
 		}})
 	}
 	if len(rows) > 1 {
@@ -182,7 +182,7 @@ func (p *page) rated(s product.Summary) {
 			best = fmt.Sprintf("%.2f in %s", *r.Rating.BestMean, Count(r.Rating.BestCount))
 		}
 		rows = append(rows, row{plain, []string{
-			named(r), fmt.Sprintf("%.2f", r.Rating.Mean), Count(r.Rating.Count), fmt.Sprintf("%.2f", r.Rating.Ranked), best,
+			called(r), fmt.Sprintf("%.2f", r.Rating.Mean), Count(r.Rating.Count), fmt.Sprintf("%.2f", r.Rating.Ranked), best,
 		}})
 	}
 	if len(rows) > 1 {

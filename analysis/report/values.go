@@ -16,11 +16,11 @@ func (p *page) spread(r Report) {
 	}
 	s := *r.Values
 	p.heading("Who is worth what, as of %s, net revenue in %s", s.Day, r.Overview.Currency)
-	p.say(plain, "  ", "So far: %s", Spread(s.Net, r.Overview.Currency))
+	p.say(plain, "  ", "So far: %s", SpreadWords(s.Net, r.Overview.Currency))
 	if s.Predicted == nil {
 		p.say(plain, "  ", "Nothing is foretold of them yet.")
 	} else {
-		p.say(plain, "  ", "Expected in %s: %s", ahead(s.Horizon), Spread(*s.Predicted, r.Overview.Currency))
+		p.say(plain, "  ", "Expected in %s: %s", ahead(s.Horizon), SpreadWords(*s.Predicted, r.Overview.Currency))
 	}
 	p.tenths(s)
 	if !p.full {
@@ -33,8 +33,8 @@ func (p *page) spread(r Report) {
 	p.groups("month of the first order", s.Cohorts[max(0, len(s.Cohorts)-shownPeriods):], "")
 }
 
-// Spread says in a sentence how an amount is spread over customers.
-func Spread(s value.Spread, currency string) string {
+// SpreadWords says in a sentence how an amount is spread over customers.
+func SpreadWords(s value.Spread, currency string) string {
 	middle := decimal.Zero
 	for _, q := range s.Quantiles {
 		if q.Part == 0.5 {
@@ -55,9 +55,9 @@ func (p *page) tenths(s value.Summary) {
 	}
 	rows := []row{{dim, []string{"tenth", "so far, each", "share", "expected, each", "share"}}}
 	for i, t := range s.Net.Tenths {
-		cells := []string{fmt.Sprint(i + 1), units(t.Mean), Percent(t.Share), "-", "-"}
+		cells := []string{fmt.Sprint(i + 1), Units(t.Mean), Percent(t.Share), "-", "-"}
 		if s.Predicted != nil && i < len(s.Predicted.Tenths) {
-			cells[3], cells[4] = units(s.Predicted.Tenths[i].Mean), Percent(s.Predicted.Tenths[i].Share)
+			cells[3], cells[4] = Units(s.Predicted.Tenths[i].Mean), Percent(s.Predicted.Tenths[i].Share)
 		}
 		rows = append(rows, row{plain, cells})
 	}
@@ -75,12 +75,12 @@ func (p *page) groups(what string, groups []value.Group, none string) {
 	for _, g := range groups {
 		likely, expected := "-", "-"
 		if g.Low != nil {
-			likely = units(*g.Low) + " to " + units(*g.High)
+			likely = Units(*g.Low) + " to " + Units(*g.High)
 		}
 		if g.Expected != nil {
-			expected = units(*g.Expected)
+			expected = Units(*g.Expected)
 		}
-		rows = append(rows, row{plain, []string{cmp.Or(g.Name, none), Count(g.Customers), Percent(g.Share), units(g.Each), likely, expected}})
+		rows = append(rows, row{plain, []string{cmp.Or(g.Name, none), Count(g.Customers), Percent(g.Share), Units(g.Each), likely, expected}})
 	}
 	p.line("")
 	p.fitted(rows, []int{4, 2})
