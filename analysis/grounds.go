@@ -60,6 +60,13 @@ type Question struct {
 	AsOf   time.Time         // of the last analysis
 	Rules  map[string]string // by which it grouped people, by scheme, as JSON
 	Worth  *Worth            // what it foretold by; nil: nothing
+	Known  *Known            // nil: everybody is read
+}
+
+// Known is what an answer takes from everybody, where that has been counted before.
+type Known struct {
+	Thresholds Thresholds
+	Customer   *Customer // the person; nil where they are not known
 }
 
 // Explain answers a question from the aggregates as the last analysis left them, and changes nothing. Of a person who is not
@@ -73,18 +80,15 @@ func Explain(ctx context.Context, facts Facts, q Question) (Grounds, error) {
 	if err != nil {
 		return Grounds{}, err
 	}
-	customers, err := facts.Customers(ctx)
-	if err != nil {
-		return Grounds{}, fmt.Errorf("customers: %w", err)
-	}
 	r.past = true
-	out, err := r.group(customers)
-	if err != nil {
-		return Grounds{}, err
+	known := q.Known
+	if known == nil {
+		if known, err = r.know(ctx, facts, q.Person); err != nil {
+			return Grounds{}, err
+		}
 	}
-	g := Grounds{Thresholds: out.Thresholds, Own: []OwnGround{}}
-	at := slices.IndexFunc(customers, func(c Customer) bool { return c.Person == q.Person })
-	if at < 0 || customers[at].Gone {
+	g := Grounds{Thresholds: known.Thresholds, Own: []OwnGround{}}
+	if known.Customer == nil || known.Customer.Gone {
 		return g, nil
 	}
 	p := placing{run: r, lifecycle: r.lifecycle.WithDefaults(), churn: segment.ChurnBands()}
@@ -92,11 +96,28 @@ func Explain(ctx context.Context, facts Facts, q Question) (Grounds, error) {
 		return Grounds{}, err
 	}
 	p.foretold = q.Worth != nil && p.tierRule.Basis == TierWhole // else the analysis was made before the first appraisal
-	one := customers[at : at+1 : at+1]
+	one := []Customer{*known.Customer}
 	if err := p.foretell(one); err != nil {
 		return Grounds{}, err
 	}
 	return g, p.explain(ctx, facts, q.Rules, one, &g)
+}
+
+// know counts everybody.
+func (r run) know(ctx context.Context, facts Facts, person int64) (*Known, error) {
+	customers, err := facts.Customers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("customers: %w", err)
+	}
+	out, err := r.group(customers)
+	if err != nil {
+		return nil, err
+	}
+	known := &Known{Thresholds: out.Thresholds}
+	if at := slices.IndexFunc(customers, func(c Customer) bool { return c.Person == person }); at >= 0 {
+		known.Customer = &customers[at]
+	}
+	return known, nil
 }
 
 // options are those by which the last analysis ran.

@@ -24,6 +24,7 @@ const (
 type board struct {
 	ctx   context.Context
 	facts Facts
+	known func(context.Context, *report.StoreStatus) error // Shop.Complete
 	now   func() time.Time
 	log   *slog.Logger
 	name  string
@@ -33,6 +34,8 @@ type board struct {
 	err     error         // of the last reading or look; nil where it went well
 	looked  time.Time     // when it was last asked whether anything changed
 	reading chan struct{} // closed when the reading under way ends; nil where there is none
+
+	moves movesKnown
 }
 
 // state is what is told, and when it was read. It is not changed any more.
@@ -44,7 +47,7 @@ type state struct {
 }
 
 func newBoard(ctx context.Context, shop Shop, o Options) *board {
-	return &board{ctx: ctx, facts: shop.Facts, now: o.Now, log: o.Log, name: shop.Name}
+	return &board{ctx: ctx, facts: shop.Facts, known: shop.Complete, now: o.Now, log: o.Log, name: shop.Name}
 }
 
 // get returns the state, nil while it is read for the first time. Where the database does not answer, it returns the error
@@ -138,5 +141,18 @@ func (b *board) collect(ctx context.Context) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &state{Report: r, Status: status, at: now}, nil
+	read := &state{Report: r, Status: status, at: now}
+	return read, b.complete(ctx, read)
+}
+
+// complete adds what the configuration knows, to the report too.
+func (b *board) complete(ctx context.Context, read *state) error {
+	if b.known == nil {
+		return nil
+	}
+	if err := b.known(ctx, &read.Status); err != nil {
+		return fmt.Errorf("what is configured: %w", err)
+	}
+	read.Report.Overview.NextRun = read.Status.Overview.NextRun
+	return nil
 }

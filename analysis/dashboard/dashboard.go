@@ -23,15 +23,14 @@ type Facts interface {
 
 	// People returns whom a crowd consists of, in its order, and the cursor of the next page; empty where there is none.
 	People(ctx context.Context, c report.Crowd) (people []report.PersonRow, next string, err error)
-
-	// PersonOf explains the person with an id; ok is false where there is none.
-	PersonOf(ctx context.Context, id int64) (person report.Person, ok bool, err error)
 }
 
 // Shop is one shop whose pages are served.
 type Shop struct {
 	Name  string // as in the configuration; part of every address
 	Facts Facts
+	// Complete adds to a status what the configuration knows, such as the next run; nil adds nothing.
+	Complete func(context.Context, *report.StoreStatus) error
 }
 
 // Options say what is served, and to whom.

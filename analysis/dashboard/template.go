@@ -69,6 +69,11 @@ func functions() template.FuncMap {
 		"dict":    dict,
 		"capital": report.Capital,
 		"lower":   strings.ToLower,
+		"int":     func(n int32) int { return int(n) },
+		"inc":     func(n int) int { return n + 1 },
+		"pieces":  pieces,
+		"first":   func(n int, all []note) []note { return all[:min(n, len(all))] },
+		"after":   func(n int, all []note) []note { return all[min(n, len(all)):] },
 		"join":    strings.Join,
 	}
 }
@@ -99,9 +104,7 @@ func since(t, now time.Time) string {
 	}
 }
 
-func wholeMoney(amount decimal.Decimal, currency string) string {
-	return report.Money(amount.Round(0), currency)
-}
+func wholeMoney(amount decimal.Decimal, _ string) string { return report.Units(amount) }
 
 // dict gives a template several things: "key", value, and so on.
 func dict(pairs ...any) (map[string]any, error) {

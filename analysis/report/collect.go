@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -16,7 +15,6 @@ import (
 	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
-	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
 // listed is how many quarantined records and runs are listed one by one.
@@ -34,6 +32,7 @@ type Report struct {
 	Incomplete  *Gap               `json:"incomplete,omitempty"` // nil where all orders are known
 	Overview    Overview           `json:"overview"`
 	Segments    Segmentation       `json:"segments"`
+	Grid        []Cell             `json:"grid"`                // by scores; empty before the first analysis
 	Sets        []Set              `json:"sets"`                // by something else than RFM
 	Movement    *Movement          `json:"movement,omitempty"`  // between RFM groups in the last month; nil before the first analysis
 	Next        []NextSegment      `json:"next_segment"`        // of the schemes that foretell it
@@ -86,6 +85,8 @@ type SegmentRow struct {
 	Revenue       decimal.Decimal `json:"revenue"`       // gross or net, by the basis
 	RevenueShare  float64         `json:"revenue_share"` // of the revenue of all segments; 0 where that is not positive
 	AverageOrder  decimal.Decimal `json:"average_order"` // revenue an order
+	// Foretold is what these people are expected to spend within the horizon; nil where it is not known.
+	Foretold *decimal.Decimal `json:"predicted_value,omitempty"`
 }
 
 // Collect gathers the report of one shop.
@@ -99,12 +100,8 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if err := r.divide(ctx, facts); err != nil {
 		return Report{}, err
 	}
-	worth, err := appraised(ctx, facts)
-	if err != nil {
+	if err := r.appraise(ctx, facts); err != nil {
 		return Report{}, err
-	}
-	if worth != nil {
-		r.Worth = &Appraisal{Worth: *worth, Day: day(worth.Day)}
 	}
 	if r.Retention, err = retained(ctx, facts); err != nil {
 		return Report{}, err
@@ -130,7 +127,7 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if r.Quarantined, err = facts.Quarantine(ctx, listed); err != nil {
 		return Report{}, fmt.Errorf("quarantine: %w", err)
 	}
-	r.Warnings = append(warnings(r.Overview, r.Segments), holds(r.Deliveries, r.Overview)...)
+	r.Warnings = append(warnings(r.Overview, r.Segments), Holds(r.Deliveries, r.Overview)...)
 	r.Overview.Resources, r.Bridge = list(r.Overview.Resources), list(r.Bridge)
 	r.Quarantined, r.Warnings = list(r.Quarantined), list(r.Warnings)
 	return r, nil
@@ -143,6 +140,9 @@ func (r *Report) divide(ctx context.Context, facts Facts) error {
 		return err
 	}
 	r.Segments, r.Sets = s.Segmentation, s.Sets
+	if r.Grid, err = grid(ctx, facts); err != nil {
+		return err
+	}
 	if r.Movement, err = lastMonth(ctx, facts, s.all[analysis.SchemeRFM]); err != nil {
 		return err
 	}
@@ -382,40 +382,11 @@ func warnings(o Overview, s Segmentation) []string {
 	return all
 }
 
-// holds says what the guard stopped, and the command that lets it pass.
-func holds(deliveries []Delivery, o Overview) []string {
-	var all []string
-	for _, d := range deliveries {
-		var keys []string
-		for _, h := range d.Held {
-			if h.Key != activation.History {
-				keys = append(keys, h.Key)
-				all = append(all, fmt.Sprintf("The push to %s is held, because %s.", d.Destination, shrinking(h)))
-			} else if !o.Since.IsZero() { // else all orders are known by now, and the next push is not held
-				all = append(all, fmt.Sprintf("The push to %s is held, because %s.", d.Destination, activation.Hold{Since: o.Since}.History()))
-			}
-		}
-		if command := "perennial push --confirm " + strings.Join(keys, ","); len(keys) == 1 {
-			all[len(all)-1] += " If that is right: " + command
-		} else if len(keys) > 1 { // by itself, each would be held with the others again
-			all = append(all, fmt.Sprintf("If all of that is right at %s: %s", d.Destination, command))
-		}
-	}
-	return all
-}
-
 func verb(n int, one, many string) string {
 	if n == 1 {
 		return one
 	}
 	return many
-}
-
-func shrinking(h Held) string {
-	if h.After == 0 {
-		return fmt.Sprintf("the audience %q would be emptied of its %s", h.Name, Of(h.Before, "member", "members"))
-	}
-	return fmt.Sprintf("the audience %q would shrink from %s to %s", h.Name, Count(h.Before), Count(h.After))
 }
 
 // list makes an empty list of none, so that JSON says [] and never null.

@@ -1,10 +1,17 @@
 package report
 
 import (
+	"errors"
 	"time"
 
 	"github.com/shopspring/decimal"
 )
+
+// MostPeople is how many people are listed at once at most: as many as a spreadsheet gets.
+const MostPeople = 10_000
+
+// ErrCursor is returned for a cursor that was never given out.
+var ErrCursor = errors.New("no such place in the list")
 
 // Crowd says which people are asked for: those who meet all of it. The zero value is everybody who has bought.
 type Crowd struct {

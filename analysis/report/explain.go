@@ -16,7 +16,6 @@ import (
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/rfm"
 	"github.com/perennial-cvo/perennial/analysis/segment"
-	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
 // Explanation is everything that explains where one person stands. It names them by e-mail address and account only.
@@ -36,60 +35,8 @@ type Explanation struct {
 	Next    []PersonNext      `json:"next_segment"`
 	Person  Person            `json:"person"`
 
-	groups definitions
-}
-
-// PersonFacts is what an explanation reads: the report's facts, and the analysis's for the thresholds in force.
-type PersonFacts interface {
-	Facts
-	analysis.Facts
-
-	// HistoryOf reads what one person bought before a moment; ok is false where that is nothing.
-	HistoryOf(ctx context.Context, person int64, asOf time.Time) (h analysis.History, ok bool, err error)
-}
-
-// CollectPerson explains the person with an e-mail address, in any spelling; ok is false where nobody is known by it.
-// Only what is stored is read, and the rule is that of the last analysis, whatever the configuration says by now.
-func CollectPerson(ctx context.Context, facts PersonFacts, email string) (e Explanation, ok bool, err error) {
-	person, ok, err := facts.Person(ctx, commerce.Email(email))
-	if err != nil {
-		return Explanation{}, false, fmt.Errorf("person: %w", err)
-	}
-	if !ok {
-		return Explanation{}, false, nil
-	}
-	e, err = CollectExplanation(ctx, facts, person)
-	return e, err == nil, err
-}
-
-// CollectExplanation explains a person whom the database has told of.
-func CollectExplanation(ctx context.Context, facts PersonFacts, person Person) (Explanation, error) {
-	overview, err := facts.Overview(ctx)
-	if err != nil {
-		return Explanation{}, fmt.Errorf("overview: %w", err)
-	}
-	person.Orders, person.History, person.Deliveries = list(person.Orders), list(person.History), list(person.Deliveries)
-	person.Sides = list(person.Sides)
-	for i := range person.Deliveries {
-		person.Deliveries[i].Audiences = list(person.Deliveries[i].Audiences)
-	}
-	snapshot, err := facts.Groups(ctx, analysis.SchemeRFM)
-	if err != nil {
-		return Explanation{}, fmt.Errorf("segments: %w", err)
-	}
-	e := Explanation{
-		Store: overview.Store, Incomplete: missing(overview), Currency: overview.Currency, TimeZone: overview.TimeZone,
-		AsOf: snapshot.AsOf, Next: []PersonNext{}, Person: person,
-	}
-	if snapshot.Rule == "" {
-		return e, nil
-	}
-	rule, err := analysis.ParseRule(snapshot.Rule)
-	if err != nil {
-		return Explanation{}, err
-	}
-	e.Rule = &rule
-	return e, e.explain(ctx, facts)
+	groups  definitions
+	counted *Report // of everybody; nil: not yet
 }
 
 // explain fills in what follows from the last analysis.
@@ -147,6 +94,12 @@ func (e *Explanation) ground(ctx context.Context, facts PersonFacts, all map[str
 	q := analysis.Question{Person: e.Person.ID, AsOf: e.AsOf, Rules: map[string]string{}, Worth: worth}
 	for scheme, s := range all {
 		q.Rules[scheme] = s.Rule
+	}
+	if e.counted != nil {
+		var err error
+		if q.Known, err = e.known(ctx, facts); err != nil {
+			return err
+		}
 	}
 	grounds, err := analysis.Explain(ctx, facts, q)
 	switch {
@@ -341,7 +294,7 @@ func (p *page) orders(e Explanation) {
 
 // personDelivery writes what stands at one destination for the person, or why nothing does.
 func (p *page) personDelivery(e Explanation, d PersonDelivery) {
-	p.heading("%s: %s", where(d.Destination), known(d.State))
+	p.heading("%s: %s", Where(d.Destination), known(d.State))
 	if d.Reason != "" {
 		p.say(yellow, "  ", "Because: %s.", strings.TrimSuffix(d.Reason, "."))
 	}

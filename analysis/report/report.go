@@ -21,6 +21,9 @@ type Facts interface {
 	// Bridge leads from the shop's own revenue to ours as of a moment, line by line; the last line is the sum.
 	Bridge(ctx context.Context, asOf time.Time) ([]BridgeLine, error)
 
+	// Cells counts the customers by the scores in force, in order of recency, frequency and monetary value.
+	Cells(ctx context.Context) ([]Cell, error)
+
 	// Groups returns the last snapshot of a scheme.
 	Groups(ctx context.Context, scheme string) (Snapshot, error)
 
@@ -34,6 +37,9 @@ type Facts interface {
 
 	// Worth returns the last appraisal; ok is false before the first.
 	Worth(ctx context.Context) (worth analysis.Worth, ok bool, err error)
+
+	// Foretold returns what the people of each segment are expected to spend, where that is known of anybody in it.
+	Foretold(ctx context.Context) ([]Foretold, error)
 
 	// RetentionSummary returns the last summary of who comes back; ok is false before the first.
 	RetentionSummary(ctx context.Context) (summary retention.Summary, ok bool, err error)
@@ -193,10 +199,14 @@ type Person struct {
 	Deliveries []PersonDelivery `json:"deliveries"`
 	Sides      []PersonSide     `json:"trials"`
 	Consent    string           `json:"consent"`
+
+	Refunds []PersonRefund `json:"-"` // newest first; an order says itself what was given back
+	Reviews []PersonReview `json:"-"` // newest first
 }
 
 // PersonOrder is one order of a person and how it counts.
 type PersonOrder struct {
+	ID       string          `json:"-"`
 	Number   string          `json:"number"`
 	PlacedAt time.Time       `json:"placed_at,omitzero"`
 	Status   string          `json:"status"`
@@ -206,6 +216,25 @@ type PersonOrder struct {
 	Refunded decimal.Decimal `json:"refunded"`
 	Counted  bool            `json:"counted"`
 	Why      string          `json:"why"` // why it does not count, else empty
+}
+
+// PersonRefund is money that a person got back.
+type PersonRefund struct {
+	Order    string // its number; empty where the shop names none
+	At       time.Time
+	Currency string
+	Amount   decimal.Decimal
+	Reason   string
+}
+
+// PersonReview is what a person said of a product.
+type PersonReview struct {
+	At       time.Time // zero where it is not known
+	Product  string    // empty where the shop has it no more
+	Rating   int       // 1 to 5
+	Text     string
+	Status   string
+	Verified bool
 }
 
 // Interval is a membership from the first to the last local day; Last is zero while it stands.

@@ -55,12 +55,17 @@ type facts struct {
 	bridgeAsOf  time.Time
 	customers   []analysis.Customer
 	worth       analysis.Worth
+	foretold    []report.Foretold
 	history     analysis.History
 	trials      []experiment.Facts
+	cells       []report.Cell
 	movement
 
 	analysis.Facts // what nobody here may call: Refresh, CustomersAsOf, Save
 }
+
+// errEverybody is returned where everybody would be counted.
+var errEverybody = errors.New("everybody is counted")
 
 func (f *facts) Overview(context.Context) (report.Overview, error) { return f.overview, f.err }
 func (f *facts) Bridge(_ context.Context, asOf time.Time) ([]report.BridgeLine, error) {
@@ -73,6 +78,8 @@ func (f *facts) Worth(context.Context) (analysis.Worth, bool, error) {
 	return f.worth, f.worth.Customers > 0, nil
 }
 
+func (f *facts) Foretold(context.Context) ([]report.Foretold, error) { return f.foretold, nil }
+
 func (f *facts) HistoryOf(context.Context, int64, time.Time) (analysis.History, bool, error) {
 	return f.history, f.history.Days > 0, nil
 }
@@ -80,6 +87,10 @@ func (f *facts) HistoryOf(context.Context, int64, time.Time) (analysis.History, 
 func (f *facts) Runs(context.Context, int) ([]report.Run, error) { return f.runs, nil }
 func (f *facts) Quarantine(context.Context, int) ([]report.Quarantined, error) {
 	return f.quarantined, nil
+}
+
+func (f *facts) PersonOf(_ context.Context, id int64) (report.Person, bool, error) {
+	return f.person, id == f.person.ID, nil
 }
 
 func (f *facts) Person(_ context.Context, email string) (report.Person, bool, error) {
@@ -193,6 +204,7 @@ func teaShop() *facts {
 		},
 		person:    teaDrinker(),
 		customers: drinkers(),
+		cells:     teaGrid(),
 		movement:  teaMovement(),
 	}
 }
@@ -241,6 +253,18 @@ func (f *facts) Shop(context.Context) (analysis.Shop, error) {
 }
 
 func (f *facts) Customers(context.Context) ([]analysis.Customer, error) { return f.customers, nil }
+
+func (f *facts) CustomerOf(_ context.Context, person int64) (analysis.Customer, bool, error) {
+	for _, c := range f.customers {
+		if c.Person == person {
+			return c, true, nil
+		}
+	}
+	return analysis.Customer{}, false, nil
+}
+
+// Cells are those of the customers by the rule of the usual scores, as the database counts them.
+func (f *facts) Cells(context.Context) ([]report.Cell, error) { return f.cells, nil }
 
 func berlin() *time.Location { return time.FixedZone("CET", 60*60) }
 

@@ -63,7 +63,8 @@ func (s *Store) CustomersAsOf(ctx context.Context, asOf time.Time) ([]analysis.C
 type customerReader struct {
 	tx     *sqlx.Tx
 	store  int64
-	past   bool // only who has a counted order is wanted
+	past   bool  // only who has a counted order is wanted
+	person int64 // who alone is wanted; 0: everybody
 	all    []analysis.Customer
 	places places
 }
@@ -79,6 +80,14 @@ func (r *customerReader) prepare(ctx context.Context) error {
 	}
 	r.all, r.places = make([]analysis.Customer, 0, people), places{}
 	return nil
+}
+
+// wanted ends a condition on a person; args are its values, the shop's id first.
+func (r *customerReader) wanted() (condition string, args []any) {
+	if r.person == 0 {
+		return "", []any{r.store}
+	}
+	return ` AND person_id = $2`, []any{r.store, r.person}
 }
 
 // texts reads rows that end in a text of numbers, and calls each for every one, until its numbers are read.
@@ -162,9 +171,10 @@ const bundle = 100_000
 func (r *customerReader) prospects(ctx context.Context) error {
 	var sure bool
 	var doubtful []int64
+	wanted, args := r.wanted()
 	err := r.texts(ctx, fmt.Sprintf(`SELECT customer_id IS NOT NULL AND email IS NOT NULL AS sure, string_agg(person_id::text, ' ')
-		FROM persons WHERE store_id = $1 AND (customer_id IS NOT NULL OR email IS NOT NULL) GROUP BY sure, person_id / %d`, bundle),
-		[]any{r.store}, []any{&sure}, func(n *numbers) error {
+		FROM persons WHERE store_id = $1 AND (customer_id IS NOT NULL OR email IS NOT NULL)`+wanted+` GROUP BY sure, person_id / %d`, bundle),
+		args, []any{&sure}, func(n *numbers) error {
 			person := n.whole()
 			_, bought := r.places.get(person)
 			switch {
@@ -209,8 +219,9 @@ const knownPersons = `SELECT k.person_id FROM unnest($2::bigint[]) AS k(person_i
 // memberships adds those of the RFM scheme that stand.
 func (r *customerReader) memberships(ctx context.Context) error {
 	var m analysis.Member
+	wanted, args := r.wanted()
 	err := r.texts(ctx, `SELECT r, f, m, segment, string_agg(person_id::text, ' ') FROM rfm_scores
-		WHERE store_id = $1 GROUP BY r, f, m, segment`, []any{r.store}, []any{&m.Score.R, &m.Score.F, &m.Score.M, &m.Segment},
+		WHERE store_id = $1`+wanted+` GROUP BY r, f, m, segment`, args, []any{&m.Score.R, &m.Score.F, &m.Score.M, &m.Segment},
 		func(n *numbers) error {
 			if c := r.of(n.whole()); c != nil {
 				c.Score, c.Segment = m.Score, m.Segment
@@ -228,9 +239,10 @@ func (r *customerReader) standings(ctx context.Context) error {
 	var at analysis.Place
 	var own pq.StringArray // a new one for each row
 	var place *analysis.Place
+	wanted, args := r.wanted()
 	err := r.texts(ctx, `SELECT stage, tier, churn, own,
 			string_agg(concat_ws(' ', person_id, coalesce(next_week - DATE '1970-01-01', 0), coalesce(value::text, '-')), ' ')
-		FROM standings WHERE store_id = $1 GROUP BY stage, tier, churn, own`, []any{r.store}, []any{&at.Stage, &at.Tier, &at.Churn, &own},
+		FROM standings WHERE store_id = $1`+wanted+` GROUP BY stage, tier, churn, own`, args, []any{&at.Stage, &at.Tier, &at.Churn, &own},
 		func(n *numbers) error {
 			c := r.of(n.whole())
 			if at.Own = nil; len(own) > 0 {

@@ -312,6 +312,7 @@ func (s *shop) checkMoney(rt *rapid.T, c *chronicle, asOf time.Time) {
 	require.NoError(rt, err)
 	kept := s.stats()
 	s.checkPurchases(rt, asOf)
+	s.checkPeople(rt)
 	want, got := c.tallies(asOf), s.tallies(c)
 	delete(want, "") // nobody's
 	for name, t := range got {

@@ -16,13 +16,21 @@ import (
 
 // Person explains the person with this normalised e-mail address: the account that has it, else whoever ordered under it.
 func (s *Store) Person(ctx context.Context, email string) (person report.Person, ok bool, err error) {
+	return s.explained(ctx, byAddress(`$2::text`), email)
+}
+
+// PersonOf explains the person with an id.
+func (s *Store) PersonOf(ctx context.Context, id int64) (person report.Person, ok bool, err error) {
+	return s.explained(ctx, `SELECT person_id FROM persons WHERE store_id = $1 AND person_id = $2`, id)
+}
+
+// explained explains the person that a query finds by what is asked for. Everything is looked up by keys.
+func (s *Store) explained(ctx context.Context, query string, asked any) (person report.Person, ok bool, err error) {
 	err = s.read(ctx, func(tx *sqlx.Tx) error {
-		err := tx.GetContext(ctx, &person.ID, `
-			SELECT person_id FROM (
-				SELECT person_id, CASE WHEN customer_id IS NULL THEN 1 ELSE 0 END AS place FROM persons
-				WHERE store_id = $1 AND email = $2
-				UNION ALL SELECT person_id, 2 FROM orders WHERE store_id = $1 AND email = $2 AND person_id IS NOT NULL
-			) AS known WHERE $2 <> '' ORDER BY place, person_id LIMIT 1`, s.id, email)
+		if err := wideMemory(ctx, tx); err != nil {
+			return err
+		}
+		err := tx.GetContext(ctx, &person.ID, query, s.id, asked)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -31,7 +39,7 @@ func (s *Store) Person(ctx context.Context, email string) (person report.Person,
 		}
 		ok = true
 		steps := []func(context.Context, *sqlx.Tx, *report.Person) error{
-			s.personSums, s.personOrders, s.personHistory, s.personDeliveries, s.personSides,
+			s.personSums, s.personOrders, s.personRefunds, s.personReviews, s.personHistory, s.personDeliveries, s.personSides,
 		}
 		for _, step := range steps {
 			if err := step(ctx, tx, &person); err != nil {
@@ -52,15 +60,14 @@ func (s *Store) personSums(ctx context.Context, tx *sqlx.Tx, p *report.Person) e
 	var first, last sql.NullTime
 	err := tx.QueryRowxContext(ctx, `
 		SELECT coalesce(p.email, ''), coalesce(p.customer_id, ''),
-			trim(coalesce(c.first_name, o.first_name, '') || ' ' || coalesce(c.last_name, o.last_name, '')),
+			`+personName+`,
 			coalesce(a.orders, 0), a.first_day, a.last_day, coalesce(a.gross, 0), coalesce(a.net, 0),
 			coalesce(f.r, 0), coalesce(f.f, 0), coalesce(f.m, 0), coalesce(f.segment, ''),
 			CASE WHEN u.at IS NOT NULL AND NOT coalesce(y.consent = 'subscribed' AND y.said_at > u.at, false)
 				THEN 'unsubscribed' ELSE coalesce(y.consent, '') END
 		FROM persons p
 		LEFT JOIN customers c ON c.store_id = $1 AND c.id = p.customer_id
-		LEFT JOIN LATERAL (SELECT first_name, last_name FROM orders WHERE store_id = $1 AND person_id = $2 AND c.id IS NULL
-			ORDER BY placed_at DESC, id LIMIT 1) o ON true
+		LEFT JOIN LATERAL `+lastName+` o ON true
 		LEFT JOIN person_stats a ON a.store_id = $1 AND a.person_id = $2
 		LEFT JOIN rfm_scores f ON f.store_id = $1 AND f.person_id = $2
 		LEFT JOIN LATERAL (SELECT max(at) AS at FROM suppressions WHERE store_id = $1 AND person_id = $2) u ON true
@@ -85,9 +92,10 @@ func dayOf(day sql.NullTime) time.Time {
 }
 
 // personOrders reads every order of the person and why it does or does not count, in few words: they share a line of a
-// terminal with the status itself. Total and Refunded are in the order's own currency, Net is in that of the store.
+// terminal with the status itself. Whoever placed an order that does not count is found by their account or address. Total and Refunded are in the order's own currency, Net is in that of the store.
 func (s *Store) personOrders(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
 	var rows []struct {
+		ID       string          `db:"id"`
 		Number   string          `db:"number"`
 		PlacedAt time.Time       `db:"placed_at"`
 		Status   string          `db:"status"`
@@ -98,7 +106,7 @@ func (s *Store) personOrders(ctx context.Context, tx *sqlx.Tx, p *report.Person)
 		Why      string          `db:"why"`
 	}
 	err := tx.SelectContext(ctx, &rows, `
-		SELECT o.number, o.placed_at, o.status, o.currency, o.total, r.refunded,
+		SELECT o.id, o.number, o.placed_at, o.status, o.currency, o.total, r.refunded,
 			CASE WHEN o.counted THEN o.gross - r.net ELSE 0 END AS net,
 			CASE WHEN o.deleted_at IS NOT NULL THEN 'gone from the shop'
 				WHEN o.test THEN 'a test order'
@@ -113,17 +121,78 @@ func (s *Store) personOrders(ctx context.Context, tx *sqlx.Tx, p *report.Person)
 			SELECT coalesce(sum(net), 0) AS net, coalesce(sum(CASE WHEN currency = o.currency THEN amount
 				ELSE round(whole / o.rate, 4) END), 0) AS refunded
 			FROM refunds WHERE store_id = $1 AND order_id = o.id) r ON true
-		WHERE o.store_id = $1 AND o.person_id = $2 ORDER BY o.placed_at DESC, o.id DESC`, s.id, p.ID)
+		WHERE o.store_id = $1 AND o.person_id = $2
+			AND (o.counted OR o.customer_id <> '' AND o.customer_id = $3 OR o.email <> '' AND o.email = $4)
+		ORDER BY o.placed_at DESC, o.id DESC`, s.id, p.ID, p.CustomerID, p.Email)
 	if err != nil {
 		return fmt.Errorf("orders: %w", err)
 	}
 	for _, row := range rows {
 		p.Orders = append(p.Orders, report.PersonOrder{
-			Number: row.Number, PlacedAt: row.PlacedAt.UTC(), Status: row.Status, Currency: row.Currency, Total: row.Total,
+			ID: row.ID, Number: row.Number, PlacedAt: row.PlacedAt.UTC(), Status: row.Status, Currency: row.Currency, Total: row.Total,
 			Net: row.Net, Refunded: row.Refunded, Counted: row.Why == "", Why: row.Why,
 		})
 	}
 	return nil
+}
+
+// personRefunds reads what the person got back, for one of the orders or without one, in the currency in which it was given.
+func (s *Store) personRefunds(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
+	orders, numbers := make([]string, len(p.Orders)), map[string]string{}
+	for i, o := range p.Orders {
+		orders[i], numbers[o.ID] = o.ID, o.Number
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT order_id, at, currency, amount, reason FROM (
+			SELECT * FROM refunds WHERE store_id = $1 AND order_id = ANY ($3) AND order_id <> ''
+			UNION ALL SELECT * FROM refunds WHERE store_id = $1 AND person_id = $2 AND counted AND order_id = ''
+		) AS given ORDER BY at DESC, order_id, id`, s.id, p.ID, pgArray(orders))
+	if err != nil {
+		return fmt.Errorf("refunds: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	for rows.Next() {
+		var order string
+		var r report.PersonRefund
+		if err := rows.Scan(&order, &r.At, &r.Currency, &r.Amount, &r.Reason); err != nil {
+			return fmt.Errorf("refunds: %w", err)
+		}
+		r.Order, r.At = numbers[order], r.At.UTC()
+		p.Refunds = append(p.Refunds, r)
+	}
+	return rows.Err()
+}
+
+// personReviews reads what the person wrote of products, under the address that they have.
+func (s *Store) personReviews(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
+	if p.Email == "" {
+		return nil
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT v.created_at, coalesce(n.name, ''), v.rating, v.body, v.status, v.verified
+		FROM reviews v LEFT JOIN products n ON n.store_id = $1 AND n.id = v.product_id
+		WHERE v.store_id = $1 AND v.email = $2 AND v.deleted_at IS NULL ORDER BY v.created_at DESC NULLS LAST, v.id`, s.id, p.Email)
+	if err != nil {
+		return fmt.Errorf("reviews: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	for rows.Next() {
+		var at sql.NullTime
+		var r report.PersonReview
+		if err := rows.Scan(&at, &r.Product, &r.Rating, &r.Text, &r.Status, &r.Verified); err != nil {
+			return fmt.Errorf("reviews: %w", err)
+		}
+		r.At = dayOf(at)
+		p.Reviews = append(p.Reviews, r)
+	}
+	return rows.Err()
+}
+
+// each lists the different values of the column that comes after the shop in a table's key, looking up one after the other:
+// there are few of them, and a person's rows are found by them.
+func each(table, column string) string {
+	least := `SELECT min(` + column + `) FROM ` + table + ` WHERE store_id = $1`
+	return `(WITH RECURSIVE value AS (SELECT (` + least + `) AS ` + column + `
+		UNION ALL SELECT (` + least + ` AND ` + column + ` > value.` + column + `) FROM value WHERE value.` + column + ` IS NOT NULL)
+		SELECT ` + column + ` FROM value WHERE ` + column + ` IS NOT NULL)`
 }
 
 func (s *Store) personHistory(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
@@ -133,8 +202,9 @@ func (s *Store) personHistory(ctx context.Context, tx *sqlx.Tx, p *report.Person
 		First   time.Time    `db:"first_day"`
 		Last    sql.NullTime `db:"last_day"`
 	}
-	err := tx.SelectContext(ctx, &rows, `SELECT scheme, segment, first_day, last_day FROM memberships
-		WHERE store_id = $1 AND person_id = $2 ORDER BY first_day DESC, scheme`, s.id, p.ID)
+	err := tx.SelectContext(ctx, &rows, `SELECT scheme, segment, first_day, last_day FROM `+each("memberships", "scheme")+` k
+		CROSS JOIN LATERAL (SELECT segment, first_day, last_day FROM memberships
+			WHERE store_id = $1 AND scheme = k.scheme AND person_id = $2 OFFSET 0) m ORDER BY first_day DESC, scheme`, s.id, p.ID)
 	if err != nil {
 		return fmt.Errorf("history: %w", err)
 	}
@@ -156,7 +226,8 @@ func (s *Store) personDeliveries(ctx context.Context, tx *sqlx.Tx, p *report.Per
 		At          time.Time      `db:"at"`
 	}
 	err := tx.SelectContext(ctx, &rows, `SELECT destination, state, reason, audiences, attributes::text AS attributes, at
-		FROM deliveries WHERE store_id = $1 AND person_id = $2 ORDER BY destination`, s.id, p.ID)
+		FROM `+each("deliveries", "destination")+` k CROSS JOIN LATERAL (SELECT state, reason, audiences, attributes, at FROM deliveries
+			WHERE store_id = $1 AND destination = k.destination AND person_id = $2 OFFSET 0) d ORDER BY destination`, s.id, p.ID)
 	if err != nil {
 		return fmt.Errorf("deliveries: %w", err)
 	}
@@ -175,8 +246,9 @@ func (s *Store) personDeliveries(ctx context.Context, tx *sqlx.Tx, p *report.Per
 
 func (s *Store) personSides(ctx context.Context, tx *sqlx.Tx, p *report.Person) error {
 	rows, err := tx.QueryContext(ctx, `SELECT audience, day::text, held, NOT EXISTS (SELECT FROM holdouts h WHERE h.store_id = $1
-			AND h.audience = e.audience AND h.until IS NULL)
-		FROM exposures e WHERE store_id = $1 AND person_id = $2 ORDER BY audience COLLATE "C"`, s.id, p.ID)
+			AND h.audience = k.audience AND h.until IS NULL)
+		FROM `+each("exposures", "audience")+` k CROSS JOIN LATERAL (SELECT day, held FROM exposures
+			WHERE store_id = $1 AND audience = k.audience AND person_id = $2 OFFSET 0) e ORDER BY audience COLLATE "C"`, s.id, p.ID)
 	if err != nil {
 		return fmt.Errorf("hold-outs: %w", err)
 	}

@@ -16,7 +16,7 @@ var histories = fmt.Sprintf(summedUp, "", "")
 
 // historyOf does so for the person $3 alone.
 var historyOf = fmt.Sprintf(summedUp,
-	`AND order_id IN (SELECT id FROM orders WHERE store_id = $1 AND person_id = $3)`, `AND o.person_id = $3`)
+	`AND order_id IN (SELECT id FROM orders WHERE store_id = $1 AND person_id = $3 AND counted)`, `AND o.person_id = $3`)
 
 const summedUp = `WITH back AS (
 		SELECT order_id, sum(net) AS net, sum(cost) AS cost FROM refunds
