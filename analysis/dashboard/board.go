@@ -117,7 +117,7 @@ func (b *board) mark(ctx context.Context) (string, error) {
 func (b *board) read(runs string) {
 	ctx, cancel := context.WithTimeout(b.ctx, readLimit)
 	defer cancel()
-	read, err := b.collect(ctx)
+	read, err := b.collect(ctx, runs)
 	if err != nil && ctx.Err() == nil {
 		b.log.Error("dashboard: figures", "store", b.name, "err", err)
 	}
@@ -131,28 +131,31 @@ func (b *board) read(runs string) {
 	b.reading = nil
 }
 
-func (b *board) collect(ctx context.Context) (*state, error) {
-	now := b.now()
-	r, err := report.Collect(ctx, b.facts, report.Options{Now: now})
-	if err != nil {
+// collect reads everything, or, where no run has begun or ended since, only how what is under way goes: the figures change
+// when it ends.
+func (b *board) collect(ctx context.Context, runs string) (*state, error) {
+	read := &state{at: b.now()}
+	var err error
+	if last := b.shown(); last != nil && last.runs == runs {
+		read.Report = last.Report
+	} else if read.Report, err = report.Collect(ctx, b.facts, report.Options{Now: read.at}); err != nil {
 		return nil, err
 	}
-	status, err := report.CollectStatus(ctx, b.facts, now)
-	if err != nil {
+	if read.Status, err = report.CollectStatus(ctx, b.facts, read.at); err != nil {
 		return nil, err
 	}
-	read := &state{Report: r, Status: status, at: now}
-	return read, b.complete(ctx, read)
+	if b.known != nil {
+		if err := b.known(ctx, &read.Status); err != nil {
+			return nil, fmt.Errorf("what is configured: %w", err)
+		}
+	}
+	read.Report.Overview = read.Status.Overview
+	return read, nil
 }
 
-// complete adds what the configuration knows, to the report too.
-func (b *board) complete(ctx context.Context, read *state) error {
-	if b.known == nil {
-		return nil
-	}
-	if err := b.known(ctx, &read.Status); err != nil {
-		return fmt.Errorf("what is configured: %w", err)
-	}
-	read.Report.Overview.NextRun = read.Status.Overview.NextRun
-	return nil
+// shown is what was last read, however long ago; nil where nothing was.
+func (b *board) shown() *state {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.last
 }

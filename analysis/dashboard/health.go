@@ -57,13 +57,6 @@ func (s *Server) condition(shop string, v *view) condition {
 	return c
 }
 
-// shown is what was last read, however long ago; nil where nothing was.
-func (b *board) shown() *state {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.last
-}
-
 // resource is how far one resource is.
 type resource struct {
 	report.Resource

@@ -1,11 +1,8 @@
 package dashboard
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,25 +38,6 @@ func TestHealthOfSeveralShops(t *testing.T) {
 	require.Contains(t, page, `<strong>tea</strong> <span class="tag good">well</span>`)
 	require.Contains(t, page, `<a href="/shops/bike/health">bike</a> <span class="tag ">not looked at yet</span>`)
 	require.Contains(t, page, `<a href="/shops/cups/health">cups</a> <span class="tag bad">something failed</span>`)
-}
-
-// TestBoardsKnowTheConfiguration: when the next run is, the database cannot say.
-func TestBoardsKnowTheConfiguration(t *testing.T) {
-	next := readAt.Add(23 * time.Hour)
-	b := newBoard(t.Context(), Shop{Complete: func(_ context.Context, s *report.StoreStatus) error {
-		s.Overview.NextRun = next
-		return nil
-	}}, Options{})
-	var read state
-	require.NoError(t, b.complete(t.Context(), &read))
-	require.Equal(t, next, read.Status.Overview.NextRun)
-	require.Equal(t, next, read.Report.Overview.NextRun)
-
-	gone := errors.New("connection refused")
-	b.known = func(context.Context, *report.StoreStatus) error { return gone }
-	require.ErrorIs(t, b.complete(t.Context(), &read), gone)
-	b.known = nil
-	require.NoError(t, b.complete(t.Context(), &read))
 }
 
 func TestEveryRunInWords(t *testing.T) {

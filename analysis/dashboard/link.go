@@ -3,6 +3,7 @@ package dashboard
 import (
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // links writes the addresses of a shop's pages. In a file that stands by itself there are none: all are empty.
@@ -47,6 +48,11 @@ func (l links) People(audience string) string { return l.Page("people", "audienc
 
 // Cell is the address of the people with a recency, frequency and monetary score; 0 stands for any.
 func (l links) Cell(r, f, m int) string { return l.Page("people", "r", r, "f", f, "m", m) }
+
+// Movers are the people who went from one segment of a scheme to another between two days; an empty segment stands for none.
+func (l links) Movers(scheme, from, to string, before, after time.Time) string {
+	return l.Page("people", "scheme", scheme, "from", from, "to", to, "before", dayText(before), "after", dayText(after))
+}
 
 // Person is the address of one person. It has their number in it and not their e-mail address: addresses stand in logs.
 func (l links) Person(id int64) string { return l.Page("people/" + strconv.FormatInt(id, 10)) }

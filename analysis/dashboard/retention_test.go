@@ -13,9 +13,9 @@ import (
 	"github.com/perennial-cvo/perennial/analysis/retention"
 )
 
-// drinkers are the orders of people who began to drink tea within so many days; whoever began with green tea comes back more
+// cohortDrinkers are the orders of people who began to drink tea within so many days; whoever began with green tea comes back more
 // often.
-func drinkers(t *testing.T, days int32, people int64) *retention.Summary {
+func cohortDrinkers(t *testing.T, days int32, people int64) *retention.Summary {
 	t.Helper()
 	r := rand.New(rand.NewPCG(7, 11))
 	w := retention.Window{AsOf: int32(analysis.Day(readAt, time.UTC))}
@@ -48,7 +48,7 @@ func drinkers(t *testing.T, days int32, people int64) *retention.Summary {
 
 func TestRetention(t *testing.T) {
 	f := teaShop(t)
-	f.report.Retention = drinkers(t, 400, 900)
+	f.report.Retention = cohortDrinkers(t, 400, 900)
 	s := served(t, f)
 	goldenPage(t, s, "/shops/tea/retention", "retention.html")
 	goldenPage(t, s, "/shops/tea/retention?by=revenue", "retention_revenue.html")
@@ -63,7 +63,7 @@ func TestRetention(t *testing.T) {
 
 func TestRetentionOfNoSense(t *testing.T) {
 	f := teaShop(t)
-	f.report.Retention = drinkers(t, 100, 50)
+	f.report.Retention = cohortDrinkers(t, 100, 50)
 	for _, by := range []string{"none", "Customers", "%00", strings.Repeat("x", 2000)} {
 		w := got(t, served(t, f), "/shops/tea/retention?by="+by)
 		require.Equal(t, http.StatusBadRequest, w.Code, by)
@@ -74,10 +74,10 @@ func TestRetentionOfNoSense(t *testing.T) {
 // TestRetentionOfLittle: a young shop by weeks, one customer of one day, nobody, no cost known.
 func TestRetentionOfLittle(t *testing.T) {
 	f := teaShop(t)
-	f.report.Retention = drinkers(t, 60, 200)
+	f.report.Retention = cohortDrinkers(t, 60, 200)
 	require.Contains(t, got(t, served(t, f), "/shops/tea/retention").Body.String(), "s by week")
 	for people, days := range map[int64]int32{0: 1, 1: 1, 2: 300} {
-		f.report.Retention = drinkers(t, days, people)
+		f.report.Retention = cohortDrinkers(t, days, people)
 		for i := range f.report.Retention.Cohorts {
 			c := &f.report.Retention.Cohorts[i]
 			c.Margin, c.Costed = nil, nil

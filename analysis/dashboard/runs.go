@@ -43,7 +43,7 @@ func (r ran) Open() bool { return r.Ended.IsZero() }
 func (r ran) Failed() bool { return r.Run.State == string(schedule.Failed) }
 
 func inWords(r report.Run) ran {
-	out := ran{Run: r, Name: nameOf(r.Kind), Took: r.Took(), Did: report.Did(r.Counts), Todo: r.Remedy}
+	out := ran{Run: r, Name: kindName(r.Kind), Took: r.Took(), Did: report.Did(r.Counts), Todo: r.Remedy}
 	switch schedule.State(r.State) {
 	case schedule.Running:
 		out.State = "under way"
@@ -64,7 +64,7 @@ func inWords(r report.Run) ran {
 	return out
 }
 
-func nameOf(key string) string {
+func kindName(key string) string {
 	for _, k := range kinds() {
 		if k.key == key {
 			return k.name

@@ -24,7 +24,7 @@ var templateFiles embed.FS
 
 // parse reads the templates, each page with the shared ones.
 func parse() (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(functions()).ParseFS(templateFiles, "templates/_*.html")
+	shared, err := template.New("").Funcs(functions()).Funcs(goodsFunctions()).ParseFS(templateFiles, "templates/_*.html")
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
@@ -75,6 +75,8 @@ func functions() template.FuncMap {
 		"first":   func(n int, all []note) []note { return all[:min(n, len(all))] },
 		"after":   func(n int, all []note) []note { return all[min(n, len(all)):] },
 		"join":    strings.Join,
+		"date":    dayText,
+		"prose":   func(text string) string { return strings.ReplaceAll(text, "`", "") },
 	}
 }
 

@@ -14,6 +14,9 @@ func (v *view) Term(key string) (template.HTML, error) {
 		t, ok = dailyTerms()[key]
 	}
 	if !ok {
+		t, ok = goodsTerms()[key]
+	}
+	if !ok {
 		return "", fmt.Errorf("term %s: no definition", key)
 	}
 	*v.terms++

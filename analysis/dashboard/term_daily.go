@@ -5,7 +5,6 @@ func dailyTerms() map[string]term {
 	return map[string]term{
 		"newcomers": {"New customers", "People whose first order that counts was in this month."},
 		"gross":     {"Gross revenue", "Goods less discounts, before refunds. Tax and shipping are left out, unless the configuration includes them."},
-		"best":      {"Best fifth brings", "The part of the revenue that the fifth of the customers who brought most has brought."},
 		"members":   {"Members", "People whom a destination has confirmed to be in the audience."},
 		"unchanged": {"Unchanged", "People who stood there as they should when the last push compared; all others were new or had changed."},
 		"retries":   {"To be tried again", "People whom the platform put off; every night's push tries all of them again."},

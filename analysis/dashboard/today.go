@@ -27,9 +27,23 @@ func (v *view) Moved() *moved {
 	for direction, sum := range map[report.Direction]*tally{
 		report.Up: &out.Up, report.Down: &out.Down, report.Came: &out.Came, report.Left: &out.Gone, report.Moved: &out.Aside,
 	} {
-		sum.add(m.Flows, direction)
+		for _, f := range sum.add(m.Flows, direction) {
+			sum.Most = append(sum.Most, move{moveWords(f), f.Money, v.Link.Page("people", "scheme", m.Scheme, "from", f.From, "to", f.To, "before", m.From, "after", m.To)})
+		}
 	}
 	return out
+}
+
+// moveWords tells who went where.
+func moveWords(f report.Flow) string {
+	who := report.Count(f.Customers) + " " + f.FromName
+	if f.From == "" {
+		who = report.Of(f.Customers, "newcomer", "newcomers")
+	}
+	if f.To == "" {
+		return who
+	}
+	return who + " became " + f.ToName
 }
 
 type moved struct {
@@ -46,29 +60,28 @@ func (m moved) Quiet() bool {
 type tally struct {
 	Customers int
 	Money     decimal.Decimal
-	Most      []report.Flow // those with the most money
-	Rest      int           // moves that are not listed
+	Most      []move // those with the most money
+	Rest      int    // moves that are not listed
 }
 
-func (t *tally) add(flows []report.Flow, way report.Direction) {
+// move is one of the moves.
+type move struct {
+	Words   string
+	Money   decimal.Decimal
+	Address string // of the people who made it; empty in a file
+}
+
+// add counts everybody who went one way, and returns the moves to tell.
+func (t *tally) add(flows []report.Flow, way report.Direction) []report.Flow {
+	var most []report.Flow
 	for _, f := range flows {
 		if f.Direction == way {
-			t.Customers, t.Money, t.Most = t.Customers+f.Customers, t.Money.Add(f.Money), append(t.Most, f)
+			t.Customers, t.Money, most = t.Customers+f.Customers, t.Money.Add(f.Money), append(most, f)
 		}
 	}
-	slices.SortStableFunc(t.Most, func(a, b report.Flow) int { return b.Money.Cmp(a.Money) })
-	t.Rest = max(0, len(t.Most)-listedMoves)
-	t.Most = t.Most[:len(t.Most)-t.Rest]
-}
-
-// AudienceOf is the key of the audience of an RFM group; empty where the rules in force do not know it.
-func (v *view) AudienceOf(id string) string {
-	for _, r := range v.Report.Segments.Rows {
-		if r.ID == id {
-			return r.Audience
-		}
-	}
-	return ""
+	slices.SortStableFunc(most, func(a, b report.Flow) int { return b.Money.Cmp(a.Money) })
+	t.Rest = max(0, len(most)-listedMoves)
+	return most[:len(most)-t.Rest]
 }
 
 // stake is what people brought who may not come again.

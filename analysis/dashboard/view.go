@@ -63,6 +63,11 @@ type askedError struct{ text string }
 
 func (e askedError) Error() string { return e.text }
 
+// elsewhere leads to another page.
+type elsewhere string
+
+func (e elsewhere) Error() string { return "see " + string(e) }
+
 var (
 	errCounting   = errors.New("still being counted")
 	errNobody     = errors.New("nobody is known by this address")
@@ -142,8 +147,11 @@ func (s *Server) page(p page) http.HandlerFunc {
 // failed answers for a page that could not be gathered.
 func (s *Server) failed(w http.ResponseWriter, r *http.Request, err error) {
 	var asked askedError
+	var to elsewhere
 	var day *report.DayError
 	switch {
+	case errors.As(err, &to):
+		http.Redirect(w, r, string(to), http.StatusSeeOther)
 	case errors.As(err, &asked):
 		s.trouble(w, r, http.StatusBadRequest, "That cannot be shown", asked.text)
 	case errors.As(err, &day):

@@ -12,8 +12,10 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/product"
 	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/analysis/value"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
 )
 
@@ -38,7 +40,10 @@ type Report struct {
 	Next        []NextSegment      `json:"next_segment"`        // of the schemes that foretell it
 	Worth       *Appraisal         `json:"worth,omitempty"`     // nil before the first
 	Retention   *retention.Summary `json:"retention,omitempty"` // nil before the first
+	Products    *product.Summary   `json:"products,omitempty"`  // nil before the first
+	Values      *value.Summary     `json:"values,omitempty"`    // nil before the first
 	Trials      []Trial            `json:"trials"`              // of audiences of which a share is held out, or was
+	TrialsDay   string             `json:"trials_day,omitempty"`
 	BridgeAsOf  time.Time          `json:"bridge_as_of"`
 	Bridge      []BridgeLine       `json:"bridge"`
 	Deliveries  []Delivery         `json:"deliveries"`
@@ -103,10 +108,7 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if err := r.appraise(ctx, facts); err != nil {
 		return Report{}, err
 	}
-	if r.Retention, err = retained(ctx, facts); err != nil {
-		return Report{}, err
-	}
-	if err := r.trials(ctx, facts); err != nil {
+	if err := r.recall(ctx, facts); err != nil {
 		return Report{}, err
 	}
 	if r.BridgeAsOf = o.AsOf; r.BridgeAsOf.IsZero() {
@@ -150,16 +152,30 @@ func (r *Report) divide(ctx context.Context, facts Facts) error {
 	return err
 }
 
-// appraised is the last appraisal, nil before the first.
-func appraised(ctx context.Context, facts Facts) (*analysis.Worth, error) {
-	worth, ok, err := facts.Worth(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("worth: %w", err)
+// recall gathers what the last nights worked out.
+func (r *Report) recall(ctx context.Context, facts Facts) (err error) {
+	if r.Retention, err = last(ctx, facts.RetentionSummary); err != nil {
+		return fmt.Errorf("retention: %w", err)
 	}
-	if !ok {
-		return nil, nil
+	if r.Products, err = last(ctx, facts.ProductSummary); err != nil {
+		return fmt.Errorf("products: %w", err)
 	}
-	return &worth, nil
+	if r.Values, err = last(ctx, facts.ValueSummary); err != nil {
+		return fmt.Errorf("values: %w", err)
+	}
+	if err := r.trials(ctx, facts); err != nil {
+		return fmt.Errorf("trials: %w", err)
+	}
+	return nil
+}
+
+// last is what a method that may have nothing yet returns, nil for nothing.
+func last[T any](ctx context.Context, read func(context.Context) (T, bool, error)) (*T, error) {
+	summary, ok, err := read(ctx)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &summary, nil
 }
 
 // delivered is what stands at each destination.

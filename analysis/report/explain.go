@@ -11,10 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/perennial-cvo/perennial/analysis"
-	"github.com/perennial-cvo/perennial/analysis/rfm"
 	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
@@ -55,9 +52,9 @@ func (e *Explanation) explain(ctx context.Context, facts PersonFacts) error {
 	for i := range e.Person.Sides {
 		e.Person.Sides[i].Name = e.groups.audience(e.Person.Sides[i].Audience)
 	}
-	worth, err := appraised(ctx, facts)
+	worth, err := last(ctx, facts.Worth)
 	if err != nil {
-		return err
+		return fmt.Errorf("worth: %w", err)
 	}
 	if err := e.ground(ctx, facts, all, worth); err != nil {
 		return err
@@ -154,75 +151,28 @@ func known(text string) string {
 
 // values writes the three values with the score each gives and what that score covers.
 func (p *page) values(e Explanation) {
-	person := e.Person
-	if e.AsOf.IsZero() || person.R == 0 {
+	lines := e.Scores()
+	if len(lines) == 0 {
 		p.heading("Score")
-		p.say(plain, "  ", "%s", unscored(e))
+		p.say(plain, "  ", "%s", e.Unscored())
 		return
 	}
-	today := analysis.Day(e.AsOf, e.location())
-	p.heading("Score %d%d%d as of %s", person.R, person.F, person.M, day(today))
-	basis, bins := analysis.Net, rfm.MaxBins
-	if e.Rule != nil {
-		basis, bins = e.Rule.Basis, e.Rule.Used
+	person := e.Person
+	p.heading("Score %d%d%d as of %s", person.R, person.F, person.M, e.Day())
+	rows := []row{{dim, []string{"", "value", "score", "this score covers"}}}
+	for _, l := range lines {
+		rows = append(rows, row{plain, []string{l.Name, l.Value, l.Score, l.Covers}})
 	}
-	amount := person.Net
-	if basis == analysis.Gross {
-		amount = person.Gross
-	}
-	recency := today - analysis.Day(person.LastDay, time.UTC)
-	t := e.Thresholds
-	if t == nil {
-		t = &analysis.Thresholds{}
-	}
-	p.table([]align{left, right, right, left}, []row{
-		{dim, []string{"", "value", "score", "this score covers"}},
-		{plain, []string{"Recency", Of(recency, "day", "days"), score(person.R, bins), covers(t.Recency, person.R, wholeNumber)}},
-		{plain, []string{"Frequency", Of(person.Counted, "order", "orders"), score(person.F, bins), covers(t.Frequency, person.F, wholeNumber)}},
-		{plain, []string{"Monetary, " + string(basis), Money(amount, e.Currency), score(person.M, bins), covers(t.Monetary, person.M, e.tenThousandths)}},
-	})
+	p.table([]align{left, right, right, left}, rows)
 	if e.Rule != nil {
 		p.say(dim, "  ", "%s", e.Rule.Words())
 	}
 }
 
-func unscored(e Explanation) string {
-	switch {
-	case e.AsOf.IsZero():
-		return "Nothing was analysed yet."
-	case e.Person.Counted == 0:
-		return "None: no order of this person counts as a purchase."
-	default:
-		return "None yet: the next analysis scores this person."
-	}
-}
-
-func score(value, bins int) string { return fmt.Sprintf("%d of %d", value, bins) }
-
-func wholeNumber(v int64) string { return group(fmt.Sprint(v)) }
-
-func (e Explanation) tenThousandths(v int64) string { return Money(decimal.New(v, -4), e.Currency) }
-
-// covers says which values got a score, and how many customers did.
-func covers(ranges []rfm.Range, score int, write func(int64) string) string {
-	if score < 1 || score > len(ranges) || ranges[score-1].Customers == 0 {
-		return ""
-	}
-	r := ranges[score-1]
-	span := write(r.Min)
-	if r.Max != r.Min {
-		span += " to " + write(r.Max)
-	}
-	return span + " (" + Of(r.Customers, "customer", "customers") + ")"
-}
-
 // membership writes the segment that stands.
 func (p *page) membership(e Explanation) {
-	if d, ok := e.groups.find(analysis.SchemeRFM, e.Person.Segment); ok {
-		p.heading("Segment: %s", d.Name)
-		p.say(plain, "  ", "%s", d.Meaning)
-		p.say(green, "  > ", "%s", d.Action)
-		p.because(e)
+	if s, ok := e.Segment(); ok {
+		p.stand(s)
 	}
 }
 
@@ -241,25 +191,6 @@ func (p *page) history(e Explanation) {
 		rows = append(rows, row{plain, []string{i.First.Format(time.DateOnly), "to " + until, cmp.Or(i.Name, i.Segment), setOf(i.Scheme)}})
 	}
 	p.table([]align{left, left, left, left}, rows)
-}
-
-// because says which cell of the map the scores lead to.
-func (p *page) because(e Explanation) {
-	if e.Rule == nil || e.Person.R == 0 {
-		return
-	}
-	place := func(s int) int { return segment.Place(uint8(s), e.Rule.Used) }
-	cell := fmt.Sprintf("%d%d%d", place(e.Person.R), place(e.Person.F), place(e.Person.M))
-	text := "The map sends " + cell + " here."
-	if preset, err := segment.FindPreset(e.Rule.Preset); err == nil && preset.Bins == e.Rule.Used && e.Rule.Used != segment.Fives {
-		text = fmt.Sprintf("The map sends %d%d%d here.", e.Person.R, e.Person.F, e.Person.M) // the map has as many scores itself
-	} else if e.Rule.Used != segment.Fives {
-		text = fmt.Sprintf("With %s, the scores stand for %s on the map of fives, which sends it here.", Of(e.Rule.Used, "score", "scores"), cell)
-	}
-	if len(e.Rule.Segments) > 0 {
-		text += " The configuration changes the map."
-	}
-	p.say(dim, "  ", "%s", text)
 }
 
 func segmentName(id string) string {

@@ -102,46 +102,89 @@ func (g definitions) audience(key string) string {
 
 // grounds writes where the person stands beside the RFM groups, and why.
 func (p *page) grounds(e Explanation) {
-	g := e.Grounds
-	if g == nil {
+	if e.Grounds == nil {
 		return
 	}
-	if g.Stage != nil {
-		p.stage(e, g.Stage)
+	for _, s := range e.Stands() {
+		p.stand(s)
 	}
-	if g.Tier != nil {
-		p.band(e, segment.SchemeTier, g.Tier, func(v float64) string { return rounded(v, false, e.Currency) })
-		p.say(dim, "  ", "Value: %s.", tierBasis(g.Tier.Basis))
-	}
-	if g.Churn != nil {
-		p.band(e, segment.SchemeChurn, g.Churn, share)
-	}
-	if g.Value != nil || g.NextWeek != 0 {
+	if shown := e.Shown(); len(shown) > 0 {
 		p.heading("Shown to campaigns")
-		var rows []row
-		if g.Value != nil {
-			rows = append(rows, row{plain, []string{"Predicted value", Money(decimal.NewFromFloat(*g.Value), e.Currency) + " " + e.Currency}})
-		}
-		if g.NextWeek != 0 {
-			rows = append(rows, row{plain, []string{"Next order in the week of", day(g.NextWeek)}})
-		}
-		p.table([]align{left, left}, rows)
+		p.pairs(shown)
 		p.say(dim, "  ", "Rounded, and left as it is until it has to change.")
 	}
-	p.own(g.Own)
+	p.own(e.Grounds.Own)
 }
 
-// stage writes the stage, until when it holds, and what comes after it should no order come.
-func (p *page) stage(e Explanation, g *analysis.StageGround) {
-	d, _ := e.groups.find(segment.SchemeLifecycle, g.ID)
-	p.heading("Lifecycle: %s%s", d.Name, since(e, segment.SchemeLifecycle))
-	p.say(plain, "  ", "%s", d.Meaning)
-	p.say(green, "  > ", "%s", d.Action)
+// stand writes where somebody stands in one set.
+func (p *page) stand(s Stand) {
+	since := ""
+	if s.Since != "" {
+		since = ", since " + s.Since
+	}
+	p.heading("%s: %s%s", s.Title, s.Name, since)
+	p.say(plain, "  ", "%s", s.Meaning)
+	p.say(green, "  > ", "%s", s.Action)
+	p.pairs(s.Lines)
+	for _, note := range s.Notes {
+		p.say(dim, "  ", "%s", note)
+	}
+}
+
+// pairs writes names with their values.
+func (p *page) pairs(lines [][2]string) {
+	rows := make([]row, len(lines))
+	for i, l := range lines {
+		rows[i] = row{plain, []string{l[0], l[1]}}
+	}
+	p.table([]align{left, left}, rows)
+}
+
+// Shown is what campaigns are shown of the person.
+func (e Explanation) Shown() [][2]string {
+	g := e.Grounds
+	if g == nil {
+		return nil
+	}
+	var lines [][2]string
+	if g.Value != nil {
+		lines = append(lines, [2]string{"Predicted value", Money(decimal.NewFromFloat(*g.Value), e.Currency) + " " + e.Currency})
+	}
+	if g.NextWeek != 0 {
+		lines = append(lines, [2]string{"Next order in the week of", day(g.NextWeek)})
+	}
+	return lines
+}
+
+// Stands says where the person stands beside the RFM groups, and why.
+func (e Explanation) Stands() []Stand {
+	g := e.Grounds
+	var all []Stand
+	if g == nil {
+		return nil
+	}
+	if g.Stage != nil {
+		all = append(all, e.stage(g.Stage))
+	}
+	if g.Tier != nil {
+		s := e.band(segment.SchemeTier, g.Tier, func(v float64) string { return rounded(v, false, e.Currency) })
+		s.Notes = append(s.Notes, "Value: "+tierBasis(g.Tier.Basis)+".")
+		all = append(all, s)
+	}
+	if g.Churn != nil {
+		all = append(all, e.band(segment.SchemeChurn, g.Churn, share))
+	}
+	return all
+}
+
+// stage is the stage, until when it holds, and what comes after it should no order come.
+func (e Explanation) stage(g *analysis.StageGround) Stand {
+	s := e.standing(segment.SchemeLifecycle, "Lifecycle", g.ID)
 	if g.ID == segment.Prospect {
-		return
+		return s
 	}
 	today := analysis.Day(e.AsOf, e.location())
-	rows := []row{{plain, []string{"Expected from one purchase to the next", days(g.Interval)}}}
+	s.Lines = [][2]string{{"Expected from one purchase to the next", days(g.Interval)}}
 	for _, limit := range []struct {
 		name  string
 		times float64
@@ -154,10 +197,15 @@ func (p *page) stage(e Explanation, g *analysis.StageGround) {
 		if limit.from <= today {
 			said = "since " + day(limit.from)
 		}
-		rows = append(rows, row{plain, []string{fmt.Sprintf("%s after %g times that", limit.name, limit.times), said}})
+		s.Lines = append(s.Lines, [2]string{fmt.Sprintf("%s after %g times that", limit.name, limit.times), said})
 	}
-	p.table([]align{left, left}, rows)
-	p.say(dim, "  ", "Without another order. The person's own gaps are mixed with the shop's usual one, %s.", days(g.Rule.Interval))
+	s.Notes = []string{fmt.Sprintf("Without another order. The person's own gaps are mixed with the shop's usual one, %s.", days(g.Rule.Interval))}
+	return s
+}
+
+func (e Explanation) standing(scheme, title, id string) Stand {
+	d, _ := e.groups.find(scheme, id)
+	return Stand{Title: title, Name: d.Name, Since: since(e, scheme), Meaning: d.Meaning, Action: d.Action}
 }
 
 // since is the day on which the person entered the segment of a scheme in which they stand. Another version of the rules
@@ -180,24 +228,19 @@ func since(e Explanation, scheme string) string {
 	if stay.Segment == "" {
 		return ""
 	}
-	return ", since " + stay.First.Format(time.DateOnly)
+	return stay.First.Format(time.DateOnly)
 }
 
-// band writes a tier or a band with its cuts.
-func (p *page) band(e Explanation, scheme string, g *analysis.BandGround, write func(float64) string) {
-	d, _ := e.groups.find(scheme, g.ID)
-	p.heading("%s: %s%s", map[string]string{segment.SchemeTier: "Value tier", segment.SchemeChurn: "Risk to be gone"}[scheme], d.Name, since(e, scheme))
-	p.say(plain, "  ", "%s", d.Meaning)
-	p.say(green, "  > ", "%s", d.Action)
+// band is a tier or a band with its cuts.
+func (e Explanation) band(scheme string, g *analysis.BandGround, write func(float64) string) Stand {
+	s := e.standing(scheme, map[string]string{segment.SchemeTier: "Value tier", segment.SchemeChurn: "Risk to be gone"}[scheme], g.ID)
 	var cuts []string
 	for _, cut := range g.Cuts {
 		cuts = append(cuts, write(cut))
 	}
-	p.table([]align{left, left}, []row{
-		{plain, []string{"This person", write(g.Value)}},
-		{plain, []string{"Cuts", strings.Join(cuts, ", ")}},
-	})
-	p.say(dim, "  ", "Whoever stands there leaves only %.0f %% beyond a cut, so that small changes move nobody.", g.Margin*100)
+	s.Lines = [][2]string{{"This person", write(g.Value)}, {"Cuts", strings.Join(cuts, ", ")}}
+	s.Notes = []string{fmt.Sprintf("Whoever stands there leaves only %.0f %% beyond a cut, so that small changes move nobody.", g.Margin*100)}
+	return s
 }
 
 // own writes for each segment of the owner's whether the person is in it, and what its rule found.

@@ -15,9 +15,12 @@ type Foretold struct {
 
 // appraise gathers what customers are worth: how that is foretold, and of each segment.
 func (r *Report) appraise(ctx context.Context, facts Facts) error {
-	worth, err := appraised(ctx, facts)
-	if err != nil || worth == nil {
-		return err
+	worth, err := last(ctx, facts.Worth)
+	if err != nil {
+		return fmt.Errorf("worth: %w", err)
+	}
+	if worth == nil {
+		return nil
 	}
 	r.Worth = &Appraisal{Worth: *worth, Day: day(worth.Day)}
 	all, err := facts.Foretold(ctx)

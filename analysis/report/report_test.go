@@ -21,9 +21,11 @@ import (
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/clv"
 	"github.com/perennial-cvo/perennial/analysis/experiment"
+	"github.com/perennial-cvo/perennial/analysis/product"
 	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/analysis/value"
 	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
@@ -59,6 +61,8 @@ type facts struct {
 	history     analysis.History
 	trials      []experiment.Facts
 	cells       []report.Cell
+	sold        product.Summary
+	spread      value.Summary
 	movement
 
 	analysis.Facts // what nobody here may call: Refresh, CustomersAsOf, Save

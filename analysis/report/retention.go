@@ -1,7 +1,6 @@
 package report
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,18 +23,6 @@ const (
 	// regular is from which regularity on buying is called so: below it is hard to tell from chance in single customers.
 	regular = 1.5
 )
-
-// retained is the last summary of who comes back, nil before the first.
-func retained(ctx context.Context, facts Facts) (*retention.Summary, error) {
-	summary, ok, err := facts.RetentionSummary(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("retention: %w", err)
-	}
-	if !ok {
-		return nil, nil
-	}
-	return &summary, nil
-}
 
 // retention writes who comes back, how soon, and after which beginning.
 func (p *page) retention(r Report) {

@@ -40,6 +40,8 @@ func (p *page) report(r Report) error {
 	p.next(r.Next)
 	p.worth(r)
 	p.retention(r)
+	p.products(r)
+	p.spread(r)
 	p.trials(r)
 	p.bridge(r)
 	for _, d := range r.Deliveries {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/clv"
+	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
 // models are the models of buying in words.
@@ -103,7 +104,20 @@ func (p *page) outlook(e Explanation) {
 		return
 	}
 	p.heading("Outlook as of %s, by %s", day(o.Day), o.Kind.Label())
-	rows := [][]string{
+	p.pairs(append(e.Bought(), e.Expected()...))
+	if doubt := e.Doubt(); doubt != "" {
+		p.say(yellow, "  ! ", "%s", doubt)
+	}
+	p.say(dim, "  ", "%s", e.Model())
+}
+
+// Bought is what the person bought so far, as a model sees it.
+func (e Explanation) Bought() [][2]string {
+	o := e.Outlook
+	if o == nil {
+		return nil
+	}
+	lines := [][2]string{
 		{"Days with a purchase", Count(o.Purchases)},
 		{"First and last", day(o.First) + " and " + day(o.Last)},
 		{"Weeks from first to last", fmt.Sprintf("%.1f", o.LastWeeks)},
@@ -111,27 +125,61 @@ func (p *page) outlook(e Explanation) {
 		{"Spent", rounded(o.Spent, false, e.Currency)},
 	}
 	if o.Costed {
-		rows = append(rows, []string{"Margin of it", rounded(o.Margin, false, e.Currency)})
+		lines = append(lines, [2]string{"Margin of it", rounded(o.Margin, false, e.Currency)})
 	}
-	rows = append(rows,
-		[]string{"Probability of still buying", share(o.Alive)},
-		[]string{"Probability of having stopped", share(o.Churn)},
-		[]string{"Orders expected in " + ahead(o.Horizon), fmt.Sprintf("%.1f", o.Orders) + by(o.OrdersBy, o.Kind)},
-		[]string{"Value expected in " + ahead(o.Horizon), "about " + rounded(o.Value, true, e.Currency) + by(o.ValueBy, o.Kind)},
-	)
+	return lines
+}
+
+// Expected is what the person is expected to do.
+func (e Explanation) Expected() [][2]string {
+	o := e.Outlook
+	if o == nil {
+		return nil
+	}
+	lines := [][2]string{
+		{"Probability of still buying", share(o.Alive)},
+		{"Probability of having stopped", share(o.Churn)},
+		{"Orders expected in " + ahead(o.Horizon), fmt.Sprintf("%.1f", o.Orders) + by(o.OrdersBy, o.Kind)},
+		{"Value expected in " + ahead(o.Horizon), "about " + rounded(o.Value, true, e.Currency) + by(o.ValueBy, o.Kind)},
+	}
 	if o.MarginAhead != nil {
-		rows = append(rows, []string{"Margin expected of that", "about " + rounded(*o.MarginAhead, true, e.Currency)})
+		lines = append(lines, [2]string{"Margin expected of that", "about " + rounded(*o.MarginAhead, true, e.Currency)})
 	}
-	rows = append(rows, []string{"Next order, if any", nextOrder(o)})
-	var lines []row
-	for _, cells := range rows {
-		lines = append(lines, row{plain, cells})
+	return append(lines, [2]string{"Next order, if any", nextOrder(o)})
+}
+
+// Plainly says in a sentence what the person is expected to do; empty where that is not known.
+func (e Explanation) Plainly() string {
+	o := e.Outlook
+	if o == nil {
+		return ""
 	}
-	p.table([]align{left, left}, lines)
-	if o.ByConstruction {
-		p.say(yellow, "  ! ", "%s takes this person to be still buying by its form, whatever time has passed: it says nothing of them.", o.Kind.Label())
+	text := "Most likely still a customer"
+	switch {
+	case o.ByConstruction:
+		text = "Whether this is still a customer is not known"
+	case o.Alive < 1-segment.ChurnBands().Cuts()[1]:
+		text = "Most likely gone"
+	case o.Alive < 1-segment.ChurnBands().Cuts()[0]:
+		text = "Perhaps still a customer, perhaps gone"
 	}
-	p.say(dim, "  ", "%s. Parameters as of %s.", Capital(models[o.Kind]), day(o.Fitted))
+	return fmt.Sprintf("%s: in %s, %.1f orders worth about %s are expected.", text, ahead(o.Horizon), o.Orders, rounded(o.Value, true, e.Currency))
+}
+
+// Doubt says why the outlook says little of this person; empty where it does not.
+func (e Explanation) Doubt() string {
+	if e.Outlook == nil || !e.Outlook.ByConstruction {
+		return ""
+	}
+	return e.Outlook.Kind.Label() + " takes this person to be still buying by its form, whatever time has passed: it says nothing of them."
+}
+
+// Model says by which model the person is foretold.
+func (e Explanation) Model() string {
+	if e.Outlook == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s. Parameters as of %s.", Capital(models[e.Outlook.Kind]), day(e.Outlook.Fitted))
 }
 
 // by names the forecast that was used in place of the model.

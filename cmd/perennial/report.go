@@ -16,8 +16,8 @@ func newReport(g *globals) *cobra.Command {
 		Use:   "report",
 		Short: "Tell what there is to tell about each shop",
 		Long: "Segments with their share of customers and revenue, who moved between them in the last month, what customers are\n" +
-			"worth, who comes back, the way from the shop's own revenue to ours line by line, what was pushed, and what was withheld and why.\n" +
-			"With --html it writes the same with charts as one file, which needs nothing else and names nobody.",
+			"worth, who comes back, what the best buy first, the way from the shop's own revenue to ours line by line, what was pushed, and what\n" +
+			"was withheld and why. With --html it writes the same with charts as one file, which needs nothing else and names nobody.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			collect := func(ctx context.Context, s *shop) (report.Report, error) {
