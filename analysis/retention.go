@@ -28,26 +28,34 @@ type RetentionOptions struct {
 // Retain works out who comes back. It fails where the facts cannot be read, and with ErrNotLoaded and ErrFuture. Nothing is
 // saved.
 func Retain(ctx context.Context, facts Returns, o RetentionOptions) (retention.Summary, error) {
-	shop, err := facts.Shop(ctx)
-	if err != nil {
-		return retention.Summary{}, fmt.Errorf("shop: %w", err)
-	}
-	if !shop.Loaded {
-		return retention.Summary{}, fmt.Errorf("shop %s: %w", shop.Name, ErrNotLoaded)
-	}
-	if shop.Location == nil {
-		shop.Location = time.UTC
-	}
-	o.Basis = cmp.Or(o.Basis, Net)
-	day, _, err := Options{Now: o.Now, AsOf: o.AsOf}.day(shop.Location)
+	shop, day, err := o.day(ctx, facts)
 	if err != nil {
 		return retention.Summary{}, err
 	}
+	o.Basis = cmp.Or(o.Basis, Net)
 	counts, err := facts.Retention(ctx, StartOfDay(day, shop.Location), o.Basis == Gross)
 	if err != nil {
 		return retention.Summary{}, err
 	}
 	return retention.Summarise(counts, retention.Window{From: shop.firstDay(), AsOf: int32(day)}, string(o.Basis))
+}
+
+// day is the local day as of whose start is asked, and the shop, whose first load has to be complete.
+func (o RetentionOptions) day(ctx context.Context, facts interface {
+	Shop(ctx context.Context) (Shop, error)
+}) (Shop, int, error) {
+	shop, err := facts.Shop(ctx)
+	if err != nil {
+		return shop, 0, fmt.Errorf("shop: %w", err)
+	}
+	if !shop.Loaded {
+		return shop, 0, fmt.Errorf("shop %s: %w", shop.Name, ErrNotLoaded)
+	}
+	if shop.Location == nil {
+		shop.Location = time.UTC
+	}
+	day, _, err := Options{Now: o.Now, AsOf: o.AsOf}.day(shop.Location)
+	return shop, day, err
 }
 
 // firstDay is the first day of which all orders are known; 0 where all days are.

@@ -28,6 +28,7 @@ var (
 	currencyText = regexp.MustCompile(`^[A-Z]{3}$`)
 	amountText   = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,10})?$`)
 	fieldText    = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
+	hostText     = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?$|^::1$`)
 	dayTime      = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
 )
 
@@ -40,6 +41,7 @@ func (r *reader) check(cfg Config) {
 	r.checkDatabase(cfg.Database)
 	r.checkListen("health.listen", cfg.Health.Listen)
 	r.checkDashboard(cfg.Dashboard)
+	r.checkDigest(cfg.Digest)
 	r.oneOf("log.level", cfg.Log.Level, "debug", "info", "warn", "error")
 	r.oneOf("log.format", cfg.Log.Format, "text", "json")
 	if len(cfg.Stores) == 0 {

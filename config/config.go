@@ -14,6 +14,7 @@ type Config struct {
 	Database  Database  `mapstructure:"database"`
 	Health    Health    `mapstructure:"health"`
 	Dashboard Dashboard `mapstructure:"dashboard"`
+	Digest    Digest    `mapstructure:"digest"`
 	Log       Log       `mapstructure:"log"`
 	Stores    []Store   `mapstructure:"stores"`
 }

@@ -83,6 +83,9 @@ func decode(raw map[string]any) (Config, error) {
 	v.SetDefault("prefix", "perennial")
 	v.SetDefault("health.listen", "127.0.0.1:8378")
 	v.SetDefault("dashboard.listen", "127.0.0.1:8377")
+	v.SetDefault("digest.tls", StartTLS)
+	v.SetDefault("digest.weekday", "monday")
+	v.SetDefault("digest.at", "08:00")
 	v.SetDefault("log.level", "info")
 	v.SetDefault("log.format", "text")
 	if err := v.MergeConfigMap(raw); err != nil {

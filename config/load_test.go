@@ -76,7 +76,8 @@ func TestLoadFillsInDefaults(t *testing.T) {
 	require.Empty(t, cmp.Diff(Config{
 		Prefix: "perennial",
 		Health: Health{Listen: "127.0.0.1:8378"}, Dashboard: Dashboard{Listen: "127.0.0.1:8377"},
-		Log: Log{Level: "info", Format: "text"},
+		Digest: Digest{TLS: "starttls", Weekday: "monday", At: "08:00"},
+		Log:    Log{Level: "info", Format: "text"},
 		Stores: []Store{{
 			Name: "acme", Kind: "woocommerce", Settings: map[string]any{}, NightlyAt: "03:00",
 			Revenue: "net", Consent: "platform", RFM: RFM{Preset: "usual", Convention: "rank_min"}, Guard: Guard{Shrink: 0.3, MinSize: 50},
@@ -108,6 +109,18 @@ func TestLoadReadsTheDashboard(t *testing.T) {
 	require.Equal(t, Dashboard{
 		URL: "https://shop.example/perennial", Password: secret.New("$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$aGFzaA"), Token: secret.New("from-env-from-env-from-env"),
 	}, cfg.Dashboard)
+}
+
+func TestLoadReadsTheDigest(t *testing.T) {
+	cfg, err := Load("testdata/digest.good.toml", env(t))
+	require.NoError(t, err)
+	require.Equal(t, Digest{
+		To: []string{"owner@example.com", "boss@example.com"}, From: "perennial@example.com", Host: "smtp.example.com", Port: 2525, TLS: "tls",
+		Username: "me", Password: secret.New("from-env"), Weekday: "Friday", At: "07:30",
+	}, cfg.Digest)
+	require.Equal(t, "30 7 * * 5", cfg.Digest.Weekly())
+	require.Equal(t, 2525, cfg.Digest.PortOf())
+	require.Equal(t, []int{587, 465, 25}, []int{Digest{TLS: StartTLS}.PortOf(), Digest{TLS: TLS}.PortOf(), Digest{TLS: NoTLS}.PortOf()})
 }
 
 func TestLoadKeepsWhatStandsThere(t *testing.T) {

@@ -58,6 +58,7 @@ func (r *reader) resolve(raw map[string]any) {
 		}
 	}
 	r.resolveSecrets("dashboard", raw["dashboard"], "password", "token")
+	r.resolveSecrets("digest", raw["digest"], "password")
 	for i, store := range tables(raw["stores"]) {
 		path := fmt.Sprintf("stores[%d]", i)
 		r.resolveSettings(path+".settings", store["settings"])

@@ -70,6 +70,7 @@ func render(cfg Config, p *page) string {
 	p.option("password", cfg.Dashboard.Password, "$argon2id$...", "The hash that `perennial password` prints.")
 	p.option("token", cfg.Dashboard.Token, "...", "For programs that read the API under /api/v1: 24 random characters or more.")
 	p.option("url", cfg.Dashboard.URL, "https://shop.example/perennial", "Where browsers find it, if a proxy stands before it.")
+	p.digest(cfg.Digest)
 	p.table("[log]", "level: debug, info, warn, error. format: text, json.")
 	p.set("level", cfg.Log.Level)
 	p.set("format", cfg.Log.Format)
@@ -77,6 +78,19 @@ func render(cfg Config, p *page) string {
 		p.store(store)
 	}
 	return p.String()
+}
+
+func (p *page) digest(d Digest) {
+	p.table("[digest]", "A mail about every shop once a week; off while it goes to nobody.")
+	p.option("to", d.To, []string{"owner@example.com"})
+	p.option("from", d.From, "perennial@example.com")
+	p.option("host", d.Host, "smtp.example.com", "The server that takes it.")
+	p.option("port", d.Port, 587, "Left out: 587 for starttls, 465 for tls.")
+	p.option("tls", d.TLS, StartTLS, "starttls, tls; none for a server on this machine.")
+	p.option("username", d.Username, "perennial@example.com")
+	p.option("password", d.Password, "...")
+	p.option("weekday", d.Weekday, "monday", "When, by the shop's clock, once the night is done.")
+	p.option("at", d.At, "08:00")
 }
 
 func (p *page) store(store Store) {

@@ -35,6 +35,13 @@ func drawConfig(t *rapid.T) Config {
 		Database: Database{URL: secret.New(rapid.SampledFrom([]string{"", "postgres://me:pw@localhost/x"}).Draw(t, "url"))},
 		Health:   Health{Listen: rapid.SampledFrom([]string{"", "127.0.0.1:8378"}).Draw(t, "listen")},
 		Log:      Log{Level: "debug", Format: "json"},
+		Digest:   Digest{TLS: StartTLS, Weekday: "monday", At: "08:00"},
+	}
+	if rapid.Bool().Draw(t, "digest") {
+		cfg.Digest = Digest{
+			To: []string{"owner@example.com", "o'b@example.com"}, From: "from@example.com", Host: "smtp.example.com", Port: 25, TLS: TLS,
+			Username: text.Draw(t, "username"), Password: secret.New(text.Draw(t, "password")), Weekday: "sunday", At: "23:59",
+		}
 	}
 	for i := range rapid.IntRange(1, 3).Draw(t, "stores") {
 		store := Store{

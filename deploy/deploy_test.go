@@ -34,6 +34,8 @@ func load(t *testing.T, text string) config.Config {
 		switch {
 		case name == "DATABASE_URL":
 			return "postgres://perennial@localhost/perennial?sslmode=disable"
+		case name == "PERENNIAL_API_TOKEN":
+			return "a token of thirty characters .."
 		case strings.HasPrefix(name, "PERENNIAL_") || name == "CREDENTIALS_DIRECTORY":
 			return ""
 		}

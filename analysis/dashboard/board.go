@@ -24,6 +24,7 @@ const (
 type board struct {
 	ctx   context.Context
 	facts Facts
+	known func(context.Context, *report.StoreStatus) error // Shop.Complete
 	now   func() time.Time
 	log   *slog.Logger
 	name  string
@@ -33,6 +34,8 @@ type board struct {
 	err     error         // of the last reading or look; nil where it went well
 	looked  time.Time     // when it was last asked whether anything changed
 	reading chan struct{} // closed when the reading under way ends; nil where there is none
+
+	moves movesKnown
 }
 
 // state is what is told, and when it was read. It is not changed any more.
@@ -44,7 +47,7 @@ type state struct {
 }
 
 func newBoard(ctx context.Context, shop Shop, o Options) *board {
-	return &board{ctx: ctx, facts: shop.Facts, now: o.Now, log: o.Log, name: shop.Name}
+	return &board{ctx: ctx, facts: shop.Facts, known: shop.Complete, now: o.Now, log: o.Log, name: shop.Name}
 }
 
 // get returns the state, nil while it is read for the first time. Where the database does not answer, it returns the error
@@ -114,7 +117,7 @@ func (b *board) mark(ctx context.Context) (string, error) {
 func (b *board) read(runs string) {
 	ctx, cancel := context.WithTimeout(b.ctx, readLimit)
 	defer cancel()
-	read, err := b.collect(ctx)
+	read, err := b.collect(ctx, runs)
 	if err != nil && ctx.Err() == nil {
 		b.log.Error("dashboard: figures", "store", b.name, "err", err)
 	}
@@ -128,15 +131,31 @@ func (b *board) read(runs string) {
 	b.reading = nil
 }
 
-func (b *board) collect(ctx context.Context) (*state, error) {
-	now := b.now()
-	r, err := report.Collect(ctx, b.facts, report.Options{Now: now})
-	if err != nil {
+// collect reads everything, or, where no run has begun or ended since, only how what is under way goes: the figures change
+// when it ends.
+func (b *board) collect(ctx context.Context, runs string) (*state, error) {
+	read := &state{at: b.now()}
+	var err error
+	if last := b.shown(); last != nil && last.runs == runs {
+		read.Report = last.Report
+	} else if read.Report, err = report.Collect(ctx, b.facts, report.Options{Now: read.at}); err != nil {
 		return nil, err
 	}
-	status, err := report.CollectStatus(ctx, b.facts, now)
-	if err != nil {
+	if read.Status, err = report.CollectStatus(ctx, b.facts, read.at); err != nil {
 		return nil, err
 	}
-	return &state{Report: r, Status: status, at: now}, nil
+	if b.known != nil {
+		if err := b.known(ctx, &read.Status); err != nil {
+			return nil, fmt.Errorf("what is configured: %w", err)
+		}
+	}
+	read.Report.Overview = read.Status.Overview
+	return read, nil
+}
+
+// shown is what was last read, however long ago; nil where nothing was.
+func (b *board) shown() *state {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.last
 }

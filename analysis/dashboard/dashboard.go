@@ -29,6 +29,8 @@ type Facts interface {
 type Shop struct {
 	Name  string // as in the configuration; part of every address
 	Facts Facts
+	// Complete adds to a status what the configuration knows, such as the next run; nil adds nothing.
+	Complete func(context.Context, *report.StoreStatus) error
 }
 
 // Options say what is served, and to whom.

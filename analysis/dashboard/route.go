@@ -50,7 +50,7 @@ func (s *Server) routes() http.Handler {
 	outside.HandleFunc("GET /login", s.loginForm)
 	outside.HandleFunc("POST /login", s.login)
 	outside.Handle("GET /assets/", s.assets())
-	outside.Handle("GET /api/v1/", s.api())
+	outside.Handle("/api/", s.api())
 	outside.Handle("/", s.known(inside))
 	return s.stripped(s.guarded(s.sessions.LoadAndSave(outside)))
 }

@@ -24,7 +24,7 @@ var templateFiles embed.FS
 
 // parse reads the templates, each page with the shared ones.
 func parse() (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(functions()).ParseFS(templateFiles, "templates/_*.html")
+	shared, err := template.New("").Funcs(functions()).Funcs(goodsFunctions()).ParseFS(templateFiles, "templates/_*.html")
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
@@ -69,6 +69,11 @@ func functions() template.FuncMap {
 		"dict":    dict,
 		"capital": report.Capital,
 		"lower":   strings.ToLower,
+		"int":     func(n int32) int { return int(n) },
+		"inc":     func(n int) int { return n + 1 },
+		"pieces":  pieces,
+		"first":   func(n int, all []note) []note { return all[:min(n, len(all))] },
+		"after":   func(n int, all []note) []note { return all[min(n, len(all)):] },
 		"join":    strings.Join,
 		"date":    dayText,
 		"prose":   func(text string) string { return strings.ReplaceAll(text, "`", "") },
@@ -101,9 +106,7 @@ func since(t, now time.Time) string {
 	}
 }
 
-func wholeMoney(amount decimal.Decimal, currency string) string {
-	return report.Money(amount.Round(0), currency)
-}
+func wholeMoney(amount decimal.Decimal, _ string) string { return report.Units(amount) }
 
 // dict gives a template several things: "key", value, and so on.
 func dict(pairs ...any) (map[string]any, error) {

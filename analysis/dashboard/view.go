@@ -27,6 +27,8 @@ type view struct {
 	Stale  string    // why they could not be read anew; empty where they were
 	Sheet  string    // address of the page's table for a spreadsheet; empty where there is none
 	Data   any       // the page's own
+	// Refresh is after how many seconds the browser asks again, because something is being counted; 0: not by itself.
+	Refresh int
 
 	facts Facts
 	terms *int
@@ -67,6 +69,7 @@ type elsewhere string
 func (e elsewhere) Error() string { return "see " + string(e) }
 
 var (
+	errCounting   = errors.New("still being counted")
 	errNobody     = errors.New("nobody is known by this address")
 	errNoTemplate = errors.New("there is no template")
 )
@@ -134,6 +137,9 @@ func (s *Server) page(p page) http.HandlerFunc {
 			s.failed(w, r, err)
 			return
 		}
+		if v.Refresh > 0 {
+			w.Header().Set("Refresh", strconv.Itoa(v.Refresh))
+		}
 		s.render(w, http.StatusOK, p.key, v)
 	}
 }
@@ -150,8 +156,13 @@ func (s *Server) failed(w http.ResponseWriter, r *http.Request, err error) {
 		s.trouble(w, r, http.StatusBadRequest, "That cannot be shown", asked.text)
 	case errors.As(err, &day):
 		s.trouble(w, r, http.StatusBadRequest, "That cannot be shown", day.Text+". "+day.Remedy)
+	case errors.Is(err, errCounting):
+		w.Header().Set("Retry-After", "10")
+		s.trouble(w, r, http.StatusServiceUnavailable, "This is still being counted", "Ask for it again in a minute; it goes on being counted until then.")
 	case errors.Is(err, errNobody):
 		s.trouble(w, r, http.StatusNotFound, "Nobody is known by that", "The person may have been erased or merged, or never bought here.")
+	case errors.Is(err, errAudience):
+		s.trouble(w, r, http.StatusNotFound, "There is no such audience", "The segments tell the keys of all of them.")
 	case r.Context().Err() != nil: // the browser has gone
 	default:
 		s.Log.Error("dashboard: page", "path", r.URL.Path, "err", err)

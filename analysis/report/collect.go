@@ -7,16 +7,16 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/perennial-cvo/perennial/analysis"
+	"github.com/perennial-cvo/perennial/analysis/product"
 	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/analysis/value"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
-	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
 // listed is how many quarantined records and runs are listed one by one.
@@ -40,7 +40,10 @@ type Report struct {
 	Next        []NextSegment      `json:"next_segment"`        // of the schemes that foretell it
 	Worth       *Appraisal         `json:"worth,omitempty"`     // nil before the first
 	Retention   *retention.Summary `json:"retention,omitempty"` // nil before the first
+	Products    *product.Summary   `json:"products,omitempty"`  // nil before the first
+	Values      *value.Summary     `json:"values,omitempty"`    // nil before the first
 	Trials      []Trial            `json:"trials"`              // of audiences of which a share is held out, or was
+	TrialsDay   string             `json:"trials_day,omitempty"`
 	BridgeAsOf  time.Time          `json:"bridge_as_of"`
 	Bridge      []BridgeLine       `json:"bridge"`
 	Deliveries  []Delivery         `json:"deliveries"`
@@ -87,6 +90,8 @@ type SegmentRow struct {
 	Revenue       decimal.Decimal `json:"revenue"`       // gross or net, by the basis
 	RevenueShare  float64         `json:"revenue_share"` // of the revenue of all segments; 0 where that is not positive
 	AverageOrder  decimal.Decimal `json:"average_order"` // revenue an order
+	// Foretold is what these people are expected to spend within the horizon; nil where it is not known.
+	Foretold *decimal.Decimal `json:"predicted_value,omitempty"`
 }
 
 // Collect gathers the report of one shop.
@@ -100,17 +105,10 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if err := r.divide(ctx, facts); err != nil {
 		return Report{}, err
 	}
-	worth, err := appraised(ctx, facts)
-	if err != nil {
+	if err := r.appraise(ctx, facts); err != nil {
 		return Report{}, err
 	}
-	if worth != nil {
-		r.Worth = &Appraisal{Worth: *worth, Day: day(worth.Day)}
-	}
-	if r.Retention, err = retained(ctx, facts); err != nil {
-		return Report{}, err
-	}
-	if err := r.trials(ctx, facts); err != nil {
+	if err := r.recall(ctx, facts); err != nil {
 		return Report{}, err
 	}
 	if r.BridgeAsOf = o.AsOf; r.BridgeAsOf.IsZero() {
@@ -131,7 +129,7 @@ func Collect(ctx context.Context, facts Facts, o Options) (Report, error) {
 	if r.Quarantined, err = facts.Quarantine(ctx, listed); err != nil {
 		return Report{}, fmt.Errorf("quarantine: %w", err)
 	}
-	r.Warnings = append(warnings(r.Overview, r.Segments), holds(r.Deliveries, r.Overview)...)
+	r.Warnings = append(warnings(r.Overview, r.Segments), Holds(r.Deliveries, r.Overview)...)
 	r.Overview.Resources, r.Bridge = list(r.Overview.Resources), list(r.Bridge)
 	r.Quarantined, r.Warnings = list(r.Quarantined), list(r.Warnings)
 	return r, nil
@@ -154,16 +152,30 @@ func (r *Report) divide(ctx context.Context, facts Facts) error {
 	return err
 }
 
-// appraised is the last appraisal, nil before the first.
-func appraised(ctx context.Context, facts Facts) (*analysis.Worth, error) {
-	worth, ok, err := facts.Worth(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("worth: %w", err)
+// recall gathers what the last nights worked out.
+func (r *Report) recall(ctx context.Context, facts Facts) (err error) {
+	if r.Retention, err = last(ctx, facts.RetentionSummary); err != nil {
+		return fmt.Errorf("retention: %w", err)
 	}
-	if !ok {
-		return nil, nil
+	if r.Products, err = last(ctx, facts.ProductSummary); err != nil {
+		return fmt.Errorf("products: %w", err)
 	}
-	return &worth, nil
+	if r.Values, err = last(ctx, facts.ValueSummary); err != nil {
+		return fmt.Errorf("values: %w", err)
+	}
+	if err := r.trials(ctx, facts); err != nil {
+		return fmt.Errorf("trials: %w", err)
+	}
+	return nil
+}
+
+// last is what a method that may have nothing yet returns, nil for nothing.
+func last[T any](ctx context.Context, read func(context.Context) (T, bool, error)) (*T, error) {
+	summary, ok, err := read(ctx)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &summary, nil
 }
 
 // delivered is what stands at each destination.
@@ -386,40 +398,11 @@ func warnings(o Overview, s Segmentation) []string {
 	return all
 }
 
-// holds says what the guard stopped, and the command that lets it pass.
-func holds(deliveries []Delivery, o Overview) []string {
-	var all []string
-	for _, d := range deliveries {
-		var keys []string
-		for _, h := range d.Held {
-			if h.Key != activation.History {
-				keys = append(keys, h.Key)
-				all = append(all, fmt.Sprintf("The push to %s is held, because %s.", d.Destination, shrinking(h)))
-			} else if !o.Since.IsZero() { // else all orders are known by now, and the next push is not held
-				all = append(all, fmt.Sprintf("The push to %s is held, because %s.", d.Destination, activation.Hold{Since: o.Since}.History()))
-			}
-		}
-		if command := "perennial push --confirm " + strings.Join(keys, ","); len(keys) == 1 {
-			all[len(all)-1] += " If that is right: " + command
-		} else if len(keys) > 1 { // by itself, each would be held with the others again
-			all = append(all, fmt.Sprintf("If all of that is right at %s: %s", d.Destination, command))
-		}
-	}
-	return all
-}
-
 func verb(n int, one, many string) string {
 	if n == 1 {
 		return one
 	}
 	return many
-}
-
-func shrinking(h Held) string {
-	if h.After == 0 {
-		return fmt.Sprintf("the audience %q would be emptied of its %s", h.Name, Of(h.Before, "member", "members"))
-	}
-	return fmt.Sprintf("the audience %q would shrink from %s to %s", h.Name, Count(h.Before), Count(h.After))
 }
 
 // list makes an empty list of none, so that JSON says [] and never null.

@@ -18,22 +18,17 @@ type Trial struct {
 	Words []string `json:"words"` // the verdict first
 }
 
-// trials judges all audiences of which a share is held out, or was, as of the last analysis.
+// trials tells of all audiences of which a share is held out, or was, as last worked out.
 func (r *Report) trials(ctx context.Context, facts Facts) error {
 	r.Trials = []Trial{}
-	if r.Segments.AsOf.IsZero() {
-		return nil
+	summary, ok, err := facts.TrialSummary(ctx)
+	if err != nil || !ok {
+		return err
 	}
-	var results []experiment.Result
-	err := facts.Experiments(ctx, r.Segments.AsOf, func(f experiment.Facts) error {
-		results = append(results, experiment.Measure(f))
-		return ctx.Err()
-	})
-	if err != nil {
-		return fmt.Errorf("trials: %w", err)
+	if len(summary.Results) > 0 {
+		r.TrialsDay = summary.Day
 	}
-	experiment.Decide(results)
-	for _, result := range results {
+	for _, result := range summary.Results {
 		t := Trial{Name: r.audience(result.Audience), Result: result}
 		t.Words = t.words(r.Overview.Currency)
 		r.Trials = append(r.Trials, t)
@@ -86,7 +81,7 @@ func (p *page) trials(r Report) {
 	if len(r.Trials) == 0 {
 		return
 	}
-	p.heading("What the audiences bring, as of %s, net revenue in %s", r.Segments.Day, r.Overview.Currency)
+	p.heading("What the audiences bring, as of %s, net revenue in %s", r.TrialsDay, r.Overview.Currency)
 	for _, t := range r.Trials {
 		look, mark := t.look()
 		p.say(look, mark, "%s: %s", t.Name, t.Words[0])

@@ -3,6 +3,8 @@ package report_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,21 +15,29 @@ import (
 	"github.com/perennial-cvo/perennial/analysis/report"
 )
 
-func (f *facts) Experiments(_ context.Context, asOf time.Time, each func(experiment.Facts) error) error {
+// TrialSummary is what a night makes of the trials.
+func (f *facts) TrialSummary(context.Context) (experiment.Summary, bool, error) {
+	today := int32(analysis.Day(midnight, berlin()))
+	s := experiment.Summary{Day: analysis.Date(int(today)).Format(time.DateOnly)}
 	for _, t := range f.trials {
-		t.AsOf = int32(analysis.Day(asOf, berlin()))
+		t.AsOf = today
 		t.Since += t.AsOf
 		if t.Until != 0 {
 			t.Until += t.AsOf
 		}
+		t.Entries = slices.Clone(t.Entries)
 		for i := range t.Entries {
 			t.Entries[i].Day += t.AsOf
 		}
-		if err := each(t); err != nil {
-			return err
-		}
+		s.Results = append(s.Results, experiment.Measure(t))
 	}
-	return nil
+	experiment.Decide(s.Results)
+	text, err := json.Marshal(s) // as it is kept
+	if err != nil {
+		return s, false, err
+	}
+	s = experiment.Summary{}
+	return s, len(f.trials) > 0, json.Unmarshal(text, &s)
 }
 
 // tried is a trial of an audience with so many people on either side, of whom so many of a thousand bought for about 50. Days
@@ -119,8 +129,11 @@ func TestNothingIsSaidOfTrialsWhereThereAreNone(t *testing.T) {
 	b.Reset()
 	require.NoError(t, report.Terminal(&b, collect(t, f), 80, false))
 	require.Contains(t, b.String(), "Lost: too early to tell.")
-	f.snapshot = report.Snapshot{}
-	require.Empty(t, collect(t, f).Trials, "nothing was analysed yet")
+	require.Contains(t, b.String(), "What the audiences bring, as of 2026-03-21")
+	f.trials = nil
+	r := collect(t, f)
+	require.Empty(t, r.Trials, "nothing was worked out yet")
+	require.Empty(t, r.TrialsDay)
 }
 
 func TestExplainSaysWhoIsHeldOut(t *testing.T) {

@@ -52,9 +52,9 @@ func (e *Explanation) explain(ctx context.Context, facts PersonFacts) error {
 	for i := range e.Person.Sides {
 		e.Person.Sides[i].Name = e.groups.audience(e.Person.Sides[i].Audience)
 	}
-	worth, err := appraised(ctx, facts)
+	worth, err := last(ctx, facts.Worth)
 	if err != nil {
-		return err
+		return fmt.Errorf("worth: %w", err)
 	}
 	if err := e.ground(ctx, facts, all, worth); err != nil {
 		return err
@@ -225,7 +225,7 @@ func (p *page) orders(e Explanation) {
 
 // personDelivery writes what stands at one destination for the person, or why nothing does.
 func (p *page) personDelivery(e Explanation, d PersonDelivery) {
-	p.heading("%s: %s", where(d.Destination), known(d.State))
+	p.heading("%s: %s", Where(d.Destination), known(d.State))
 	if d.Reason != "" {
 		p.say(yellow, "  ", "Because: %s.", strings.TrimSuffix(d.Reason, "."))
 	}

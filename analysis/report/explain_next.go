@@ -29,7 +29,7 @@ func personNext(courses []NextSegment, history []Interval) []PersonNext {
 			if c.Segment == standing && course.Step != "" {
 				found = append(found, PersonNext{
 					Scheme: course.Scheme, Title: course.Title, Step: course.Step, Finding: course.Finding,
-					Customers: c.Customers, Next: c.Next, better: course.better,
+					Customers: c.Customers, Next: c.Next, better: course.Better(),
 				})
 			}
 		}

@@ -61,10 +61,11 @@ type Movements struct {
 }
 
 // Between says of which set and between which days movement is asked. A zero To is the day of the last analysis, a zero From
-// a month before To, or the first day of history where that is later.
+// so many Days before To, or a month where there are none, or the first day of history where that is later.
 type Between struct {
 	Set      string
 	From, To time.Time // midnight UTC of local days
+	Days     int
 }
 
 // DayError is returned for days of which there is no history.
@@ -78,6 +79,11 @@ func CollectMovement(ctx context.Context, facts Facts, asked Between) (Movements
 	if err != nil {
 		return Movements{}, fmt.Errorf("overview: %w", err)
 	}
+	return MovementOf(ctx, facts, overview, asked)
+}
+
+// MovementOf is CollectMovement for who has the overview already, which in a large shop takes as long to read as the moves.
+func MovementOf(ctx context.Context, facts Facts, overview Overview, asked Between) (Movements, error) {
 	all, err := snapshots(ctx, facts)
 	if err != nil {
 		return Movements{}, err
@@ -151,10 +157,13 @@ func (b Between) within(span analysis.Span) (before, after int, err error) {
 	if !b.To.IsZero() {
 		after = analysis.Day(b.To, time.UTC)
 	}
-	if b.From.IsZero() {
-		before = max(span.First, analysis.Day(monthBefore(analysis.Date(after)), time.UTC))
-	} else {
+	switch {
+	case !b.From.IsZero():
 		before = analysis.Day(b.From, time.UTC)
+	case b.Days > 0:
+		before = max(span.First, after-b.Days)
+	default:
+		before = max(span.First, analysis.Day(monthBefore(analysis.Date(after)), time.UTC))
 	}
 	known := fmt.Sprintf("history is known from %s to %s", day(span.First), day(span.Last))
 	switch {
@@ -223,8 +232,8 @@ func nameIn(definitions []segment.Definition, id string) string {
 	return segmentName(id)
 }
 
-// towards are the flows of a direction, the largest first, and their sum.
-func (m Movement) towards(d Direction) (flows []Flow, customers int, money decimal.Decimal) {
+// Towards are the flows of a direction, the largest first, and their sum.
+func (m Movement) Towards(d Direction) (flows []Flow, customers int, money decimal.Decimal) {
 	for _, f := range m.Flows {
 		if f.Direction == d {
 			flows = append(flows, f)
@@ -236,8 +245,8 @@ func (m Movement) towards(d Direction) (flows []Flow, customers int, money decim
 	return flows, customers, money
 }
 
-// words tells a flow in a sentence without its end.
-func (f Flow) words(currency string) string {
+// Words tells a flow in a sentence without its end.
+func (f Flow) Words(currency string) string {
 	n, worth := Count(f.Customers), Money(f.Money, currency)
 	switch f.Direction {
 	case Came:

@@ -26,23 +26,24 @@ func (p *page) movement(m *Movement, currency string) {
 		return
 	}
 	p.heading("Movement since %s", m.From)
-	p.say(plain, "  ", "%s", m.sums(currency))
+	p.say(plain, "  ", "%s", m.Sums(currency))
 	p.changed(m)
 	for _, way := range []struct {
 		to    Direction
 		style style
 		mark  string
 	}{{Up, green, "  + "}, {Down, yellow, "  - "}} {
-		flows, _, _ := m.towards(way.to)
+		flows, _, _ := m.Towards(way.to)
 		for _, f := range flows[:min(len(flows), movesEachWay)] {
-			p.say(way.style, way.mark, "%s", f.words(currency))
+			p.say(way.style, way.mark, "%s", f.Words(currency))
 		}
 		p.rest(len(flows)-movesEachWay, way.mark)
 	}
-	p.say(dim, "  ", "%s", moneyWords)
+	p.say(dim, "  ", "%s", MoneyWords)
 }
 
-const moneyWords = "Worth is what these people brought so far, after refunds. Up and down go by the order of the segments."
+// MoneyWords says what the money of a movement is.
+const MoneyWords = "Worth is what these people brought so far, after refunds. Up and down go by the order of the segments."
 
 func (p *page) rest(n int, mark string) {
 	if n > 0 {
@@ -52,19 +53,27 @@ func (p *page) rest(n int, mark string) {
 
 // changed says that the rules moved people too.
 func (p *page) changed(m *Movement) {
-	if len(m.Changes) > 0 {
-		p.say(yellow, "  ! ", "Other rules began to hold on %s: part of this movement is theirs, and not the customers'.", strings.Join(m.Changes, ", "))
+	if text := m.Changed(); text != "" {
+		p.say(yellow, "  ! ", "%s", text)
 	}
 }
 
-// sums says how many went which way.
-func (m Movement) sums(currency string) string {
+// Changed says that the rules moved people too; it is empty where they did not.
+func (m Movement) Changed() string {
+	if len(m.Changes) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Other rules began to hold on %s: part of this movement is theirs, and not the customers'.", strings.Join(m.Changes, ", "))
+}
+
+// Sums says how many went which way.
+func (m Movement) Sums(currency string) string {
 	var parts []string
 	for _, way := range []struct {
 		to   Direction
 		said string
 	}{{Up, "moved up"}, {Down, "moved down"}, {Moved, "moved otherwise"}, {Came, "came"}, {Left, "left"}, {Stayed, "stayed where they were"}} {
-		if _, n, money := m.towards(way.to); n > 0 {
+		if _, n, money := m.Towards(way.to); n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s (worth %s)", Count(n), way.said, Money(money, currency)))
 		}
 	}
@@ -79,7 +88,7 @@ func Moves(w io.Writer, m Movements, width int, colour bool) error {
 	p := newPage(w, width, colour)
 	p.gap(m.Incomplete)
 	if len(m.Movements) == 0 {
-		p.say(plain, "", "%s: %s", m.Store, missingSet(m.Set))
+		p.say(plain, "", "%s: %s", m.Store, MissingSet(m.Set))
 	}
 	for i, one := range m.Movements {
 		if i > 0 {
@@ -97,7 +106,7 @@ func (p *page) matrix(all Movements, m Movement) {
 		return
 	}
 	p.say(bold, "", "%s: %s from %s to %s, money in %s", all.Store, m.Title, m.From, m.To, all.Currency)
-	p.say(plain, "", "%s", m.sums(all.Currency))
+	p.say(plain, "", "%s", m.Sums(all.Currency))
 	p.changed(&m)
 	moved := slices.DeleteFunc(slices.Clone(m.Flows), func(f Flow) bool { return f.Direction == Stayed })
 	slices.SortStableFunc(moved, func(a, b Flow) int { return b.Customers - a.Customers })
@@ -112,14 +121,14 @@ func (p *page) matrix(all Movements, m Movement) {
 		case Down:
 			mark, look = "  - ", yellow
 		}
-		p.say(look, mark, "%s", f.words(all.Currency))
+		p.say(look, mark, "%s", f.Words(all.Currency))
 	}
 	p.rest(len(moved)-movesInWords, "    ")
 	if len(m.Flows) == 0 {
 		return
 	}
 	p.cells(m, all.Currency)
-	p.say(dim, "  ", "Share is of everybody who was in the first segment. %s", moneyWords)
+	p.say(dim, "  ", "Share is of everybody who was in the first segment. %s", MoneyWords)
 }
 
 // cells writes the matrix cell by cell: where people were, where they are, how many, which share, what they brought.

@@ -248,3 +248,13 @@ func TestExplainSomebodyWhoNeverBought(t *testing.T) {
 	require.NoError(t, report.Explain(&b, e, 80, false))
 	golden(t, "explain_prospect.txt", b.Bytes())
 }
+
+// TestMovementOfSoManyDays: a period as long as somebody likes, as far as there is history.
+func TestMovementOfSoManyDays(t *testing.T) {
+	f := teaShop()
+	for days, first := range map[int]string{7: "2026-03-14", 30: "2026-02-19", 365: "2025-09-01"} {
+		m, err := report.MovementOf(t.Context(), f, f.overview, report.Between{Set: "rfm", Days: days})
+		require.NoError(t, err)
+		require.Equal(t, first, m.Movements[0].From)
+	}
+}

@@ -22,8 +22,6 @@ type NextSegment struct {
 	Evaluation  *segment.Evaluation  `json:"evaluation,omitempty"` // over all steps judged
 	Evaluations []segment.Evaluation `json:"evaluations"`
 	Segments    []Chances            `json:"segments"`
-
-	better bool
 }
 
 // Chances are where the customers of one segment go next, the likeliest first.
@@ -81,7 +79,7 @@ func nextSegment(ctx context.Context, facts Facts, s Snapshot) (NextSegment, err
 	n.Step, n.Steps, n.Evaluations = course.Step, len(course.Days)-1, list(course.Evaluations)
 	n.From, n.To, n.Finding = day(course.Days[0]), day(course.Days[n.Steps]), course.Finding()
 	if e := course.Evaluation(); e.Customers > 0 {
-		n.Evaluation, n.better = &e, e.Better()
+		n.Evaluation = &e
 	}
 	chain := course.Chain()
 	for _, state := range course.States {
@@ -122,17 +120,23 @@ func (p *page) next(all []NextSegment) {
 		text, look := n.Title+": "+n.Finding, plain
 		switch {
 		case n.Step == "":
-		case !n.better:
+		case !n.Better():
 			look = yellow
 		case !p.full:
 			text = fmt.Sprintf("%s: the forecast for a %s ahead did better than \"everybody stays\" so far. `perennial explain EMAIL` tells "+
 				"the chances of one customer.", n.Title, n.Step)
 		}
 		if n.Step != "" && p.full {
-			text += fmt.Sprintf(" Counted over %s from %s to %s.", steps(n), n.From, n.To)
+			text += " " + n.Counted()
 		}
 		p.say(look, "  ", "%s", text)
 	}
 }
 
-func steps(n NextSegment) string { return Of(n.Steps, string(n.Step), string(n.Step)+"s") }
+// Better says that the forecast did better than "everybody stays"; else nobody should rely on it.
+func (n NextSegment) Better() bool { return n.Evaluation != nil && n.Evaluation.Better() }
+
+// Counted says over which time the chances were counted.
+func (n NextSegment) Counted() string {
+	return fmt.Sprintf("Counted over %s from %s to %s.", Of(n.Steps, string(n.Step), string(n.Step)+"s"), n.From, n.To)
+}

@@ -71,7 +71,7 @@ func (s SegmentSets) inUse() []Play {
 }
 
 func plays(set string, rows []SegmentRow, counted bool) []Play {
-	one, many := members(set)
+	one, many := Members(set)
 	all := make([]Play, len(rows))
 	for i, r := range rows {
 		all[i] = Play{Audience: r.Audience, Name: r.Name, Meaning: r.Meaning, people: [2]string{one, many}}

@@ -9,7 +9,9 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/experiment"
+	"github.com/perennial-cvo/perennial/analysis/product"
 	"github.com/perennial-cvo/perennial/analysis/retention"
+	"github.com/perennial-cvo/perennial/analysis/value"
 	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
@@ -38,12 +40,21 @@ type Facts interface {
 	// Worth returns the last appraisal; ok is false before the first.
 	Worth(ctx context.Context) (worth analysis.Worth, ok bool, err error)
 
+	// Foretold returns what the people of each segment are expected to spend, where that is known of anybody in it.
+	Foretold(ctx context.Context) ([]Foretold, error)
+
 	// RetentionSummary returns the last summary of who comes back; ok is false before the first.
 	RetentionSummary(ctx context.Context) (summary retention.Summary, ok bool, err error)
 
-	// Experiments calls each with the trial of every audience of which a share is held out, or was, as of the start of a local
-	// day.
-	Experiments(ctx context.Context, asOf time.Time, each func(experiment.Facts) error) error
+	// ProductSummary returns the last summary of products; ok is false before the first.
+	ProductSummary(ctx context.Context) (summary product.Summary, ok bool, err error)
+
+	// ValueSummary returns the last summary of who is worth what; ok is false before the first.
+	ValueSummary(ctx context.Context) (summary value.Summary, ok bool, err error)
+
+	// TrialSummary returns what audiences bring of which a share is held out, or was, as last worked out; ok is false before
+	// the first.
+	TrialSummary(ctx context.Context) (summary experiment.Summary, ok bool, err error)
 
 	// Deliveries returns what stands at each destination, and what was withheld or refused and why.
 	Deliveries(ctx context.Context) ([]Delivery, error)

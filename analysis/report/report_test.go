@@ -21,9 +21,11 @@ import (
 	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/clv"
 	"github.com/perennial-cvo/perennial/analysis/experiment"
+	"github.com/perennial-cvo/perennial/analysis/product"
 	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/analysis/value"
 	"github.com/perennial-cvo/perennial/sync/activation"
 )
 
@@ -55,9 +57,12 @@ type facts struct {
 	bridgeAsOf  time.Time
 	customers   []analysis.Customer
 	worth       analysis.Worth
+	foretold    []report.Foretold
 	history     analysis.History
 	trials      []experiment.Facts
 	cells       []report.Cell
+	sold        product.Summary
+	spread      value.Summary
 	movement
 
 	analysis.Facts // what nobody here may call: Refresh, CustomersAsOf, Save
@@ -76,6 +81,8 @@ func (f *facts) Deliveries(context.Context) ([]report.Delivery, error) { return 
 func (f *facts) Worth(context.Context) (analysis.Worth, bool, error) {
 	return f.worth, f.worth.Customers > 0, nil
 }
+
+func (f *facts) Foretold(context.Context) ([]report.Foretold, error) { return f.foretold, nil }
 
 func (f *facts) HistoryOf(context.Context, int64, time.Time) (analysis.History, bool, error) {
 	return f.history, f.history.Days > 0, nil

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,18 +24,6 @@ const (
 	regular = 1.5
 )
 
-// retained is the last summary of who comes back, nil before the first.
-func retained(ctx context.Context, facts Facts) (*retention.Summary, error) {
-	summary, ok, err := facts.RetentionSummary(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("retention: %w", err)
-	}
-	if !ok {
-		return nil, nil
-	}
-	return &summary, nil
-}
-
 // retention writes who comes back, how soon, and after which beginning.
 func (p *page) retention(r Report) {
 	if r.Retention == nil {
@@ -56,7 +43,9 @@ func (p *page) retention(r Report) {
 		p.months(s, shownPeriods)
 		p.triangle(s, r.Overview.Currency)
 	} else {
-		p.curve(s.Curve)
+		if text := CurveWords(s.Curve); text != "" {
+			p.say(plain, "  ", "%s", text)
+		}
 		p.months(s, shortPeriods)
 	}
 	p.beginnings(s)
@@ -64,14 +53,11 @@ func (p *page) retention(r Report) {
 
 // comingBack writes how many customers come back and how soon, in sentences.
 func (p *page) comingBack(s retention.Summary, currency string) {
-	again := s.Repeat.ByOrders
-	p.say(plain, "  ", "%s of %s ordered again (%s, likely %s): %.1f orders a customer, %s each on average.",
-		Count(again.Hits), Of(again.Of, "customer", "customers"), Percent(again.Rate), between(again.Low, again.High),
-		s.Repeat.OrdersPerCustomer, Money(s.Repeat.AverageOrder, currency))
-	if s.BestShare != nil && s.Customers >= fewCustomers {
-		p.say(plain, "  ", "The best fifth of the customers brings %s of the revenue.", Percent(*s.BestShare))
+	for _, text := range []string{AgainWords(s, currency), BestWords(s), SecondWords(s.Second)} {
+		if text != "" {
+			p.say(plain, "  ", "%s", text)
+		}
 	}
-	p.say(plain, "  ", "%s", secondOrder(s.Second))
 	if n := len(s.Second.Back); n > 0 {
 		rows := []row{{dim, []string{"after so many days"}}, {plain, []string{"have bought again"}}}
 		aligns := []align{left}
@@ -84,19 +70,48 @@ func (p *page) comingBack(s retention.Summary, currency string) {
 	if s.Pauses.Count == 0 {
 		return
 	}
-	advice := ""
-	if s.Pauses.Count >= fewPauses {
-		advice = " Whoever has been away longer is late: that is the moment to write to them."
-	}
-	p.say(plain, "  ", "Of those who came back, half did so within %s of the purchase before, three quarters within %s.%s",
-		Of(int(s.Pauses.Median), "day", "days"), Of(int(s.Pauses.Three), "day", "days"), advice)
+	p.say(plain, "  ", "%s", PauseWords(s.Pauses))
 	if k := s.Pauses.Regularity; k != nil && (p.full || k.Low > 1 && k.K >= regular || k.High < 1) {
-		p.say(dim, "  ", "%s (regularity %.2f, likely %.2f to %.2f; 1 is by chance).", regularity(*k), k.K, k.Low, k.High)
+		p.say(dim, "  ", "%s", RegularWords(*k))
 	}
 }
 
-// secondOrder says how long half of the customers take, or that half do not come back.
-func secondOrder(s retention.Second) string {
+// AgainWords says how many customers have ordered again.
+func AgainWords(s retention.Summary, currency string) string {
+	again := s.Repeat.ByOrders
+	return fmt.Sprintf("%s of %s ordered again (%s, likely %s): %.1f orders a customer, %s each on average.",
+		Count(again.Hits), Of(again.Of, "customer", "customers"), Percent(again.Rate), between(again.Low, again.High),
+		s.Repeat.OrdersPerCustomer, Money(s.Repeat.AverageOrder, currency))
+}
+
+// BestWords says what the best customers bring; it is empty of too few.
+func BestWords(s retention.Summary) string {
+	if s.BestShare == nil || s.Customers < fewCustomers {
+		return ""
+	}
+	return fmt.Sprintf("The best fifth of the customers brings %s of the revenue.", Percent(*s.BestShare))
+}
+
+// PauseWords says how long customers pause; it is empty where nobody came back.
+func PauseWords(s retention.Pauses) string {
+	if s.Count == 0 {
+		return ""
+	}
+	advice := ""
+	if s.Count >= fewPauses {
+		advice = " Whoever has been away longer is late: that is the moment to write to them."
+	}
+	return fmt.Sprintf("Of those who came back, half did so within %s of the purchase before, three quarters within %s.%s",
+		Of(int(s.Median), "day", "days"), Of(int(s.Three), "day", "days"), advice)
+}
+
+// RegularWords says how regularly customers buy.
+func RegularWords(k retention.Steady) string {
+	return fmt.Sprintf("%s (regularity %.2f, likely %.2f to %.2f; 1 is by chance).", regularity(k), k.K, k.Low, k.High)
+}
+
+// SecondWords says how long half of the customers take, or that half do not come back.
+func SecondWords(s retention.Second) string {
 	early, middle := s.Quantiles[0], s.Quantiles[1]
 	switch {
 	case s.Events == 0:
@@ -167,7 +182,7 @@ func (p *page) months(s retention.Summary, most int) {
 		}
 		rows = append(rows, row{plain, []string{
 			mark(month(m.Start), m.Complete, m.Whole), Count(m.New), Count(m.Retained), stayed, Count(m.Reactivated),
-			units(m.First.Revenue), units(m.Later.Revenue), later,
+			Units(m.First.Revenue), Units(m.Later.Revenue), later,
 		}})
 	}
 	p.line("")
@@ -178,13 +193,21 @@ func (p *page) months(s retention.Summary, most int) {
 		note += " * The month is not over."
 	}
 	if p.full && s.Churn.Of > 0 {
-		note += fmt.Sprintf(" In the last months %s of those who bought in one month did not buy in the next; many of them come back later.", Percent(s.Churn.Rate))
+		note += " " + ChurnWords(s.Churn)
 	}
 	p.say(dim, "  ", "%s", note)
 }
 
-// curve says in a sentence what part of the newcomers bought in later months.
-func (p *page) curve(curve []retention.Share) {
+// ChurnWords says how many buyers of one month did not buy in the next; it is empty where there were none.
+func ChurnWords(churn retention.Share) string {
+	if churn.Of == 0 {
+		return ""
+	}
+	return fmt.Sprintf("In the last months %s of those who bought in one month did not buy in the next; many of them come back later.", Percent(churn.Rate))
+}
+
+// CurveWords says in a sentence what part of the newcomers bought in later months; it is empty before enough of them could.
+func CurveWords(curve []retention.Share) string {
 	var said []string
 	for _, at := range []struct {
 		after int
@@ -194,13 +217,14 @@ func (p *page) curve(curve []retention.Share) {
 			said = append(said, fmt.Sprintf("%.0f %s", 100*curve[at.after].Rate, at.words))
 		}
 	}
-	if len(said) > 0 {
-		p.say(plain, "  ", "Of 100 newcomers of a month, so many bought something in a later one: %s.", strings.Join(said, ", "))
+	if len(said) == 0 {
+		return ""
 	}
+	return fmt.Sprintf("Of 100 newcomers of a month, so many bought something in a later one: %s.", strings.Join(said, ", "))
 }
 
-// units writes an amount without decimals.
-func units(amount decimal.Decimal) string { return group(amount.StringFixed(0)) }
+// Units writes an amount without decimals.
+func Units(amount decimal.Decimal) string { return group(amount.StringFixed(0)) }
 
 // fitted writes a table whose first column is set to the left, without some of the columns named, from the right to the left,
 // where it is wider than the page.

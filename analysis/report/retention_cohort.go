@@ -12,7 +12,7 @@ import (
 // has brought by then. Only periods that are over are shown.
 func (p *page) triangle(s retention.Summary, currency string) {
 	unit, cohorts, name := "month", s.Cohorts, month
-	if len(s.Cohorts) > 0 && int(s.Day-s.Cohorts[0].Start) < youngShop {
+	if Young(s) {
 		unit, cohorts, name = "week", s.Weeks, retention.Date.String
 	}
 	var shown []retention.CohortRow
@@ -37,6 +37,11 @@ func (p *page) triangle(s retention.Summary, currency string) {
 	p.say(plain, "  ", "What a customer has brought by the end of that %s, in %s:", unit, currency)
 	p.brought(shown, name, currency)
 	p.say(dim, "  ", "Read a row to see one %s's newcomers grow older, a column to see whether newer ones do better than older ones did.", unit)
+}
+
+// Young says that a shop is so young that its newcomers are told apart by weeks.
+func Young(s retention.Summary) bool {
+	return len(s.Cohorts) > 0 && int(s.Day-s.Cohorts[0].Start) < youngShop
 }
 
 // longest is the most periods that any of the cohorts has completed after its own, as far as they are shown.
@@ -86,7 +91,7 @@ func (p *page) brought(cohorts []retention.CohortRow, name func(retention.Date) 
 	write := func(d decimal.Decimal) string { return Money(d, currency) }
 	for _, c := range cohorts {
 		if c.PerCustomer[c.Complete-1].Abs().GreaterThanOrEqual(decimal.New(100, 0)) {
-			write = units
+			write = Units
 		}
 	}
 	header := []string{"first order", "customers", "0"}

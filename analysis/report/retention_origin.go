@@ -17,6 +17,12 @@ var kinds = map[retention.Kind]struct{ heading, none string }{
 	retention.Category: {"category in the first order", ""},
 }
 
+// OriginWords are what newcomers are told apart by, in words, and what whoever has none of it is called.
+func OriginWords(kind retention.Kind) (heading, none string) {
+	words := kinds[kind]
+	return words.heading, words.none
+}
+
 // beginnings writes how many newcomers stay, by what they began with: in a table where anything stands out.
 func (p *page) beginnings(s retention.Summary) {
 	if len(s.Sticks) == 0 {

@@ -27,7 +27,7 @@ func Segments(w io.Writer, s SegmentSets, width int, colour bool) error {
 		p.blocks(s.Segmentation, set.Name, set.Rows)
 	}
 	if !s.AsOf.IsZero() && s.set != "" && s.set != analysis.SchemeRFM && len(s.Sets) == 0 {
-		p.say(plain, "", "%s", missingSet(s.set))
+		p.say(plain, "", "%s", MissingSet(s.set))
 	}
 	if len(s.inUse()) > 0 {
 		p.line("")
@@ -36,8 +36,8 @@ func Segments(w io.Writer, s SegmentSets, width int, colour bool) error {
 	return p.done("segments")
 }
 
-// missingSet says why there is nothing of a set.
-func missingSet(name string) string {
+// MissingSet says why there is nothing of a set.
+func MissingSet(name string) string {
 	switch name {
 	case "own":
 		return "No segment of your own was worked out yet: they are defined under stores.segments in the configuration, and the next analysis finds who is in them."
@@ -49,7 +49,7 @@ func missingSet(name string) string {
 }
 
 func (p *page) blocks(s Segmentation, set string, rows []SegmentRow) {
-	one, many := members(set)
+	one, many := Members(set)
 	for _, r := range rows {
 		p.heading("%s (%s)", r.Name, r.Audience)
 		switch {

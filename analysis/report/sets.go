@@ -35,6 +35,9 @@ var setTitles = map[string]string{
 	segment.SchemeChurn: "Risk to be gone", segment.SchemeOwn: "Your own segments",
 }
 
+// SetTitle is what one of SetNames is called.
+func SetTitle(name string) string { return setTitles[name] }
+
 // setOf is the set to which a scheme belongs.
 func setOf(scheme string) string {
 	name, _, _ := strings.Cut(scheme, ":")
@@ -169,7 +172,7 @@ func (p *page) sets(all []Set, currency string) {
 			continue // nobody is anywhere yet
 		}
 		p.heading("%s", set.Title)
-		_, many := members(set.Name)
+		_, many := Members(set.Name)
 		rows := []row{{dim, []string{"", many, "", "revenue", ""}}}
 		for _, r := range set.Rows {
 			rows = append(rows, row{plain, []string{
@@ -186,8 +189,8 @@ func (p *page) sets(all []Set, currency string) {
 	}
 }
 
-// members is what the people in a set are called: in some there is who never bought.
-func members(set string) (one, many string) {
+// Members is what the people in a set are called: in some there is who never bought.
+func Members(set string) (one, many string) {
 	if set == segment.SchemeLifecycle || set == segment.SchemeOwn {
 		return "person", "people"
 	}

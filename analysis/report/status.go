@@ -42,7 +42,7 @@ func CollectStatus(ctx context.Context, facts Facts, now time.Time) (StoreStatus
 	if err != nil {
 		return StoreStatus{}, err
 	}
-	s.Warnings = append(warnings(s.Overview, segments), holds(s.Deliveries, s.Overview)...)
+	s.Warnings = append(warnings(s.Overview, segments), Holds(s.Deliveries, s.Overview)...)
 	s.Overview.Resources, s.Runs = list(s.Overview.Resources), list(s.Runs)
 	s.Quarantined, s.Warnings = list(s.Quarantined), list(s.Warnings)
 	return s, nil
@@ -113,7 +113,7 @@ func (p *page) resources(o Overview, loc *time.Location) {
 	p.heading("Data: %s", people(o))
 	rows := []row{{dim, []string{"", "stored", "last complete", "under way"}}}
 	for _, r := range o.Resources {
-		rows = append(rows, row{plain, []string{r.Name, Count(r.Records), when(r.SyncedAt, loc), progress(r)}})
+		rows = append(rows, row{plain, []string{r.Name, Count(r.Records), when(r.SyncedAt, loc), r.Progress()}})
 	}
 	p.table([]align{left, right, left, left}, rows)
 }
@@ -125,8 +125,8 @@ func when(at time.Time, loc *time.Location) string {
 	return at.In(loc).Format(stamp)
 }
 
-// progress says how far an unfinished pull is.
-func progress(r Resource) string {
+// Progress says how far an unfinished pull is; empty where it is finished.
+func (r Resource) Progress() string {
 	switch {
 	case r.Done:
 		return ""
@@ -143,7 +143,7 @@ func destinations(deliveries []Delivery, loc *time.Location) []row {
 	rows := []row{{dim, []string{"", "delivered", "waiting", "withheld", "refused", "held", "last push"}}}
 	for _, d := range deliveries {
 		rows = append(rows, row{plain, []string{
-			where(d.Destination), Count(d.Delivered), Count(d.Waiting), Count(sum(d.Withheld)), Count(sum(d.Refused)), Count(len(d.Held)),
+			Where(d.Destination), Count(d.Delivered), Count(d.Waiting), Count(sum(d.Withheld)), Count(sum(d.Refused)), Count(len(d.Held)),
 			when(d.PushedAt, loc),
 		}})
 	}
@@ -154,12 +154,12 @@ func destinations(deliveries []Delivery, loc *time.Location) []row {
 func (p *page) kept(d Delivery, loc *time.Location) {
 	say := func(what, reasons string) {
 		if reasons != "" {
-			p.say(plain, "  ", "%s, %s: %s", where(d.Destination), what, reasons)
+			p.say(plain, "  ", "%s, %s: %s", Where(d.Destination), what, reasons)
 		}
 	}
 	if d.Behind {
 		p.say(yellow, "  ", "%s: these are the figures of %s, before the last analysis; the next push compares anew",
-			where(d.Destination), d.PushedAt.In(loc).Format(stamp))
+			Where(d.Destination), d.PushedAt.In(loc).Format(stamp))
 	}
 	if d.Unchanged > 0 {
 		say("as they should be, when last compared", Count(d.Unchanged)+" people")
@@ -213,7 +213,7 @@ func (p *page) runs(runs []Run, loc *time.Location) {
 		if r.Error != "" {
 			look = yellow
 		}
-		p.say(look, "  ", "%s  %s %s%s%s", r.Started.In(loc).Format(stamp), r.Kind, r.State, lasting(r), did(r.Counts))
+		p.say(look, "  ", "%s  %s %s%s%s", r.Started.In(loc).Format(stamp), r.Kind, r.State, lasting(r), after(": ", Did(r.Counts)))
 		if r.Error != "" {
 			p.say(plain, "    ", "%s", r.Error)
 		}
@@ -230,15 +230,21 @@ func lasting(r Run) string {
 	return " in " + r.Ended.Sub(r.Started).Round(time.Second).String()
 }
 
-func did(counts map[string]int) string {
+// Did lists what a run did, such as "300 read, 2 added"; nothing where it did nothing.
+func Did(counts map[string]int) string {
 	var parts []string
 	for _, key := range slices.Sorted(maps.Keys(counts)) {
 		if counts[key] != 0 {
 			parts = append(parts, Count(counts[key])+" "+strings.ReplaceAll(key, "_", " "))
 		}
 	}
-	if len(parts) == 0 {
+	return strings.Join(parts, ", ")
+}
+
+// after puts a mark before a text, where there is any.
+func after(mark, text string) string {
+	if text == "" {
 		return ""
 	}
-	return ": " + strings.Join(parts, ", ")
+	return mark + text
 }

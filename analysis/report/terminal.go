@@ -40,6 +40,8 @@ func (p *page) report(r Report) error {
 	p.next(r.Next)
 	p.worth(r)
 	p.retention(r)
+	p.products(r)
+	p.spread(r)
 	p.trials(r)
 	p.bridge(r)
 	for _, d := range r.Deliveries {
@@ -101,7 +103,7 @@ func (p *page) segments(s Segmentation) {
 		return
 	}
 	p.heading("Segments as of %s, %s revenue in %s", s.Day, s.Basis, s.Currency)
-	s.Rows = slices.DeleteFunc(slices.Clone(s.Rows), func(r SegmentRow) bool { return r.ID == s.prospects }) // they stand among the stages
+	s.Rows = s.Scored()
 	rows := []row{{dim, []string{"", "customers", "", "revenue", "", "per order", ""}}}
 	for _, r := range s.Rows {
 		rows = append(rows, row{plain, []string{
@@ -126,7 +128,7 @@ func (p *page) segments(s Segmentation) {
 	if p.full {
 		rule = s.Rule + " "
 	}
-	p.say(dim, "  ", "%sOrders placed before %s count. %s", rule, s.Day, basisWords(s.Basis))
+	p.say(dim, "  ", "%sOrders placed before %s count. %s", rule, s.Day, BasisWords(s.Basis))
 }
 
 // bars fills the last column with bars of the share of revenue, as far as the page has room.
@@ -155,6 +157,11 @@ func (p *page) bars(s Segmentation, rows []row) {
 	}
 }
 
+// Scored are the segments of customers, without that of people who have not bought: they stand among the stages.
+func (s Segmentation) Scored() []SegmentRow {
+	return slices.DeleteFunc(slices.Clone(s.Rows), func(r SegmentRow) bool { return r.ID == s.prospects })
+}
+
 func average(orders int, amount string) string {
 	if orders == 0 {
 		return "-"
@@ -162,7 +169,8 @@ func average(orders int, amount string) string {
 	return amount
 }
 
-func basisWords(b analysis.Basis) string {
+// BasisWords says what revenue is.
+func BasisWords(b analysis.Basis) string {
 	if b == analysis.Gross {
 		return "Gross revenue: goods less discounts, before refunds."
 	}
@@ -197,9 +205,9 @@ func (p *page) bridge(r Report) {
 // delivery writes what stands at one destination, and what was kept back and why.
 func (p *page) delivery(d Delivery, loc *time.Location) {
 	if d.PushedAt.IsZero() {
-		p.heading("%s: nothing pushed yet", where(d.Destination))
+		p.heading("%s: nothing pushed yet", Where(d.Destination))
 	} else {
-		p.heading("%s: pushed %s", where(d.Destination), d.PushedAt.In(loc).Format(stamp))
+		p.heading("%s: pushed %s", Where(d.Destination), d.PushedAt.In(loc).Format(stamp))
 	}
 	var rows []row
 	if p.full {
@@ -221,8 +229,8 @@ func (p *page) delivery(d Delivery, loc *time.Location) {
 	}
 }
 
-// where names a destination for people.
-func where(destination string) string {
+// Where names a destination for people.
+func Where(destination string) string {
 	if destination == "shop" {
 		return "Shop tags"
 	}

@@ -99,3 +99,27 @@ func TestOutlookOfSomebodyWhoseModelCannotTell(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, e.Outlook)
 }
+
+// TestValueForetold: each segment has what its people are expected to spend, and no value where nobody's is known.
+func TestValueForetold(t *testing.T) {
+	f := teaShop()
+	f.foretold = []report.Foretold{
+		{Scheme: "rfm", Segment: "champions", Value: amount("1200")}, {Scheme: "lifecycle", Segment: "lost", Value: amount("3.5")},
+		{Scheme: "own", Segment: "tea_lovers", Value: amount("7")}, {Scheme: "tier", Segment: "of_old", Value: amount("1")},
+	}
+	foretold := func() map[string]string {
+		r := collect(t, f)
+		found := map[string]string{}
+		for _, rows := range append([][]report.SegmentRow{r.Segments.Rows}, r.Sets[0].Rows, r.Sets[1].Rows, r.Sets[2].Rows, r.Sets[3].Rows) {
+			for _, row := range rows {
+				if row.Foretold != nil {
+					found[row.Audience] = row.Foretold.String()
+				}
+			}
+		}
+		return found
+	}
+	require.Empty(t, foretold(), "nothing was appraised")
+	f.worth = analysis.Worth{Customers: 5}
+	require.Equal(t, map[string]string{"champions": "1200", "lifecycle_lost": "3.5", "tea_lovers": "7"}, foretold())
+}

@@ -30,7 +30,7 @@ func newAnalyze(g *globals) *cobra.Command {
 					if unanalysed != nil || ctx.Err() != nil {
 						return errors.Join(unanalysed, unappraised)
 					}
-					return errors.Join(unappraised, s.courseStep(ctx), s.retentionStep(ctx))
+					return errors.Join(unappraised, s.courseStep(ctx), s.sumUp(ctx))
 				})
 			}
 			if _, err := time.Parse(time.DateOnly, asOf); err != nil {

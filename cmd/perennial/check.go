@@ -43,6 +43,7 @@ func (g *globals) check(ctx context.Context) error {
 	defer a.close(ctx)
 	c.part("database")
 	c.database(ctx, a)
+	c.digest(ctx, a)
 	for _, store := range a.selected() {
 		s, err := a.shop(ctx, store)
 		if err != nil {

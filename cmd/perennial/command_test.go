@@ -40,6 +40,8 @@ func TestCommandLinesThatAreRefused(t *testing.T) {
 		{"config foo", `perennial config has no command "foo"`, "perennial config --help"},
 		{"report --bogus", "unknown flag: --bogus", "perennial report --help"},
 		{"report extra", `takes no argument, got "extra"`, "perennial report --help"},
+		{"report --html x.html --json", "different things", "give one of them"},
+		{"report --html=", "no file is named", "report.html"},
 		{"explain", "needs exactly one EMAIL", "perennial explain EMAIL"},
 		{"explain a b", "needs exactly one EMAIL", "perennial explain EMAIL"},
 		{"explain nobody", `"nobody" is not an e-mail address`, "ann@shop.example"},

@@ -27,7 +27,7 @@ func (a *app) dashboard(ctx context.Context) (*http.Server, error) {
 		Password: d.Password.Reveal(), Token: d.Token.Reveal(), URL: d.URL, Sessions: a.db.Visits(a.now), Now: a.now, Log: a.log, Version: version,
 	}
 	for _, s := range shops {
-		o.Shops = append(o.Shops, dashboard.Shop{Name: s.cfg.Name, Facts: a.db.Store(s.id, 0)})
+		o.Shops = append(o.Shops, dashboard.Shop{Name: s.cfg.Name, Facts: a.db.Store(s.id, 0), Complete: s.complete})
 	}
 	pages, err := dashboard.New(ctx, o)
 	if err != nil {

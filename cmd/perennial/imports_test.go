@@ -41,7 +41,7 @@ var importRules = []struct {
 		"connectors", "connectors/commerce", "config/secret", "sync/ingest", "sync/activation", "sync/schedule",
 		"analysis", "analysis/*",
 	}},
-	{"analysis", []string{"connectors/commerce", "analysis/rfm", "analysis/segment", "analysis/clv", "analysis/retention"}},
+	{"analysis", []string{"connectors/commerce", "analysis/rfm", "analysis/segment", "analysis/clv", "analysis/retention", "analysis/product", "analysis/value", "analysis/experiment"}},
 	{"analysis/report", []string{
 		"connectors/commerce", "analysis", "analysis/*", "sync/ingest", "sync/activation", "sync/schedule",
 	}},

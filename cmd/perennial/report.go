@@ -11,16 +11,25 @@ import (
 
 func newReport(g *globals) *cobra.Command {
 	var asJSON, full bool
+	var file string
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Tell what there is to tell about each shop",
 		Long: "Segments with their share of customers and revenue, who moved between them in the last month, what customers are\n" +
-			"worth, who comes back, the way from the shop's own revenue to ours line by line, what was pushed, and what was withheld and why.",
+			"worth, who comes back, what the best buy first, the way from the shop's own revenue to ours line by line, what was pushed, and what\n" +
+			"was withheld and why. With --html it writes the same with charts as one file, which needs nothing else and names nobody.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return show(cmd.Context(), g, asJSON, func(ctx context.Context, s *shop) (report.Report, error) {
+			collect := func(ctx context.Context, s *shop) (report.Report, error) {
 				return report.Collect(ctx, s.store(), report.Options{Now: g.now()})
-			}, func(r report.Report) error {
+			}
+			if cmd.Flags().Changed("html") {
+				if asJSON || full {
+					return fail(exitUsage, "flags --html, --json and --full are about different things", "give one of them", nil)
+				}
+				return g.reportFile(cmd.Context(), file, collect)
+			}
+			return show(cmd.Context(), g, asJSON, collect, func(r report.Report) error {
 				width, colour := g.screen()
 				if full {
 					return report.Full(g.out, r, width, colour)
@@ -30,6 +39,7 @@ func newReport(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&full, "full", false, "tell everything: the rules behind the tables, cohorts, every audience, every comparison of forecasts")
+	cmd.Flags().StringVar(&file, "html", "", "write one `file` for a browser, with all shops and everything in it; - writes it to standard output")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }

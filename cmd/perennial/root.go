@@ -59,7 +59,7 @@ func newRoot(s streams, now func() time.Time) *cobra.Command {
 		return fail(exitUsage, "command line", cmd.CommandPath()+" --help lists the flags", err)
 	})
 	addGroup(root, "Begin:", newInit(g), newCheck(g), newRun(g))
-	addGroup(root, "Look:", newReport(g), newStatus(g), newSegments(g), newExplain(g), newExport(g), newConfig(g))
+	addGroup(root, "Look:", newReport(g), newStatus(g), newSegments(g), newExplain(g), newDigest(g), newExport(g), newConfig(g))
 	addGroup(root, "Single steps of a night:", newSync(g), newAnalyze(g), newPush(g), newResync(g))
 	addGroup(root, "Take back:", newForget(g), newPurge(g))
 	root.AddCommand(newMigrate(g), newVersion(g), newPostgres(g), newPassword(g))

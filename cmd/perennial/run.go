@@ -102,7 +102,11 @@ func (a *app) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = runner.Once(ctx)
+	post, err := a.post(ctx)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(runner.Once(ctx), post.pass(ctx, 0))
 	if code, _ := classify(err); code == exitFailure && errors.Is(err, schedule.ErrBusy) {
 		return fail(exitBusy, "run", busyRemedy, err)
 	}
@@ -122,9 +126,18 @@ func (a *app) daemon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	post, err := a.post(ctx)
+	if err != nil {
+		return err
+	}
 	if err := runner.Start(work); err != nil {
 		return err
 	}
+	posted := make(chan struct{})
+	go func() {
+		defer close(posted)
+		post.run(ctx)
+	}()
 	a.log.Info("daemon runs", "stores", len(a.selected()), "version", version)
 	notify(daemon.SdNotifyReady)
 	go watchdog(ctx, a.db.Ping)
@@ -138,7 +151,12 @@ func (a *app) daemon(ctx context.Context) error {
 	a.log.Info("daemon stops: finishing what is in hand")
 	stopping, done := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer done()
-	return errors.Join(failed, runner.Stop(stopping))
+	failed = errors.Join(failed, runner.Stop(stopping))
+	select {
+	case <-posted:
+	case <-stopping.Done(): // what was being sent may go once more
+	}
+	return failed
 }
 
 // serve begins to serve health and dashboard, where they are on. What ends one of them before ctx does comes on the channel.

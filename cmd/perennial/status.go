@@ -22,17 +22,7 @@ func newStatus(g *globals) *cobra.Command {
 				if err != nil {
 					return status, err
 				}
-				left, err := s.left(ctx, status.Deliveries)
-				if err != nil {
-					return status, err
-				}
-				status.Warnings = append(status.Warnings, left...)
-				for _, d := range status.Deliveries {
-					if text := absent(d, s.cfg.Destinations); text != "" {
-						status.Warnings = append(status.Warnings, text+". What to do: "+absentRemedy+".")
-					}
-				}
-				status.Overview.NextRun, err = s.nextRun(ctx)
+				err = s.complete(ctx, &status)
 				return status, err
 			}, func(status report.StoreStatus) error {
 				width, colour := g.screen()
@@ -42,6 +32,23 @@ func newStatus(g *globals) *cobra.Command {
 	}
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// complete adds to what the database says of the shop what the configuration knows: destinations that are no more, platforms
+// that do not know people, and when the daemon will work on it next.
+func (s *shop) complete(ctx context.Context, status *report.StoreStatus) error {
+	left, err := s.left(ctx, status.Deliveries)
+	if err != nil {
+		return err
+	}
+	status.Warnings = append(status.Warnings, left...)
+	for _, d := range status.Deliveries {
+		if text := absent(d, s.cfg.Destinations); text != "" {
+			status.Warnings = append(status.Warnings, text+". What to do: "+absentRemedy+".")
+		}
+	}
+	status.Overview.NextRun, err = s.nextRun(ctx)
+	return err
 }
 
 // nextRun is when the daemon will work on the shop next.

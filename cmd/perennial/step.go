@@ -53,7 +53,7 @@ func stateOf(err error) schedule.State {
 }
 
 // night is the whole nightly work of one shop: sync, weekly what customers are worth, analysis, weekly a look at what stands
-// remotely, pushes, who comes back. A worth that cannot be told, a push that the guard holds or a destination that is not
+// remotely, pushes, what is told of everybody together. A worth that cannot be told, a push that the guard holds or a destination that is not
 // there does not stop the others. Nor does a clock that went back: who unsubscribed leaves from the memberships that stand.
 func (s *shop) night(ctx context.Context) error {
 	missing := s.syncStep(ctx, syncFlags{})
@@ -81,9 +81,18 @@ func (s *shop) night(ctx context.Context) error {
 	unpushed := s.pushStep(ctx, pushFlags{})
 	var uncounted error
 	if behind == nil && ctx.Err() == nil {
-		uncounted = s.retentionStep(ctx)
+		uncounted = s.sumUp(ctx)
 	}
 	return errors.Join(unpushed, drift, missing, behind, unappraised, uncharted, uncounted)
+}
+
+// sumUp works out what is told of everybody together: who comes back, what sells, what audiences bring.
+func (s *shop) sumUp(ctx context.Context) error {
+	uncounted := s.retentionStep(ctx)
+	if ctx.Err() != nil {
+		return uncounted
+	}
+	return errors.Join(uncounted, s.trialStep(ctx))
 }
 
 // scheduled is night in the words of the scheduler: what need not be tried again before tomorrow, and what asks for

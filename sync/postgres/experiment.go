@@ -40,6 +40,15 @@ func (s *Store) Experiments(ctx context.Context, asOf time.Time, each func(exper
 	return nil
 }
 
+// Tried says whether a share of any audience is held out, or was.
+func (s *Store) Tried(ctx context.Context) (bool, error) {
+	var tried bool
+	if err := s.db.GetContext(ctx, &tried, `SELECT EXISTS (SELECT FROM holdouts WHERE store_id = $1)`, s.id); err != nil {
+		return false, fmt.Errorf("hold-outs: %w", err)
+	}
+	return tried, nil
+}
+
 // experiment reads one trial, in a transaction with local days.
 func (s *Store) experiment(ctx context.Context, tx *sqlx.Tx, audience string, asOf time.Time) (experiment.Facts, error) {
 	f := experiment.Facts{Audience: audience}

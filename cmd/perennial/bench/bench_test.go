@@ -156,6 +156,7 @@ var measures = map[string]func(tb testing.TB, scale float64) []figure{
 	"models":     measureModels,
 	"platforms":  measurePlatforms,
 	"limits":     measureLimits,
+	"dashboard":  measureDashboard,
 }
 
 func run(b *testing.B, name string) {
@@ -177,6 +178,7 @@ func BenchmarkPacing(b *testing.B)     { run(b, "pacing") }
 func BenchmarkModels(b *testing.B)     { run(b, "models") }
 func BenchmarkPlatforms(b *testing.B)  { run(b, "platforms") }
 func BenchmarkLimits(b *testing.B)     { run(b, "limits") }
+func BenchmarkDashboard(b *testing.B)  { run(b, "dashboard") }
 
 // TestEveryFigureIsMeasured runs each measurement at a tiny size: that they work, not what they say.
 func TestEveryFigureIsMeasured(t *testing.T) {

@@ -35,10 +35,16 @@ func TestWhoComesBackIsToldAndKept(t *testing.T) {
 	require.Equal(t, []string{"succeeded"}, runs())
 	w.must("analyze", "--quiet")
 	require.Equal(t, []string{"succeeded"}, runs(), "it is of today already")
-	_, err := w.db.Exec(`UPDATE retention SET summary = summary || '{"basis": "gross"}'`)
+	require.Equal(t, w.query(`SELECT count(*) FROM person_stats WHERE orders > 0`), w.query(`SELECT DISTINCT summary->>'customers' FROM summaries`))
+	_, err := w.db.Exec(`DELETE FROM summaries WHERE question = 'products'`)
 	require.NoError(t, err)
 	w.must("analyze", "--quiet")
-	require.Equal(t, []string{"succeeded", "succeeded"}, runs(), "the basis is another one")
+	require.Equal(t, []string{"succeeded", "succeeded"}, runs(), "products were never worked out by the program before this one")
+	require.Equal(t, []string{"products", "values"}, w.query(`SELECT question FROM summaries ORDER BY 1`))
+	_, err = w.db.Exec(`UPDATE retention SET summary = summary || '{"basis": "gross"}'`)
+	require.NoError(t, err)
+	w.must("analyze", "--quiet")
+	require.Equal(t, []string{"succeeded", "succeeded", "succeeded"}, runs(), "the basis is another one")
 
 	pushes := len(w.query(`SELECT 1 FROM runs WHERE kind = 'push' AND state = 'succeeded'`))
 	_, err = w.db.Exec(`UPDATE retention SET summary = summary || '{"basis": "gross"}';
@@ -48,6 +54,6 @@ func TestWhoComesBackIsToldAndKept(t *testing.T) {
 	_, errs, code := w.run("run", "--once", "--quiet")
 	require.NotZero(t, code)
 	require.Contains(t, errs, "retention")
-	require.Equal(t, []string{"succeeded", "succeeded", "failed"}, runs())
+	require.Equal(t, []string{"succeeded", "succeeded", "succeeded", "failed"}, runs())
 	require.Greater(t, len(w.query(`SELECT 1 FROM runs WHERE kind = 'push' AND state = 'succeeded'`)), pushes)
 }
