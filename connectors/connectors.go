@@ -87,6 +87,9 @@ type Rejected struct {
 type Report struct {
 	Shop     commerce.Shop // zero for destinations that are not shops
 	Findings []Finding
+	// Account is a stable mark of the very account that a destination writes to, the same whatever key opens it; empty
+	// where the platform does not tell.
+	Account string
 	// Since is the moment before which the key sees no orders; zero where it sees all there are. Where it is set, every
 	// figure about a whole life, such as a first order or a sum of all orders, is incomplete and must be shown as such.
 	Since time.Time

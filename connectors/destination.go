@@ -100,8 +100,9 @@ type Person struct {
 	Email      string // normalised, may be empty
 	FirstName  string
 	LastName   string
-	// RemoteID is the platform's own id of the person, where an earlier outcome told it of the same address; it finds people
-	// whose address was changed at the platform, and tells whom it had once from those whom it never knew.
+	// RemoteID is the platform's own id of the person, where an earlier outcome told it of the same address, be it that
+	// nothing of ours stands there any more; it finds people whose address was changed at the platform, and tells whom it had
+	// once from those whom it never knew.
 	RemoteID string
 }
 

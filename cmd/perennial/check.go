@@ -63,7 +63,8 @@ func (g *globals) check(ctx context.Context) error {
 type checklist struct {
 	g        *globals
 	problems int
-	worst    int // exit code of the first problem
+	accounts []place // destinations that were asked, as far as their platforms say whose account it is
+	worst    int     // exit code of the first problem
 }
 
 func (c *checklist) part(name string) { c.g.printf("%s\n", name) }
@@ -158,6 +159,7 @@ func (c *checklist) shop(ctx context.Context, s *shop) {
 		}
 		report, err := r.destination.Check(ctx)
 		c.answer(report, err)
+		c.meet(s.cfg, r.target.Destination, report.Account)
 		for _, d := range deliveries {
 			if text := absent(d, s.cfg.Destinations); text != "" && d.Destination == r.target.Destination {
 				c.add(connectors.Finding{Level: connectors.Notice, Subject: "people", Text: text, Remedy: absentRemedy})

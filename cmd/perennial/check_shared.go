@@ -42,6 +42,7 @@ func sharedPlatforms(cfg config.Config) []connectors.Finding {
 type place struct {
 	store, name, kind, folder, url, audience string
 	key                                      secret.Text
+	account                                  string // as the platform tells it; empty where it was not asked or does not
 }
 
 func placeOf(store string, destination config.Destination) place {
@@ -82,6 +83,23 @@ func (p place) isSame(q place) bool {
 		return p.key.Equal(q.key) && !elsewhere
 	default:
 		return p.url != "" && p.url == q.url
+	}
+}
+
+// meet notes whose account a destination writes to, and says so where an earlier one writes to the same with another key;
+// what their settings tell has been said.
+func (c *checklist) meet(store config.Store, name, account string) {
+	at := slices.IndexFunc(store.Destinations, func(d config.Destination) bool { return d.Name == name })
+	if at < 0 || account == "" {
+		return
+	}
+	p := placeOf(store.Name, store.Destinations[at])
+	p.account = account
+	other := slices.IndexFunc(c.accounts, func(q place) bool { return q.kind == p.kind && q.account == account })
+	if other < 0 {
+		c.accounts = append(c.accounts, p)
+	} else if !p.isSame(c.accounts[other]) {
+		c.add(p.sharedWith(c.accounts[other]))
 	}
 }
 

@@ -2,16 +2,18 @@ package brevo
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/httpapi"
 )
 
 // Check asks Brevo whether the key is right and whether our attributes can take what will be written. Everything is asked
-// of contacts, because of the rest Brevo answers a hundred questions an hour only.
+// of contacts, because of the rest Brevo answers a hundred questions an hour only; but for whose account it is.
 func (d *destination) Check(ctx context.Context) (connectors.Report, error) {
 	report := connectors.Report{}
 	p, err := d.api.page(ctx, "contacts", "/contacts", url.Values{"limit": {"1"}})
@@ -23,6 +25,9 @@ func (d *destination) Check(ctx context.Context) (connectors.Report, error) {
 		connectors.Finding{Subject: "API key", Text: "accepted"},
 		connectors.Finding{Subject: "contacts", Text: fmt.Sprintf("%d in this account", p.Count)},
 	)
+	if report.Account, err = d.account(ctx); err != nil {
+		return report, err
+	}
 	if p.Count == 0 && !d.set.CreateMissing {
 		report.Findings = append(report.Findings, connectors.Finding{
 			Level: connectors.Notice, Subject: "contacts", Text: "nobody is there, so nobody will be in an audience",
@@ -54,6 +59,22 @@ func (d *destination) Check(ctx context.Context) (connectors.Report, error) {
 	}
 	report.Findings = append(report.Findings, d.checkSchema(schema)...)
 	return report, nil
+}
+
+// account asks whose account it is. Where Brevo does not say, perhaps because the questions of this hour are used up, that
+// stays unknown.
+func (d *destination) account(ctx context.Context) (string, error) {
+	var account struct {
+		Organisation string `json:"organization_id"`
+	}
+	answer, err := d.api.others.Do(ctx, httpapi.Request{Op: "account", Path: "/account"})
+	if err == nil {
+		err = json.Unmarshal(answer.Body, &account)
+	}
+	if err != nil {
+		return "", ctx.Err()
+	}
+	return d.api.others.Harmless(account.Organisation), nil
 }
 
 // checkSchema tells of attributes under our prefix that take nothing of what we write.

@@ -175,7 +175,7 @@ func TestEraseKeepsANo(t *testing.T) {
 
 func TestAMisplacedPermissionErrorIsExplained(t *testing.T) {
 	b := startBench(t)
-	b.Fault(brevotest.Fault{Kind: brevotest.BareForbidden, Times: 1000})
+	b.Fault(brevotest.Fault{Kind: simulator.BareForbidden, Times: 1000})
 	_, err := b.open(t, nil).Check(t.Context())
 	require.Equal(t, connectors.KindRetry, connectors.KindOf(err), "a 403 without a body comes from a firewall, not from the key")
 	b.Fault(brevotest.Fault{})

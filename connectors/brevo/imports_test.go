@@ -260,7 +260,7 @@ func TestACreationWhoseAnswerGotLostIsFound(t *testing.T) {
 	list := ensure(t, d, champions)[0]
 	changes := strangers(2, champions)
 	require.Equal(t, connectors.Delivered, one(t, d, changes[0]).State)
-	b.Fault(brevotest.Fault{Kind: brevotest.LostAnswer, Times: 1, Writes: true})
+	b.Fault(brevotest.Fault{Kind: simulator.LostAnswer, Times: 1, Writes: true})
 	o := one(t, d, changes[1])
 	require.Contains(t, []connectors.OutcomeState{connectors.Delivered, connectors.Unchanged}, o.State, "%+v", o)
 	require.NotEmpty(t, o.RemoteID)

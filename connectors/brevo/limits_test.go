@@ -44,7 +44,7 @@ func TestAUsedUpHourDefersThePush(t *testing.T) {
 	b := startBench(t)
 	d := b.open(t, nil)
 	ensure(t, d, champions)
-	b.Fault(brevotest.Fault{Kind: brevotest.TooManyRequests, Times: 1, RetryAfter: 50 * time.Minute})
+	b.Fault(brevotest.Fault{Kind: simulator.TooManyRequests, Times: 1, RetryAfter: 50 * time.Minute})
 	_, err := d.Apply(t.Context(), joinAll(b.people(simulator.Subscribed)[:2], champions))
 	require.Equal(t, connectors.KindWait, connectors.KindOf(err), "%v", err)
 	var e *connectors.Error
@@ -54,12 +54,12 @@ func TestAUsedUpHourDefersThePush(t *testing.T) {
 
 func TestA429IsWaitedOutInWhateverFormItComes(t *testing.T) {
 	for _, fault := range []brevotest.Fault{
-		{Kind: brevotest.TooManyRequests, Times: 2, RetryAfter: time.Second},
-		{Kind: brevotest.TooManyRequests, Times: 2, RetryAfter: time.Second, Standard: true},
-		{Kind: brevotest.TooManyRequests, Times: 2},
-		{Kind: brevotest.BareTooMany, Times: 2},
-		{Kind: brevotest.BareForbidden, Times: 2},
-		{Kind: brevotest.EmptyBody, Times: 2},
+		{Kind: simulator.TooManyRequests, Times: 2, RetryAfter: time.Second},
+		{Kind: simulator.TooManyRequests, Times: 2, RetryAfter: time.Second, Standard: true},
+		{Kind: simulator.TooManyRequests, Times: 2},
+		{Kind: simulator.BareThrottle, Times: 2},
+		{Kind: simulator.BareForbidden, Times: 2},
+		{Kind: simulator.EmptyBody, Times: 2},
 	} {
 		b := startBench(t)
 		d, people := b.open(t, nil), b.people(simulator.Subscribed)[:2]

@@ -83,7 +83,7 @@ func TestAFailureToMoveIsLookedAtAgain(t *testing.T) {
 	b := startBench(t)
 	d, people := b.open(t, nil), b.people(simulator.Subscribed)[:3]
 	list := ensure(t, d, champions)[0]
-	b.Fault(brevotest.Fault{Kind: brevotest.LostAnswer, Times: 1, Writes: true})
+	b.Fault(brevotest.Fault{Kind: simulator.LostAnswer, Times: 1, Writes: true})
 	for _, o := range apply(t, d, onlyLists(joinAll(people, champions))...) {
 		require.Equal(t, connectors.Delivered, o.State, "%+v", o)
 	}
@@ -101,7 +101,7 @@ func TestAFailureToMoveIsLookedAtAgain(t *testing.T) {
 func TestAListIsNotMadeTwice(t *testing.T) {
 	b := startBench(t)
 	d := b.open(t, nil)
-	b.Fault(brevotest.Fault{Kind: brevotest.LostAnswer, Times: 2, Writes: true})
+	b.Fault(brevotest.Fault{Kind: simulator.LostAnswer, Times: 2, Writes: true})
 	for range 2 {
 		_, err := d.Ensure(t.Context(), []connectors.Audience{champions})
 		require.Equal(t, connectors.KindRetry, connectors.KindOf(err))

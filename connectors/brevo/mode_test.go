@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/connectors/brevo/brevotest"
 	"github.com/perennial-cvo/perennial/connectors/connectortest"
 	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
@@ -239,4 +240,15 @@ func TestDestinationWithAttributesOnly(t *testing.T) {
 	withoutJobs(h)
 	h.Skips["remove"] = "there is no list to remove; what names the audiences goes with the people"
 	connectortest.Destination(t, h)
+}
+
+// TestCheckTellsWhoseAccountItIs: whichever key opens it, and nothing where the questions of this hour are used up.
+func TestCheckTellsWhoseAccountItIs(t *testing.T) {
+	b := startBench(t, func(o *brevotest.Options) { o.Hourly = 1 })
+	report, err := b.open(t, nil).Check(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "5f0c1e", report.Account)
+	report, err = b.open(t, nil).Check(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, report.Account)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/brevo/brevotest"
 	"github.com/perennial-cvo/perennial/connectors/commerce"
+	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
 // nights is a destination to which random people are pushed over some nights, in which anything happens.
@@ -143,7 +144,7 @@ func (n *nights) happen(r *rapid.T) {
 
 // disturb lets Brevo misbehave in the next push.
 func (n *nights) disturb(r *rapid.T) {
-	kinds := []brevotest.FaultKind{brevotest.LostAnswer, brevotest.CutBody, brevotest.ServerError, brevotest.EmptyBody}
+	kinds := []brevotest.FaultKind{simulator.LostAnswer, simulator.CutBody, simulator.ServerError, simulator.EmptyBody}
 	n.Fault(brevotest.Fault{
 		Kind: rapid.SampledFrom(kinds).Draw(r, "fault"), Times: rapid.IntRange(0, 4).Draw(r, "times"), Writes: rapid.Bool().Draw(r, "writes"),
 	})

@@ -12,6 +12,7 @@ import (
 
 // account is the Klaviyo account of a key.
 type account struct {
+	ID         string `json:"id"`
 	Attributes struct {
 		Contact struct {
 			Organisation string `json:"organization_name"`
@@ -88,6 +89,7 @@ func (d *destination) Check(ctx context.Context) (connectors.Report, error) {
 	case err != nil:
 		return report, err
 	case len(answer.Data) > 0:
+		report.Account = d.api.client.Harmless(answer.Data[0].ID)
 		report.Findings = append(report.Findings, describe(answer.Data[0], d.api.client.Harmless))
 	}
 	for _, p := range d.probes() {

@@ -174,7 +174,7 @@ func TestEventsWhoseAnswerWasLostAreSentAgainUnderTheirNames(t *testing.T) {
 			}
 			d, people := b.open(t, telling(connectors.OnlyLists), large()), b.people(simulator.Subscribed)[:5]
 			ensure(t, d, champions)
-			b.Fault(klaviyotest.Fault{Kind: klaviyotest.LostAnswer, Times: 1, Writes: true, After: 1}) // behind the list
+			b.Fault(klaviyotest.Fault{Kind: simulator.LostAnswer, Times: 1, Writes: true, After: 1}) // behind the list
 			for _, o := range apply(t, d, enterAll(people, champions)...) {
 				require.Equal(t, connectors.Delivered, o.State, o.Reason)
 			}

@@ -81,7 +81,7 @@ func (n *nights) live(t *testing.T) {
 	n.b.Fault(klaviyotest.Fault{})
 	if n.r.IntN(3) > 0 {
 		kinds := []klaviyotest.FaultKind{
-			klaviyotest.ServerError, klaviyotest.LostAnswer, klaviyotest.CutBody, klaviyotest.HTMLPage, klaviyotest.TooManyRequests, klaviyotest.Bare403,
+			simulator.ServerError, simulator.LostAnswer, simulator.CutBody, simulator.HTMLPage, simulator.TooManyRequests, simulator.BareForbidden,
 		}
 		n.b.Fault(klaviyotest.Fault{Kind: kinds[n.r.IntN(len(kinds))], Times: 1 + n.r.IntN(9), After: n.r.IntN(5), Writes: n.r.IntN(2) == 0})
 	}

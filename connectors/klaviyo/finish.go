@@ -54,6 +54,23 @@ func (d *destination) judge(ctx context.Context, j job) (tasks []*task, early bo
 	return tasks, false, nil
 }
 
+// hear asks once whom imports that are over did not write, where they count some, and notes Klaviyo's words. Of those whom
+// it does not name by then it is asked again at the end.
+func (d *destination) hear(ctx context.Context, j *job) error {
+	if j.Failed == 0 || j.Heard {
+		return nil
+	}
+	refusals, err := d.refusals(ctx, j.Over)
+	if err != nil {
+		return err
+	}
+	for i, e := range j.People {
+		j.People[i].Refused = refusals[e.Address]
+	}
+	j.Heard = true
+	return nil
+}
+
 // look reads profiles of a job: at first a sample as large as one look-up holds. Where that shows what was written,
 // Klaviyo's own count says that everybody was, and everybody's consent was read just now, the rest is trusted, but for
 // those who were suppressed since: they are asked for. Otherwise everybody is looked at.
@@ -171,6 +188,10 @@ func (d *destination) compare(t *task, e entry, p *profile) {
 	}
 	if p == nil || digest(d.properties(*p)) != e.Want {
 		t.leave = nil
+		if e.Refused != "" {
+			t.conclude(connectors.Refused, e.Refused)
+			return
+		}
 		t.conclude(connectors.RetryLater, "")
 		return
 	}

@@ -27,12 +27,14 @@ type job struct {
 	Version int       `json:"v"`
 	Read    time.Time `json:"b"` // before consent was read
 	Started time.Time `json:"t"`
-	Imports []string  `json:"i"` // ids at Klaviyo, those not over yet
-	Over    []string  `json:"o"` // ids of those that are
-	Ended   time.Time `json:"e"` // when the last of them was, zero before
-	Why     string    `json:"y"` // what went wrong with one of them, if anything
-	Written int       `json:"k"` // how many people Klaviyo says that it wrote, in imports without any failure
-	Lists   []string  `json:"l"` // ids of all lists that somebody joins or leaves
+	Imports []string  `json:"i"`           // ids at Klaviyo, those not over yet
+	Over    []string  `json:"o"`           // ids of those that are
+	Ended   time.Time `json:"e"`           // when the last of them was, zero before
+	Why     string    `json:"y"`           // what went wrong with one of them, if anything
+	Written int       `json:"k"`           // how many people Klaviyo says that it wrote, in imports without any failure
+	Failed  int       `json:"f,omitempty"` // how many people Klaviyo says that it did not write
+	Heard   bool      `json:"h,omitempty"` // it was asked who they are
+	Lists   []string  `json:"l"`           // ids of all lists that somebody joins or leaves
 	People  []entry   `json:"p"`
 }
 
@@ -46,6 +48,7 @@ type entry struct {
 	Leave   []int                 `json:"x,omitempty"` // places among the lists
 	Said    commerce.ConsentState `json:"c,omitempty"`
 	News    *news                 `json:"u,omitempty"`
+	Refused string                `json:"f,omitempty"` // Klaviyo's words, where it says that it did not write the person
 }
 
 // has reports whether a person is in the job.
@@ -79,7 +82,7 @@ func openJob(text connectors.Job) (job, error) {
 
 // Resume asks whether the imports of a job are over. When all are, or when they take too long, it looks at the profiles,
 // moves those who are as they shall be between lists, and says of the others what went wrong. Profiles may show what was
-// written a little later than the import is over; for that it waits a while.
+// written a little later than the import is over; for that it waits a while, but not for those whom Klaviyo says it refused.
 func (d *destination) Resume(ctx context.Context, text connectors.Job) (connectors.Result, error) {
 	j, err := openJob(text)
 	if err != nil {
@@ -94,6 +97,9 @@ func (d *destination) Resume(ctx context.Context, text connectors.Job) (connecto
 	}
 	if j.Ended.IsZero() {
 		j.Ended = d.now().UTC()
+	}
+	if err := d.hear(ctx, &j); err != nil {
+		return connectors.Result{}, err
 	}
 	tasks, early, err := d.judge(ctx, j)
 	if err != nil {
@@ -116,7 +122,7 @@ func (d *destination) askAgain(j job, began time.Time) (connectors.Result, error
 // await asks for imports in their order and reports whether all are over. What takes too long counts as over.
 func (d *destination) await(ctx context.Context, j *job) (bool, error) {
 	for len(j.Imports) > 0 {
-		state, written, err := d.importState(ctx, j.Imports[0])
+		state, counts, err := d.importState(ctx, j.Imports[0])
 		if err != nil {
 			return false, err
 		}
@@ -126,7 +132,7 @@ func (d *destination) await(ctx context.Context, j *job) (bool, error) {
 		if state != complete {
 			j.Why = "the import " + string(state)
 		}
-		j.Written += written
+		j.Written, j.Failed = j.Written+counts.written, j.Failed+counts.failed
 		j.Over, j.Imports = append(j.Over, j.Imports[0]), j.Imports[1:]
 	}
 	return true, nil
@@ -143,24 +149,27 @@ const (
 	forgotten importState = "is not known at Klaviyo any more"
 )
 
-// importState asks how far an import is, and how many people it wrote where it is over and failed for nobody.
-func (d *destination) importState(ctx context.Context, id string) (state importState, written int, err error) {
+// tally is for how many people an import failed, and how many it wrote where it failed for nobody.
+type tally struct{ written, failed int }
+
+// importState asks how far an import is, and what came of it where it is over.
+func (d *destination) importState(ctx context.Context, id string) (importState, tally, error) {
 	answer, err := ask[imported](ctx, d.api, call{op: "profile import", to: readImport, path: "/api/profile-bulk-import-jobs/" + id})
 	switch {
 	case saysStatus(err, http.StatusNotFound):
-		return forgotten, 0, nil
+		return forgotten, tally{}, nil
 	case err != nil:
-		return "", 0, err
+		return "", tally{}, err
 	}
 	switch counts := answer.Data.Attributes; counts.Status {
 	case "complete":
 		if counts.Failed > 0 {
-			return complete, 0, nil
+			return complete, tally{failed: counts.Failed}, nil
 		}
-		return complete, counts.Completed, nil
+		return complete, tally{written: counts.Completed}, nil
 	case "cancelled":
-		return cancelled, 0, nil
+		return cancelled, tally{}, nil
 	default: // queued, processing, and whatever they think of next
-		return running, 0, nil
+		return running, tally{}, nil
 	}
 }

@@ -91,6 +91,58 @@ func TestRowsThatFailAreToldWithKlaviyosWords(t *testing.T) {
 	require.ElementsMatch(t, []string{people[0].Email, people[2].Email}, b.members(list))
 }
 
+// TestRowsThatFailAreToldAtOnce: where Klaviyo counts failures it names them, and nobody waits for them to show.
+func TestRowsThatFailAreToldAtOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		people func(*bench) []connectors.Person
+		set    connectors.Settings
+		fault  klaviyotest.JobFault
+		states map[connectors.OutcomeState]int
+	}{
+		"few":        {func(b *bench) []connectors.Person { return b.people(simulator.Subscribed)[:3] }, nil, klaviyotest.JobPartly, map[connectors.OutcomeState]int{connectors.Delivered: 2, connectors.Refused: 1}},
+		"many":       {func(b *bench) []connectors.Person { return b.many(250) }, large(), klaviyotest.JobPartly, map[connectors.OutcomeState]int{connectors.Delivered: 125, connectors.Refused: 125}},
+		"one of all": {func(b *bench) []connectors.Person { return b.many(250) }, large(), klaviyotest.JobFailsOne, map[connectors.OutcomeState]int{connectors.Delivered: 249, connectors.Refused: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := startBench(t)
+			d, people := b.open(t, tt.set), tt.people(b)
+			d.(*destination).times.grace = time.Hour
+			b.FailJob(tt.fault)
+			result := begin(t, d, people)
+			for range 10 {
+				var err error
+				result, err = d.Resume(t.Context(), result.Job)
+				require.NoError(t, err)
+				if result.Job == "" {
+					break
+				}
+			}
+			states := map[connectors.OutcomeState]int{}
+			for _, o := range result.Outcomes {
+				if states[o.State]++; o.State == connectors.Refused {
+					require.Equal(t, "The profile could not be written.", o.Reason)
+				}
+			}
+			require.Equal(t, tt.states, states)
+			require.LessOrEqual(t, b.asked("GET", "/import-errors"), 2, "once, a hundred a page")
+		})
+	}
+}
+
+// TestRowsThatFailDoNotHurryTheOthers: who is not named may be written and not show yet.
+func TestRowsThatFailDoNotHurryTheOthers(t *testing.T) {
+	b := startBench(t)
+	d, people := b.open(t), b.people(simulator.Subscribed)[:3]
+	d.(*destination).times.grace = time.Minute // on a slow machine too
+	b.FailJob(klaviyotest.JobPartlyLags)
+	list := ensure(t, d, champions)[0]
+	outcomes := follow(t, d, begin(t, d, people))
+	require.Equal(t, connectors.Refused, outcomes[people[1].ID].State)
+	require.Equal(t, connectors.Delivered, outcomes[people[0].ID].State)
+	require.ElementsMatch(t, []string{people[0].Email, people[2].Email}, b.members(list))
+	require.Equal(t, 1, b.asked("GET", "/import-errors"))
+}
+
 func TestImportThatDidNothingIsNoSuccess(t *testing.T) {
 	b := startBench(t)
 	d, people := b.open(t), b.people(simulator.Subscribed)[:3]
@@ -231,7 +283,7 @@ func TestBare403IsNoWordAboutTheKey(t *testing.T) {
 	b := startBench(t)
 	d := b.open(t)
 	ensure(t, d, champions)
-	b.Fault(klaviyotest.Fault{Kind: klaviyotest.Bare403, Times: 1})
+	b.Fault(klaviyotest.Fault{Kind: simulator.BareForbidden, Times: 1})
 	for _, o := range apply(t, d, joinAll(b.people(simulator.Subscribed)[:2], champions)...) {
 		require.Equal(t, connectors.Delivered, o.State)
 	}

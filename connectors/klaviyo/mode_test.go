@@ -170,3 +170,15 @@ func TestCheckAsksForEventsOnlyWhereTheyAreSent(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, b.Events())
 }
+
+// TestCheckTellsWhoseAccountItIs: whichever key opens it, and nothing where the key may not know.
+func TestCheckTellsWhoseAccountItIs(t *testing.T) {
+	b := startBench(t)
+	report, err := b.open(t).Check(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "AbC123", report.Account)
+	b.Restrict("accounts:read")
+	report, err = b.open(t).Check(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, report.Account)
+}

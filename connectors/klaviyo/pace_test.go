@@ -15,6 +15,7 @@ import (
 
 	"github.com/perennial-cvo/perennial/connectors"
 	"github.com/perennial-cvo/perennial/connectors/klaviyo/klaviyotest"
+	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
 // wire carries requests to a fake without sockets, each a while on its way.
@@ -168,7 +169,7 @@ func TestLaterImportThatFailsKeepsTheEarlierOnes(t *testing.T) {
 	d := b.open(t)
 	ensure(t, d, champions)
 	people := b.many(6)
-	b.Fault(klaviyotest.Fault{Kind: klaviyotest.ServerError, Times: 1_000, Writes: true, After: 1})
+	b.Fault(klaviyotest.Fault{Kind: simulator.ServerError, Times: 1_000, Writes: true, After: 1})
 	result, err := d.Apply(t.Context(), joinAll(people, champions))
 	require.NoError(t, err)
 	require.NotEmpty(t, result.Job)

@@ -312,7 +312,7 @@ func TestImportWhoseAnswerIsLostIsRecognised(t *testing.T) {
 	result, err := d.Apply(t.Context(), welcome(4, champions))
 	require.NoError(t, err)
 	b.HoldImport()
-	b.Fault(listmonktest.Fault{Kind: listmonktest.LostAnswer, Times: 1, Writes: true})
+	b.Fault(listmonktest.Fault{Kind: simulator.LostAnswer, Times: 1, Writes: true})
 	result, err = d.Resume(t.Context(), result.Job)
 	require.NoError(t, err)
 	j, err := openJob(result.Job)

@@ -254,7 +254,7 @@ func TestTimeOutAfterAcceptanceIsHarmless(t *testing.T) {
 	for i := range changes {
 		changes[i].Attributes = map[string]string{"rfm": "111"}
 	}
-	b.Fault(mailchimptest.Fault{Kind: mailchimptest.LostAnswer, Times: 1, Writes: true})
+	b.Fault(mailchimptest.Fault{Kind: simulator.LostAnswer, Times: 1, Writes: true})
 	for _, o := range applyAll(t, d, changes...) {
 		require.Equal(t, connectors.Delivered, o.State)
 	}

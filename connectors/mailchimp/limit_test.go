@@ -28,7 +28,7 @@ func TestNeverMoreThanNineConnections(t *testing.T) {
 
 // TestBareRefusalsAreWaitedOut: at high volume a 403 or 429 comes without JSON, and says nothing of the key.
 func TestBareRefusalsAreWaitedOut(t *testing.T) {
-	for _, kind := range []mailchimptest.FaultKind{mailchimptest.BareForbidden, mailchimptest.BareThrottle, mailchimptest.TooManyRequests} {
+	for _, kind := range []mailchimptest.FaultKind{simulator.ForbiddenPage, simulator.ThrottlePage, simulator.TooManyRequests} {
 		for _, bulk := range []int{1, 1000} {
 			b := startBench(t)
 			b.bulk = bulk

@@ -112,7 +112,7 @@ func TestChangeOfATagSentTwiceIsConfirmed(t *testing.T) {
 		for i := range c {
 			c[i].Attributes = nil
 		}
-		b.Fault(mailchimptest.Fault{Kind: mailchimptest.LostAnswer, Times: 1, Writes: true})
+		b.Fault(mailchimptest.Fault{Kind: simulator.LostAnswer, Times: 1, Writes: true})
 		for _, o := range applyAll(t, d, c...) {
 			require.Equal(t, connectors.Delivered, o.State, o.Reason)
 		}

@@ -128,7 +128,9 @@ type Ledger interface {
 	// Correct notes what read-back found to stand in place of what was delivered, so that the next plan mends it.
 	Correct(ctx context.Context, destination string, found []Delivery, at time.Time) error
 
-	// Forget drops all memory of deliveries to people who were taken out of a destination by purge or erasure.
+	// Release drops what stands for people who were taken out of a destination, but for that the platform had them.
+	Release(ctx context.Context, destination string, people []int64) error
+	// Forget drops all memory of deliveries to people who were erased from a destination.
 	Forget(ctx context.Context, destination string, people []int64) error
 
 	// ForgetAudiences drops the audiences made for a destination, with holds, jobs and the rest of its work list.

@@ -115,8 +115,8 @@ func (p *purger) takeBack(ctx context.Context) error {
 			changes[i] = leaving(d)
 		}
 		gone, err := p.apply(ctx, changes)
-		if forgetting := p.Ledger.Forget(ctx, p.Target.Destination, gone); forgetting != nil {
-			return forgetting
+		if releasing := p.Ledger.Release(ctx, p.Target.Destination, gone); releasing != nil {
+			return releasing
 		}
 		p.purged.People += len(gone)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 // unsubscribed stays unsubscribed as an account, and where an account did, so does what is left of its guest until the next
 // analysis. What was delivered under the address is the account's from now on, unless the account has something standing there
 // under another address, which has to leave first; otherwise the guest's leaving would undo the account's joining, since the
-// platform knows both as the same subscriber.
+// platform knows both as the same subscriber. That a platform had the guest is known of the account too.
 func (w *identity) absorb(ctx context.Context) error {
 	owners := w.owners()
 	var guests, accounts []int64
@@ -36,6 +36,11 @@ func (w *identity) absorb(ctx context.Context) error {
 		`UPDATE deliveries d SET person_id = k.account FROM k
 			WHERE d.store_id = $1 AND d.person_id = k.guest AND d.hash IS NOT NULL AND NOT EXISTS (
 				SELECT FROM deliveries a WHERE a.store_id = $1 AND a.destination = d.destination AND a.person_id = k.account)`,
+		`INSERT INTO deliveries AS d (store_id, destination, person_id, remote_id, address, state, at)
+			SELECT DISTINCT ON (k.account, d.destination) $1::bigint, d.destination, k.account, d.remote_id, d.address, 'delivered', d.at FROM k
+			JOIN deliveries d ON d.store_id = $1 AND d.person_id = k.guest AND d.hash IS NULL AND ` + remembered + `
+			ON CONFLICT (store_id, destination, person_id) DO UPDATE
+			SET remote_id = excluded.remote_id, address = excluded.address, ` + bare + ` WHERE d.hash IS NULL`,
 		`UPDATE outbox o SET person_id = k.account FROM k
 			WHERE o.store_id = $1 AND o.person_id = k.guest AND NOT EXISTS (
 				SELECT FROM outbox a WHERE a.store_id = $1 AND a.destination = o.destination AND a.person_id = k.account)`,

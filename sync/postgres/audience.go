@@ -65,13 +65,8 @@ func (s *Store) Filled(ctx context.Context, target activation.Target, at time.Ti
 		if err != nil {
 			return fmt.Errorf("filled audiences: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM deliveries d WHERE store_id = $1 AND destination = $2 AND hash IS NULL
-			AND tried_hash IS NULL AND NOT EXISTS (SELECT FROM outbox o WHERE o.store_id = $1 AND o.destination = $2
-				AND o.person_id = d.person_id)`, s.id, target.Destination)
-		if err != nil {
-			return fmt.Errorf("people who left: %w", err)
-		}
-		return nil
+		return s.drop(ctx, tx, `hash IS NULL AND tried_hash IS NULL AND NOT EXISTS (SELECT FROM outbox o
+			WHERE o.store_id = $1 AND o.destination = $2 AND o.person_id = d.person_id)`, target.Destination)
 	})
 }
 
@@ -103,7 +98,6 @@ func (s *Store) ForgetAudiences(ctx context.Context, destination string) error {
 			`DELETE FROM holds WHERE store_id = $1 AND destination = $2`,
 			`DELETE FROM jobs WHERE store_id = $1 AND destination = $2`,
 			`DELETE FROM outbox WHERE store_id = $1 AND destination = $2`,
-			`DELETE FROM deliveries WHERE store_id = $1 AND destination = $2 AND hash IS NULL`,
 			`DELETE FROM pushes WHERE store_id = $1 AND destination = $2`,
 			`DELETE FROM looks WHERE store_id = $1 AND destination = $2`,
 		} {
@@ -111,6 +105,6 @@ func (s *Store) ForgetAudiences(ctx context.Context, destination string) error {
 				return fmt.Errorf("audiences: %w", err)
 			}
 		}
-		return nil
+		return s.drop(ctx, tx, `hash IS NULL`, destination)
 	})
 }

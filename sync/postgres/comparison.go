@@ -176,11 +176,14 @@ func (p *planner) goalAttributes() string {
 }
 
 // workList returns the statement parts that store what is to be written. Whom the plan leaves out has no memory of
-// earlier tries.
+// earlier tries, but for that the platform had them.
 func (p *planner) workList() string {
 	return `, written AS (` + p.toWrite("c.verdict = 'change'") + `), forgotten AS (
 		DELETE FROM deliveries d USING compared c WHERE d.store_id = $1 AND d.destination = $2
-			AND d.person_id = c.person_id AND d.hash IS NULL AND c.reason IS NOT NULL AND NOT c.stands
+			AND d.person_id = c.person_id AND d.hash IS NULL AND c.reason IS NOT NULL AND NOT c.stands AND NOT ` + remembered + `
+	), bared AS (
+		UPDATE deliveries d SET ` + bare + ` FROM compared c WHERE d.store_id = $1 AND d.destination = $2
+			AND d.person_id = c.person_id AND d.hash IS NULL AND c.reason IS NOT NULL AND NOT c.stands AND ` + remembered + ` AND NOT ` + isBare + `
 	)` + p.exposures()
 }
 

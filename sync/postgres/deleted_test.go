@@ -72,6 +72,7 @@ var (
 	as      = connectors.Outcome{State: connectors.Unchanged} // of somebody who is not there and shall be nowhere
 	busy    = connectors.Outcome{State: connectors.RetryLater, Reason: "busy"}
 	refused = connectors.Outcome{State: connectors.Refused, Reason: "no"}
+	gone    = connectors.Outcome{State: connectors.Delivered}
 	left    = connectors.Outcome{State: connectors.Withheld, Reason: connectors.ReasonUnsubscribed}
 )
 
@@ -131,6 +132,41 @@ func TestWhoWasThereOnceIsKnownForIt(t *testing.T) {
 			n.told(as) // out of what they were in
 			n.now = n.now.Add(8 * 24 * time.Hour)
 		},
+		"they left everything, and come back":               func(_ *testing.T, n *nights) { n.leave(gone) },
+		"they left, were not there any more, and come back": func(_ *testing.T, n *nights) { n.leave(absent) },
+		"they left, had unsubscribed, and come back":        func(_ *testing.T, n *nights) { n.leave(left) },
+		"withheld, then excluded by the owner for a while": func(_ *testing.T, n *nights) {
+			n.place("lost")
+			n.told(absent)
+			n.target.Exclude = []string{ann}
+			require.Empty(n.t, n.push(absent))
+			n.target.Exclude = nil
+		},
+		"excluded by the owner for a while": func(_ *testing.T, n *nights) {
+			n.target.Exclude = []string{ann}
+			n.told(gone)
+			require.Empty(n.t, n.push(absent))
+			n.target.Exclude = nil
+		},
+		"everything was taken back by a purge": func(_ *testing.T, n *nights) {
+			ctx := context.Background()
+			require.NoError(n.t, n.Release(ctx, n.target.Destination, all[int64](n.shop, `SELECT person_id FROM persons WHERE store_id = $1`, n.id)))
+			require.NoError(n.t, n.ForgetAudiences(ctx, n.target.Destination))
+		},
+		"everything was taken back by a purge while they were withheld": func(_ *testing.T, n *nights) {
+			n.place("lost")
+			n.told(absent)
+			require.NoError(n.t, n.ForgetAudiences(context.Background(), n.target.Destination))
+		},
+		"a guest who left becomes an account": func(_ *testing.T, n *nights) {
+			n.leave(gone)
+			n.become()
+		},
+		"a guest who was withheld becomes an account": func(_ *testing.T, n *nights) {
+			n.place("lost")
+			n.told(absent)
+			n.become()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := start(t)
@@ -148,6 +184,30 @@ func (n *nights) segment() string {
 	return one[string](n.shop, `SELECT DISTINCT segment FROM rfm_scores WHERE store_id = $1`, n.id)
 }
 
+// leave lets a night pass in which everybody leaves everything, and brings them back.
+func (n *nights) leave(answer connectors.Outcome) {
+	n.t.Helper()
+	back := n.segment()
+	n.place("nowhere")
+	c := n.told(answer)
+	require.Empty(n.t, c.Audiences)
+	require.Equal(n.t, remote, c.Person.RemoteID)
+	require.Empty(n.t, n.push(answer), "nothing is left to be said")
+	n.place(back)
+}
+
+// become lets an account take on the address of everybody's, who was a guest until then.
+func (n *nights) become() {
+	n.t.Helper()
+	for _, email := range []string{"other@example.com", ann} {
+		n.put(commerce.Customers, commerce.Batch{Customers: []commerce.Customer{{ID: "7", Email: email}}})
+	}
+	n.place(n.segment())
+	_, err := n.raw.Exec(`DELETE FROM rfm_scores s USING persons p WHERE s.store_id = $1 AND p.store_id = $1
+		AND p.person_id = s.person_id AND p.customer_id IS NULL`, n.id) // as the next analysis does
+	require.NoError(n.t, err)
+}
+
 // lose notes that a read-back found nobody in any audience.
 func (n *nights) lose() {
 	n.t.Helper()
@@ -158,4 +218,19 @@ func (n *nights) lose() {
 	require.Equal(n.t, remote, standing[0].RemoteID)
 	standing[0].Audiences = nil
 	require.NoError(n.t, n.Correct(ctx, n.target.Destination, standing, n.now))
+}
+
+// TestWhoWasThereOnceIsForgotten: what is known of people who were at a platform goes with them.
+func TestWhoWasThereOnceIsForgotten(t *testing.T) {
+	n := newNights(newShop(t))
+	n.put(commerce.Orders, whole(order("1", "", ann)))
+	n.place("champions")
+	n.told(taken)
+	n.leave(gone)
+	n.become()
+	held := func() int { return one[int](n.shop, `SELECT count(*) FROM deliveries WHERE store_id = $1`, n.id) }
+	require.Equal(t, 2, held(), "the guest's and the account's")
+	_, err := n.ErasePerson(t.Context(), ann, n.now)
+	require.NoError(t, err)
+	require.Zero(t, held())
 }

@@ -203,10 +203,9 @@ func (s *Store) Record(
 		if err != nil {
 			return fmt.Errorf("outcomes: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM deliveries WHERE store_id = $1 AND destination = $2
-			AND person_id = ANY ($3) AND hash IS NULL AND tried_hash IS NULL AND told IS NULL`, s.id, destination, pgArray(people))
+		err = s.drop(ctx, tx, `person_id = ANY ($3) AND hash IS NULL AND tried_hash IS NULL AND told IS NULL`, destination, pgArray(people))
 		if err != nil {
-			return fmt.Errorf("outcomes: %w", err)
+			return err
 		}
 		return s.endJobs(ctx, tx, destination)
 	})
@@ -319,14 +318,11 @@ func (s *Store) Forget(ctx context.Context, destination string, people []int64) 
 		return nil
 	}
 	return s.write(ctx, func(tx *sqlx.Tx) error {
-		for _, table := range []string{
-			`DELETE FROM deliveries WHERE store_id = $1 AND destination = $2 AND person_id = ANY ($3)`,
-			`DELETE FROM outbox WHERE store_id = $1 AND destination = $2 AND person_id = ANY ($3)`,
-		} {
-			if _, err := tx.ExecContext(ctx, table, s.id, destination, pgArray(people)); err != nil {
-				return fmt.Errorf("deliveries: %w", err)
-			}
+		_, err := tx.ExecContext(ctx, `DELETE FROM deliveries WHERE store_id = $1 AND destination = $2 AND person_id = ANY ($3)`,
+			s.id, destination, pgArray(people))
+		if err != nil {
+			return fmt.Errorf("deliveries: %w", err)
 		}
-		return s.endJobs(ctx, tx, destination)
+		return s.leaveWorkList(ctx, tx, destination, people)
 	})
 }

@@ -226,8 +226,8 @@ func (s *Store) personDeliveries(ctx context.Context, tx *sqlx.Tx, p *report.Per
 		At          time.Time      `db:"at"`
 	}
 	err := tx.SelectContext(ctx, &rows, `SELECT destination, state, reason, audiences, attributes::text AS attributes, at
-		FROM `+each("deliveries", "destination")+` k CROSS JOIN LATERAL (SELECT state, reason, audiences, attributes, at FROM deliveries
-			WHERE store_id = $1 AND destination = k.destination AND person_id = $2 OFFSET 0) d ORDER BY destination`, s.id, p.ID)
+		FROM `+each("deliveries", "destination")+` k CROSS JOIN LATERAL (SELECT state, reason, audiences, attributes, at FROM deliveries d
+			WHERE store_id = $1 AND destination = k.destination AND person_id = $2 AND NOT `+isBare+` OFFSET 0) d ORDER BY destination`, s.id, p.ID)
 	if err != nil {
 		return fmt.Errorf("deliveries: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/connectors/listmonk/listmonktest"
+	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
 // addCards gives the shop a second e-mail platform, which is pushed to after the first.
@@ -119,7 +120,7 @@ func TestForgetGoesOnWhereItStopped(t *testing.T) {
 		return found
 	}
 
-	cards.Fault(listmonktest.Fault{Kind: listmonktest.ServerError, Times: 1000})
+	cards.Fault(listmonktest.Fault{Kind: simulator.ServerError, Times: 1000})
 	_, errs, code := w.run(demand...)
 	require.NotZero(t, code)
 	require.Contains(t, errs, "the database still knows the person")

@@ -5,12 +5,9 @@
 package brevotest
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +22,7 @@ const wrongKey = "unauthorized" //nolint:misspell // Brevo's own word
 // Options describe the account. The zero value is usable.
 type Options struct {
 	APIKey      string           // "fake-brevo-key" where empty
+	Account     string           // its id; "5f0c1e" where empty
 	Now         func() time.Time // the shop's clock where nil, or the real one
 	Clock       func() time.Time // by which limits are counted; the real one where nil
 	Latency     time.Duration    // added to every answer
@@ -36,25 +34,14 @@ type Options struct {
 	Validate func(r *http.Request, requestBody []byte, status int, header http.Header, responseBody []byte) error
 }
 
-// Request is one request as it was received.
-type Request struct {
-	Method string
-	Path   string // with the query
-	Body   string
-	Status int // as answered, 0 where the connection died
-	Write  bool
-}
-
 // Server is the fake. It is safe for concurrent use; requests are carried out one at a time.
 type Server struct {
-	mu         sync.Mutex
-	opts       Options
-	shop       *simulator.Shop
-	revoked    bool
-	fault      Fault
-	jobFault   JobFault
-	requests   []Request
-	complaints []error
+	simulator.Front
+
+	mu       sync.Mutex
+	opts     Options
+	shop     *simulator.Shop
+	jobFault JobFault
 
 	contacts   []*contact // by ascending id
 	byEmail    map[string]*contact
@@ -79,6 +66,9 @@ type Server struct {
 func New(shop *simulator.Shop, opts Options) *Server {
 	if opts.APIKey == "" {
 		opts.APIKey = "fake-brevo-key"
+	}
+	if opts.Account == "" {
+		opts.Account = "5f0c1e"
 	}
 	if opts.Clock == nil {
 		opts.Clock = time.Now
@@ -116,61 +106,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.opts.Latency > 0 {
 		time.Sleep(s.opts.Latency)
 	}
-	if strings.HasPrefix(r.URL.Path, "/_sim/") {
-		s.control(w, r)
+	if strings.HasPrefix(r.URL.Path, simulator.SteerPath) {
+		s.helm().Steer(w, r)
 		return
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
-	if err != nil {
-		return // the client went away
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	write := r.Method != http.MethodGet
-	fault, faulty := s.takeFault(write)
-	if faulty && !fault.carriesOut() {
-		status := s.misbehave(w, r, fault)
-		s.record(r, body, status)
-		return
-	}
+	s.Serve(w, r, simulator.Dialect{Answer: s.reply, Throttled: throttled, Judge: s.opts.Validate})
+}
+
+func (s *Server) reply(r *http.Request, body []byte) simulator.Reply {
 	kept := httptest.NewRecorder()
 	s.answer(kept, r, body)
-	s.judge(r, body, kept)
-	if faulty {
-		s.record(r, body, 0)
-		spoil(w, fault, kept)
-		return
-	}
-	s.record(r, body, kept.Code)
-	pass(w, kept)
+	return recorded(kept)
 }
 
-// pass sends what was recorded.
-func pass(w http.ResponseWriter, kept *httptest.ResponseRecorder) {
-	for name, values := range kept.Header() {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(kept.Code)
-	_, _ = w.Write(kept.Body.Bytes())
-}
-
-// judge lets the validator look at an exchange.
-func (s *Server) judge(r *http.Request, body []byte, kept *httptest.ResponseRecorder) {
-	if s.opts.Validate == nil {
-		return
-	}
-	if err := s.opts.Validate(r, body, kept.Code, kept.Header(), kept.Body.Bytes()); err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.complaints = append(s.complaints, err)
-	}
+func recorded(kept *httptest.ResponseRecorder) simulator.Reply {
+	return simulator.Reply{Status: kept.Code, Header: kept.Header(), Body: kept.Body.Bytes()}
 }
 
 // Complaints returns what the validator found.
-func (s *Server) Complaints() []error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.complaints)
-}
+func (s *Server) Complaints() []error { return s.Wrong() }
 
 // call is one request with the variable parts of its path.
 type call struct {
@@ -208,6 +162,12 @@ func (a answer) send(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(a.body)
 }
 
+func (a answer) reply() simulator.Reply {
+	kept := httptest.NewRecorder()
+	a.send(kept)
+	return recorded(kept)
+}
+
 type route struct {
 	method, path string // a * stands for one variable part
 	handle       func(*Server, call) answer
@@ -233,25 +193,7 @@ var routes = []route{
 	{"GET", "/v3/contacts/*", (*Server).getContact},
 	{"DELETE", "/v3/contacts/*", (*Server).deleteContact},
 	{"GET", "/v3/processes/*", (*Server).getProcess},
-}
-
-func (rt route) match(r *http.Request) (args []string, ok bool) {
-	if r.Method != rt.method {
-		return nil, false
-	}
-	want, got := strings.Split(rt.path, "/"), strings.Split(r.URL.Path, "/")
-	if len(want) != len(got) {
-		return nil, false
-	}
-	for i := range want {
-		switch {
-		case want[i] == "*":
-			args = append(args, got[i])
-		case want[i] != got[i]:
-			return nil, false
-		}
-	}
-	return args, true
+	{"GET", "/v3/account", (*Server).getAccount},
 }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
@@ -268,12 +210,12 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 	case key == "":
 		fail(http.StatusUnauthorized, wrongKey, "authentication not found in headers").send(w)
 		return
-	case key != s.opts.APIKey || s.revoked:
+	case key != s.opts.APIKey || s.Revoked():
 		fail(http.StatusUnauthorized, wrongKey, "Key not found").send(w)
 		return
 	}
 	for _, route := range routes {
-		if args, ok := route.match(r); ok {
+		if args, ok := simulator.MatchPath(route.path, r.URL.Path); ok && r.Method == route.method {
 			route.handle(s, call{Request: r, args: args, body: body}).send(w)
 			return
 		}
@@ -281,19 +223,14 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 	fail(http.StatusNotFound, "document_not_found", "Route does not exist").send(w)
 }
 
-func (s *Server) record(r *http.Request, body []byte, status int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = append(s.requests, Request{
-		Method: r.Method, Path: r.URL.RequestURI(), Body: string(body), Status: status, Write: r.Method != http.MethodGet,
+func (s *Server) getAccount(call) answer {
+	return done(http.StatusOK, map[string]any{
+		"organization_id": s.opts.Account, "email": "owner@example.com", "firstName": "Ann", "lastName": "Finch", "companyName": "Alder & Finch",
+		"address":             map[string]any{"street": "1 Main St", "city": "Alder", "zipCode": "12345", "country": "US"},
+		"plan":                []any{map[string]any{"type": "free", "creditsType": "sendLimit", "credits": 300}},
+		"relay":               map[string]any{"enabled": true, "data": map[string]any{"userName": "owner@example.com", "relay": "smtp-relay.example.com", "port": 587}},
+		"marketingAutomation": map[string]any{"enabled": false},
 	})
-}
-
-// Requests returns everything asked so far, in order of arrival.
-func (s *Server) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.requests)
 }
 
 func (s *Server) nextID() int64 {

@@ -71,11 +71,12 @@ func TestTheFakeIsSteeredFromOutside(t *testing.T) {
 	list := c.fake.Newsletter()
 	ann := map[string]any{"email": "ann@example.com", "list": list}
 	c.do("POST", "/_sim/subscribe", ann)
-	require.Equal(t, []any{"ann@example.com"}, c.do("GET", fmt.Sprintf("/_sim/mailed?list=%d", list), nil))
+	mailed := fmt.Sprintf("/_sim/mailed?list=%d", list)
+	require.Equal(t, map[string]any{"data": []any{"ann@example.com"}}, c.do("GET", mailed, nil))
 	c.do("POST", "/_sim/attribute", map[string]any{"email": "ann@example.com", "name": "FIRSTNAME", "value": "Ann"})
 	require.Equal(t, "Ann", c.fake.People()[0].Attributes["FIRSTNAME"])
 	c.do("POST", "/_sim/unsubscribe", ann)
-	require.Empty(t, c.do("GET", fmt.Sprintf("/_sim/mailed?list=%d", list), nil))
+	require.Equal(t, map[string]any{"data": nil}, c.do("GET", mailed, nil))
 	c.do("POST", "/_sim/blacklist", ann)
 	require.True(t, c.fake.People()[0].Blacklisted)
 	c.do("POST", "/_sim/register", ann)
@@ -87,7 +88,7 @@ func TestTheFakeIsSteeredFromOutside(t *testing.T) {
 		c.do("GET", "/_sim/"+view, nil)
 	}
 	c.do("POST", "/_sim/job", map[string]any{"job": "job stalls"})
-	c.do("POST", "/_sim/fault", map[string]any{"kind": "429 without a body", "times": 1})
+	c.do("POST", "/_sim/fault", map[string]any{"kind": "bare 429", "times": 1})
 	status, _ = c.ask("GET", "/v3/contacts", nil)
 	require.Equal(t, http.StatusTooManyRequests, status)
 	c.do("POST", "/_sim/revoke", nil)

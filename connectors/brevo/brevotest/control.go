@@ -1,15 +1,15 @@
 package brevotest
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
 func (s *Server) with(email string, do func(*contact) error) error {
@@ -202,7 +202,16 @@ func (s *Server) Lists() []Mailing {
 	return all
 }
 
-// control answers under /_sim, where tests and demos in other processes steer the fake:
+// command is what a command may carry.
+type command struct {
+	Job   JobFault `json:"job"`
+	Email string   `json:"email"`
+	List  int64    `json:"list"`
+	Name  string   `json:"name"`
+	Value any      `json:"value"`
+}
+
+// helm is what tests and demos in other processes see and do under /_sim:
 //
 //	GET  /_sim/people, /_sim/lists, /_sim/requests, /_sim/mailed?list=3
 //	GET  /_sim/attributes  types by name
@@ -212,39 +221,23 @@ func (s *Server) Lists() []Mailing {
 //	POST /_sim/subscribe, /_sim/unsubscribe {"email":"…","list":3}
 //	POST /_sim/blacklist, /_sim/register, /_sim/delete {"email":"…"}
 //	POST /_sim/attribute   {"email":"…","name":"PERENNIAL_RFM","value":"111"}
-func (s *Server) control(w http.ResponseWriter, r *http.Request) {
-	what := strings.TrimPrefix(r.URL.Path, "/_sim/")
-	if r.Method == http.MethodGet {
-		data, ok := s.look(what, r)
-		if !ok {
-			fail(http.StatusNotFound, "document_not_found", "no such view").send(w)
-			return
-		}
-		done(http.StatusOK, data).send(w)
-		return
-	}
-	if err := s.command(what, r); err != nil {
-		fail(http.StatusBadRequest, "bad_request", err.Error()).send(w)
-		return
-	}
-	done(http.StatusOK, true).send(w)
+func (s *Server) helm() simulator.Helm[command] {
+	return simulator.Helm[command]{Front: &s.Front, View: s.view, Obey: s.obey}
 }
 
-func (s *Server) look(what string, r *http.Request) (any, bool) {
+func (s *Server) view(what string, query url.Values) any {
 	switch what {
 	case "people":
-		return s.People(), true
+		return s.People()
 	case "lists":
-		return s.Lists(), true
-	case "requests":
-		return s.Requests(), true
+		return s.Lists()
 	case "attributes":
-		return s.Attributes(), true
+		return s.Attributes()
 	case "mailed":
-		id, _ := strconv.ParseInt(r.URL.Query().Get("list"), 10, 64)
-		return s.Mailed(id), true
+		id, _ := strconv.ParseInt(query.Get("list"), 10, 64)
+		return s.Mailed(id)
 	}
-	return nil, false
+	return nil
 }
 
 func (s *Server) listByID(id int64) *list {
@@ -253,26 +246,10 @@ func (s *Server) listByID(id int64) *list {
 	return s.list(id)
 }
 
-// command carries out one order.
-func (s *Server) command(what string, r *http.Request) error {
-	var in struct {
-		Fault
-		Job   JobFault `json:"job"`
-		Email string   `json:"email"`
-		List  int64    `json:"list"`
-		Name  string   `json:"name"`
-		Value any      `json:"value"`
-	}
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil && r.ContentLength != 0 {
-		return fmt.Errorf("command: %w", err)
-	}
+func (s *Server) obey(what string, in command) error {
 	switch what {
-	case "fault":
-		s.Fault(in.Fault)
 	case "job":
 		s.Job(in.Job)
-	case "revoke":
-		s.Revoke()
 	case "subscribe":
 		if in.Email == "" || s.listByID(in.List) == nil {
 			return errors.New("subscribe: an address and a list are wanted")

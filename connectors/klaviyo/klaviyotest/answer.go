@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
 const mediaType = "application/vnd.api+json"
@@ -35,12 +37,8 @@ func (a answer) header() http.Header {
 	return h
 }
 
-func (a answer) send(w http.ResponseWriter) {
-	for name, values := range a.header() {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body)
+func (a answer) reply() simulator.Reply {
+	return simulator.Reply{Status: a.status, Header: a.header(), Body: a.body}
 }
 
 // problem is one thing wrong with a request.

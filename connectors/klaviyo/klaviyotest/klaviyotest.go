@@ -4,10 +4,8 @@
 package klaviyotest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,11 +25,12 @@ func Scopes() []string {
 
 // Options describe the account. The zero value is usable.
 type Options struct {
-	Key    string           // "fake-klaviyo-key" where empty
-	Scopes []string         // of the key; all where nil
-	Now    func() time.Time // the shop's clock where nil, or the real one
-	Limits bool             // requests beyond the limits of each endpoint are answered 429
-	Clock  func() time.Time // by which limits are counted; Now where nil
+	Key     string           // "fake-klaviyo-key" where empty
+	Account string           // its id; "AbC123" where empty
+	Scopes  []string         // of the key; all where nil
+	Now     func() time.Time // the shop's clock where nil, or the real one
+	Limits  bool             // requests beyond the limits of each endpoint are answered 429
+	Clock   func() time.Time // by which limits are counted; Now where nil
 	// PassRepeats passes over events that are there already, where otherwise they are refused with all of their request.
 	// Klaviyo says the first of single events and the second of many.
 	PassRepeats bool
@@ -39,25 +38,14 @@ type Options struct {
 	Judge func(r *http.Request, body []byte, status int, header http.Header, answer []byte) error
 }
 
-// Request is one request as it was received.
-type Request struct {
-	Method string `json:"method"`
-	Path   string `json:"path"` // with the query
-	Body   string `json:"body"`
-	Status int    `json:"status"` // as answered, 0 where the connection died
-	Write  bool   `json:"write"`
-}
-
 // Server is the fake. It is safe for concurrent use; requests are carried out one at a time.
 type Server struct {
+	simulator.Front
+
 	mu       sync.Mutex
 	opts     Options
 	shop     *simulator.Shop
-	revoked  bool
-	fault    Fault
 	jobFault JobFault
-	requests []Request
-	wrong    []error
 	counters map[string]int
 
 	people  []*person // by ascending id
@@ -82,6 +70,9 @@ type Server struct {
 func New(shop *simulator.Shop, opts Options) *Server {
 	if opts.Key == "" {
 		opts.Key = "fake-klaviyo-key"
+	}
+	if opts.Account == "" {
+		opts.Account = "AbC123"
 	}
 	if opts.Scopes == nil {
 		opts.Scopes = Scopes()
@@ -144,51 +135,21 @@ func (s *Server) arrivals() {
 // Key is the private API key.
 func (s *Server) Key() string { return s.opts.Key }
 
-// ServeHTTP answers one request. What begins with /_sim/ steers the fake; see steer.
+// ServeHTTP answers one request. What begins with /_sim/ steers the fake; see helm.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, steerPath) {
-		s.steer(w, r)
+	if strings.HasPrefix(r.URL.Path, simulator.SteerPath) {
+		s.helm().Steer(w, r)
 		return
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
-	if err != nil {
-		return // the client went away
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	write := r.Method != http.MethodGet
-	fault, faulty := s.takeFault(write)
-	if faulty && !fault.carriesOut() {
-		s.record(r, body, misbehave(w, r, fault), write)
-		return
-	}
-	a := s.answer(call{Request: r, body: body})
-	if faulty {
-		s.record(r, body, 0, write)
-		spoil(w, fault, a)
-		return
-	}
-	s.judge(r, body, a)
-	s.record(r, body, a.status, write)
-	a.send(w)
-}
-
-// judge lets the judge look at an exchange.
-func (s *Server) judge(r *http.Request, body []byte, a answer) {
-	if s.opts.Judge == nil {
-		return
-	}
-	if err := s.opts.Judge(r, body, a.status, a.header(), a.body); err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.wrong = append(s.wrong, err)
-	}
-}
-
-// Wrong returns everything that the judge found.
-func (s *Server) Wrong() []error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.wrong)
+	s.Serve(w, r, simulator.Dialect{
+		Answer: func(r *http.Request, body []byte) simulator.Reply {
+			return s.answer(call{Request: r, body: body}).reply()
+		},
+		Throttled: func(f Fault) simulator.Reply {
+			return fail(http.StatusTooManyRequests, "throttled", "Request was throttled.", "/data/").reply().WithRetryAfter(f)
+		},
+		Judge: s.opts.Judge,
+	})
 }
 
 // call is one request with the variable part of its path.
@@ -225,35 +186,19 @@ var routes = []route{
 	{"POST", "/api/data-privacy-deletion-jobs", "data-privacy:write", 3, 60, (*Server).erase},
 }
 
-func (rt route) match(r *http.Request) (id string, ok bool) {
-	want, got := strings.Split(rt.path, "/"), strings.Split(r.URL.Path, "/")
-	if r.Method != rt.method || len(want) != len(got) {
-		return "", false
-	}
-	for i := range want {
-		switch {
-		case want[i] == "*":
-			id = got[i]
-		case want[i] != got[i]:
-			return "", false
-		}
-	}
-	return id, true
-}
-
 func (s *Server) answer(c call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.arrivals()
-	if c.Header.Get("Authorization") != "Klaviyo-API-Key "+s.opts.Key || s.revoked {
+	if c.Header.Get("Authorization") != "Klaviyo-API-Key "+s.opts.Key || s.Revoked() {
 		return fail(http.StatusUnauthorized, "authentication_failed", "Incorrect authentication credentials.", "/data/")
 	}
 	if c.Header.Get("Revision") != revision {
 		return fail(http.StatusBadRequest, "invalid", "A revision of the API must be named, and this is none.", "")
 	}
 	for _, rt := range routes {
-		id, ok := rt.match(c.Request)
-		if !ok {
+		parts, ok := simulator.MatchPath(rt.path, c.URL.Path)
+		if !ok || c.Method != rt.method {
 			continue
 		}
 		for _, scope := range strings.Fields(rt.scopes) {
@@ -265,7 +210,7 @@ func (s *Server) answer(c call) answer {
 		if spent != nil {
 			return *spent
 		}
-		c.id = id
+		c.id = strings.Join(parts, "") // one at the most
 		a := rt.handle(s, c)
 		a.left = left
 		return a
@@ -276,28 +221,15 @@ func (s *Server) answer(c call) answer {
 func (s *Server) getAccounts(c call) answer {
 	address := map[string]any{"address1": "1 Main St", "city": "Alder", "country": "US"}
 	return done(c, []any{map[string]any{
-		"type": "account", "id": "AbC123", "links": self(c, "/api/accounts/AbC123"),
+		"type": "account", "id": s.opts.Account, "links": self(c, "/api/accounts/"+s.opts.Account),
 		"attributes": map[string]any{
-			"test_account": false, "timezone": "UTC", "preferred_currency": "USD", "public_api_key": "AbC123", "locale": "en-US",
+			"test_account": false, "timezone": "UTC", "preferred_currency": "USD", "public_api_key": s.opts.Account, "locale": "en-US",
 			"contact_information": map[string]any{
 				"default_sender_name": "Alder & Finch", "default_sender_email": "hello@example.com", "organization_name": "Alder & Finch",
 				"street_address": address,
 			},
 		},
 	}}, "")
-}
-
-func (s *Server) record(r *http.Request, body []byte, status int, write bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.RequestURI(), Body: string(body), Status: status, Write: write})
-}
-
-// Requests returns everything asked so far, in order of arrival.
-func (s *Server) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.requests)
 }
 
 // newID makes ids that ascend.

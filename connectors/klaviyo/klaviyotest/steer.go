@@ -1,18 +1,14 @@
 package klaviyotest
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"strings"
-)
+	"net/url"
 
-// steerPath is where tests and demos in other processes steer the fake.
-const steerPath = "/_sim/"
+	"github.com/perennial-cvo/perennial/connectors/simulator"
+)
 
 // command is what a command may carry.
 type command struct {
-	Fault
 	Email   string   `json:"email"`
 	List    string   `json:"list"`
 	Reason  string   `json:"reason"`
@@ -23,7 +19,7 @@ type command struct {
 	Job     JobFault `json:"job"`
 }
 
-// steer answers under /_sim:
+// helm is what tests and demos in other processes see and do under /_sim:
 //
 //	GET  /_sim/people, /_sim/lists, /_sim/events, /_sim/requests, /_sim/mailed?list=ID
 //	POST /_sim/fault       {"kind":"429","times":2,"retry_after":1000000000,"writes":true}
@@ -33,30 +29,11 @@ type command struct {
 //	POST /_sim/suppress    {"email":"…","reason":"HARD_BOUNCE"}, /_sim/consent {"email":"…","consent":"SUBSCRIBED"}
 //	POST /_sim/property    {"email":"…","name":"…","value":…}, /_sim/delete {"email":"…"}
 //	POST /_sim/delete-list {"list":"ID"}, /_sim/rename-list {"list":"ID","name":"…"}
-func (s *Server) steer(w http.ResponseWriter, r *http.Request) {
-	what := strings.TrimPrefix(r.URL.Path, steerPath)
-	var result any = true
-	if r.Method == http.MethodGet {
-		if result = s.view(what, r); result == nil {
-			http.Error(w, fmt.Sprintf("no view %q", what), http.StatusNotFound)
-			return
-		}
-	} else {
-		var c command
-		if err := json.NewDecoder(r.Body).Decode(&c); err != nil && r.ContentLength != 0 {
-			http.Error(w, "command: "+err.Error(), http.StatusBadRequest)
-			return
-		}
-		if err := s.obey(what, c); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(text(map[string]any{"data": result}))
+func (s *Server) helm() simulator.Helm[command] {
+	return simulator.Helm[command]{Front: &s.Front, View: s.view, Obey: s.obey}
 }
 
-func (s *Server) view(what string, r *http.Request) any {
+func (s *Server) view(what string, query url.Values) any {
 	switch what {
 	case "people":
 		return s.People()
@@ -64,10 +41,8 @@ func (s *Server) view(what string, r *http.Request) any {
 		return s.Lists()
 	case "events":
 		return s.Events()
-	case "requests":
-		return s.Requests()
 	case "mailed":
-		return s.Mailed(r.URL.Query().Get("list"))
+		return s.Mailed(query.Get("list"))
 	default:
 		return nil
 	}
@@ -75,12 +50,8 @@ func (s *Server) view(what string, r *http.Request) any {
 
 func (s *Server) obey(what string, c command) error {
 	switch what {
-	case "fault":
-		s.Fault(c.Fault)
 	case "job":
 		s.FailJob(c.Job)
-	case "revoke":
-		s.Revoke()
 	case "restrict":
 		s.Restrict(c.Scope)
 	case "allow":

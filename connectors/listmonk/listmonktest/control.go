@@ -1,13 +1,14 @@
 package listmonktest
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
 // Unsubscribe lets a person leave a list, as the link in a mail does.
@@ -164,7 +165,17 @@ func (s *Server) Lists() []Mailing {
 	return all
 }
 
-// control answers under /_sim, where tests and demos in other processes steer the fake:
+// command is what a command may carry.
+type command struct {
+	Email      string `json:"email"`
+	List       int    `json:"list"`
+	Status     string `json:"status"`
+	Permission string `json:"permission"`
+	To         string `json:"to"`
+	Import     string `json:"import"`
+}
+
+// helm is what tests and demos in other processes see and do under /_sim:
 //
 //	GET  /_sim/people, /_sim/lists, /_sim/requests, /_sim/optin, /_sim/mailed?list=3&list=4
 //	POST /_sim/fault       {"kind":"429","times":2,"retry_after":1000000000,"writes":true}
@@ -173,64 +184,31 @@ func (s *Server) Lists() []Mailing {
 //	POST /_sim/blocklist, /_sim/delete {"email":"…"}, /_sim/status {"email":"…","status":"disabled"}
 //	POST /_sim/address     {"email":"…","to":"…"}
 //	POST /_sim/import      {"import":"job stalls"}
-func (s *Server) control(w http.ResponseWriter, r *http.Request) {
-	what := strings.TrimPrefix(r.URL.Path, "/_sim/")
-	if r.Method == http.MethodGet {
-		data, ok := s.look(what, r)
-		if !ok {
-			fail(http.StatusNotFound, "no such view").send(w)
-			return
-		}
-		done(data).send(w)
-		return
-	}
-	err := s.command(what, r)
-	if err != nil {
-		fail(http.StatusBadRequest, err.Error()).send(w)
-		return
-	}
-	done(true).send(w)
+func (s *Server) helm() simulator.Helm[command] {
+	return simulator.Helm[command]{Front: &s.Front, View: s.view, Obey: s.obey}
 }
 
-func (s *Server) look(what string, r *http.Request) (any, bool) {
+func (s *Server) view(what string, query url.Values) any {
 	switch what {
 	case "people":
-		return s.People(), true
+		return s.People()
 	case "lists":
-		return s.Lists(), true
-	case "requests":
-		return s.Requests(), true
+		return s.Lists()
 	case "optin":
-		return s.OptinMails(), true
+		return s.OptinMails()
 	case "mailed":
 		var ids []int
-		for _, text := range r.URL.Query()["list"] {
+		for _, text := range query["list"] {
 			id, _ := strconv.Atoi(text)
 			ids = append(ids, id)
 		}
-		return s.Mailed(ids...), true
+		return s.Mailed(ids...)
 	}
-	return nil, false
+	return nil
 }
 
-func (s *Server) command(what string, r *http.Request) error {
-	var in struct {
-		Fault
-		Email      string `json:"email"`
-		List       int    `json:"list"`
-		Status     string `json:"status"`
-		Permission string `json:"permission"`
-		To         string `json:"to"`
-		Import     string `json:"import"`
-	}
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil && r.ContentLength != 0 {
-		return fmt.Errorf("command: %w", err)
-	}
+func (s *Server) obey(what string, in command) error {
 	switch what {
-	case "fault":
-		s.Fault(in.Fault)
-	case "revoke":
-		s.Revoke()
 	case "restrict":
 		s.Restrict(in.Permission)
 	case "unsubscribe":

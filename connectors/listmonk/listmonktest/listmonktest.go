@@ -4,9 +4,7 @@
 package listmonktest
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,23 +44,13 @@ type Options struct {
 	Latency     time.Duration    // added to every answer
 }
 
-// Request is one request as it was received.
-type Request struct {
-	Method string
-	Path   string // with the query
-	Body   string
-	Status int // as answered, 0 where the connection died
-	Write  bool
-}
-
 // Server is the fake. It is safe for concurrent use; requests are carried out one at a time.
 type Server struct {
-	mu       sync.Mutex
-	opts     Options
-	shop     *simulator.Shop
-	revoked  bool
-	fault    Fault
-	requests []Request
+	simulator.Front
+
+	mu   sync.Mutex
+	opts Options
+	shop *simulator.Shop
 
 	lists       []*list
 	subscribers []*subscriber // by ascending id
@@ -161,34 +149,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.opts.Latency > 0 {
 		time.Sleep(s.opts.Latency)
 	}
-	if strings.HasPrefix(r.URL.Path, "/_sim/") {
-		s.control(w, r)
+	if strings.HasPrefix(r.URL.Path, simulator.SteerPath) {
+		s.helm().Steer(w, r)
 		return
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
-	if err != nil {
-		return // the client went away
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	write := isWrite(r)
-	fault, faulty := s.takeFault(write)
-	if faulty && !fault.carriesOut() {
-		status := s.misbehave(w, r, fault)
-		s.record(r, body, status, write)
-		return
-	}
-	a := s.answer(r)
-	if faulty {
-		s.record(r, body, 0, write)
-		spoil(w, fault, a)
-		return
-	}
-	s.record(r, body, a.status, write)
-	a.send(w)
+	s.Serve(w, r, simulator.Dialect{
+		Answer: func(r *http.Request, _ []byte) simulator.Reply { return s.answer(r).reply() },
+		Throttled: func(f Fault) simulator.Reply {
+			return fail(http.StatusTooManyRequests, "too many requests").reply().WithRetryAfter(f)
+		},
+	})
 }
-
-// isWrite reports whether a request is meant to change something.
-func isWrite(r *http.Request) bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }
 
 // answer is what goes back to the client.
 type answer struct {
@@ -196,10 +167,8 @@ type answer struct {
 	body   []byte
 }
 
-func (a answer) send(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body)
+func (a answer) reply() simulator.Reply {
+	return simulator.Reply{Status: a.status, Header: http.Header{"Content-Type": {"application/json"}}, Body: a.body}
 }
 
 func (s *Server) answer(r *http.Request) answer {
@@ -219,7 +188,7 @@ func (s *Server) answer(r *http.Request) answer {
 		return fail(http.StatusForbidden, reason)
 	}
 	for _, route := range routes {
-		if args, ok := route.match(r); ok {
+		if args, ok := simulator.MatchPath(route.path, r.URL.Path); ok && r.Method == route.method {
 			if !s.allowed(route.permission) {
 				return fail(http.StatusForbidden, "permission denied: "+route.permission)
 			}
@@ -239,7 +208,7 @@ func (s *Server) refuse(r *http.Request) string {
 	if !ok {
 		user, token, ok = strings.Cut(strings.TrimPrefix(header, "token "), ":")
 	}
-	if !ok || user != s.opts.Username || token != s.opts.Token || s.revoked {
+	if !ok || user != s.opts.Username || token != s.opts.Token || s.Revoked() {
 		return "invalid API credentials"
 	}
 	return ""
@@ -290,40 +259,8 @@ var routes = []route{
 	{"PUT", "/api/campaigns/*/status", CampaignsManage, (*Server).startCampaign},
 }
 
-func (rt route) match(r *http.Request) (args []string, ok bool) {
-	if r.Method != rt.method {
-		return nil, false
-	}
-	want, got := strings.Split(rt.path, "/"), strings.Split(r.URL.Path, "/")
-	if len(want) != len(got) {
-		return nil, false
-	}
-	for i := range want {
-		switch {
-		case want[i] == "*":
-			args = append(args, got[i])
-		case want[i] != got[i]:
-			return nil, false
-		}
-	}
-	return args, true
-}
-
 func (s *Server) config(call) answer {
 	return done(map[string]any{"version": s.opts.Version, "lang": "en", "messengers": []string{"email"}, "has_legacy_user": false})
-}
-
-func (s *Server) record(r *http.Request, body []byte, status int, write bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.RequestURI(), Body: string(body), Status: status, Write: write})
-}
-
-// Requests returns everything asked so far, in order of arrival.
-func (s *Server) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.requests)
 }
 
 func (s *Server) uuid() string {

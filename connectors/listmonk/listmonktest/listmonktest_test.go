@@ -166,15 +166,15 @@ func TestNewsletterOfAShop(t *testing.T) {
 func TestFaults(t *testing.T) {
 	c := start(t, nil)
 	for kind, want := range map[listmonktest.FaultKind]int{
-		listmonktest.TooManyRequests: 429, listmonktest.ServerError: 503, listmonktest.HTMLPage: 200,
-		listmonktest.EmptyBody: 200, listmonktest.BrokenJSON: 200, listmonktest.CutBody: 0, listmonktest.LostAnswer: 0,
+		simulator.TooManyRequests: 429, simulator.ServerError: 503, simulator.HTMLPage: 200,
+		simulator.EmptyBody: 200, simulator.BrokenJSON: 200, simulator.CutBody: 0, simulator.LostAnswer: 0,
 	} {
 		c.fake.Fault(listmonktest.Fault{Kind: kind, Times: 1, Writes: true})
 		status, _ := c.ask("GET", "/api/lists", nil)
 		require.Equal(t, 200, status, "reads are spared")
 		status, answer := c.ask("POST", "/api/lists", map[string]any{"name": "x", "type": "private", "optin": "single"})
 		require.Equal(t, want, status, kind)
-		require.False(t, json.Valid([]byte(answer)) && kind != listmonktest.TooManyRequests, kind)
+		require.False(t, json.Valid([]byte(answer)) && kind != simulator.TooManyRequests, kind)
 		status, _ = c.ask("POST", "/api/lists", map[string]any{"name": ""})
 		require.Equal(t, 400, status, "the fault has passed")
 	}

@@ -1,13 +1,14 @@
 package mailchimptest
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
 // SetStatus sets the status of a contact, as the person, a bounce or the owner does.
@@ -179,6 +180,16 @@ func (s *Server) Batches() int {
 	return len(s.batches)
 }
 
+// command is what a command may carry.
+type command struct {
+	Batch  BatchFault `json:"batch"`
+	Email  string     `json:"email"`
+	Status string     `json:"status"`
+	Tag    int        `json:"tag"`
+	Field  string     `json:"field"`
+	Value  string     `json:"value"`
+}
+
 // control answers under /_sim, where tests and demos in other processes steer the fake:
 //
 //	GET  /_sim/contacts, /_sim/tags, /_sim/fields, /_sim/requests, /_sim/mailed?tag=3
@@ -192,65 +203,32 @@ func (s *Server) Batches() int {
 //	POST /_sim/field  {"email":"…","field":"PE_RFM","value":"111"}
 //	DELETE /_sim/requests starts anew
 func (s *Server) control(w http.ResponseWriter, r *http.Request) {
-	what := strings.TrimPrefix(r.URL.Path, "/_sim/")
-	switch {
-	case r.Method == http.MethodDelete && what == "requests":
-		s.forget()
-		done(true).send(w)
-		return
-	case r.Method == http.MethodGet:
-		data, ok := s.look(what, r)
-		if !ok {
-			missing().send(w)
-			return
-		}
-		done(data).send(w)
+	if r.Method == http.MethodDelete && r.URL.Path == simulator.SteerPath+"requests" {
+		s.ForgetRequests()
 		return
 	}
-	if err := s.command(what, r); err != nil {
-		invalid(err.Error()).send(w)
-		return
-	}
-	done(true).send(w)
+	simulator.Helm[command]{Front: &s.Front, View: s.view, Obey: s.obey}.Steer(w, r)
 }
 
-func (s *Server) look(what string, r *http.Request) (any, bool) {
+func (s *Server) view(what string, query url.Values) any {
 	switch what {
 	case "contacts":
-		return s.Contacts(), true
+		return s.Contacts()
 	case "tags":
-		return s.Tags(), true
+		return s.Tags()
 	case "fields":
-		return s.Fields(), true
-	case "requests":
-		return s.Requests(), true
+		return s.Fields()
 	case "mailed":
-		tag, _ := strconv.Atoi(r.URL.Query().Get("tag"))
-		return s.Mailed(tag), true
+		tag, _ := strconv.Atoi(query.Get("tag"))
+		return s.Mailed(tag)
 	}
-	return nil, false
+	return nil
 }
 
-func (s *Server) command(what string, r *http.Request) error {
-	var in struct {
-		Fault
-		Batch  BatchFault `json:"batch"`
-		Email  string     `json:"email"`
-		Status string     `json:"status"`
-		Tag    int        `json:"tag"`
-		Field  string     `json:"field"`
-		Value  string     `json:"value"`
-	}
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil && r.ContentLength != 0 {
-		return fmt.Errorf("command: %w", err)
-	}
+func (s *Server) obey(what string, in command) error {
 	switch what {
-	case "fault":
-		s.Fault(in.Fault)
 	case "batch":
 		s.FailBatch(in.Batch)
-	case "revoke":
-		s.Revoke()
 	case "restrict":
 		s.Restrict()
 	case "mend":

@@ -5,9 +5,7 @@
 package mailchimptest
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -47,28 +45,18 @@ type Options struct {
 	Polls    int              // how often a batch is asked for before it is finished; 1 where zero
 }
 
-// Request is one request as it was received.
-type Request struct {
-	Method string
-	Path   string // with the query
-	Body   string
-	Status int // as answered, 0 where the connection died
-	Write  bool
-}
-
 // Server is the fake. It is safe for concurrent use; requests are carried out one at a time.
 type Server struct {
 	open atomic.Int64 // connections now
 	most atomic.Int64 // connections ever at a time
 
+	simulator.Front
+
 	mu         sync.Mutex
 	opts       Options
 	shop       *simulator.Shop
-	revoked    bool
 	restricted bool
-	fault      Fault
 	batchFault BatchFault
-	requests   []Request
 	violations []string
 
 	members    map[string]*member // by hash
@@ -154,48 +142,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.opts.Latency > 0 {
 		time.Sleep(s.opts.Latency)
 	}
-	if strings.HasPrefix(r.URL.Path, "/_sim/") {
+	if strings.HasPrefix(r.URL.Path, simulator.SteerPath) {
 		s.control(w, r)
 		return
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
-	if err != nil {
-		return // the client went away
 	}
 	if strings.HasPrefix(r.URL.Path, resultPath) {
 		s.download(w, r)
 		return
 	}
-	write := r.Method != http.MethodGet
-	fault, faulty := s.takeFault(write)
-	if faulty && !fault.carriesOut() {
-		s.record(r, body, s.misbehave(w, r, fault), write)
-		return
-	}
-	a := problem(http.StatusTooManyRequests, "Too Many Requests", "You have exceeded the limit of 10 simultaneous connections.")
-	if open <= MostConnections {
-		a = s.answer(r, body)
-	}
-	if faulty {
-		s.record(r, body, 0, write)
-		spoil(w, fault, a)
-		return
-	}
-	s.judge(r, body, a)
-	s.record(r, body, a.status, write)
-	a.send(w)
+	s.Serve(w, r, simulator.Dialect{
+		Answer: func(r *http.Request, body []byte) simulator.Reply {
+			if open > MostConnections {
+				return crowded().reply()
+			}
+			return s.answer(r, body).reply()
+		},
+		Throttled: func(f Fault) simulator.Reply { return crowded().reply().WithRetryAfter(f) },
+		Judge:     s.opts.Validate,
+	})
 }
 
-// judge lets the validator look at an exchange.
-func (s *Server) judge(r *http.Request, body []byte, a answer) {
-	if s.opts.Validate == nil {
-		return
-	}
-	if err := s.opts.Validate(r, body, a.status, a.header(), a.body); err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.violations = append(s.violations, err.Error())
-	}
+func crowded() answer {
+	return problem(http.StatusTooManyRequests, "Too Many Requests", "You have exceeded the limit of 10 simultaneous connections.")
 }
 
 // call is one request with the variable parts of its path.
@@ -244,7 +212,7 @@ func (s *Server) answer(r *http.Request, body []byte) answer {
 	s.arrivals()
 	_, key, _ := r.BasicAuth()
 	switch {
-	case key != s.opts.Key || s.revoked:
+	case key != s.opts.Key || s.Revoked():
 		return problem(http.StatusUnauthorized, "API Key Invalid", "Your API key may be invalid, or you've attempted to access the wrong datacenter.")
 	case s.restricted && r.Method != http.MethodGet:
 		return problem(http.StatusForbidden, "Forbidden", "You are not permitted to access this resource.")
@@ -255,8 +223,8 @@ func (s *Server) answer(r *http.Request, body []byte) answer {
 // carryOut finds who answers, also for operations of a batch.
 func (s *Server) carryOut(c call) answer {
 	for _, route := range routes() {
-		args, ok := route.match(c.Method, c.URL.Path)
-		if !ok {
+		args, ok := simulator.MatchPath(route.path, c.URL.Path)
+		if !ok || c.Method != route.method {
 			continue
 		}
 		if strings.HasPrefix(route.path, list) && args[0] != s.opts.Audience {
@@ -266,22 +234,6 @@ func (s *Server) carryOut(c call) answer {
 		return route.handle(s, c)
 	}
 	return missing()
-}
-
-func (rt route) match(method, path string) (args []string, ok bool) {
-	want, got := strings.Split(rt.path, "/"), strings.Split(path, "/")
-	if method != rt.method || len(want) != len(got) {
-		return nil, false
-	}
-	for i := range want {
-		switch {
-		case want[i] == "*":
-			args = append(args, got[i])
-		case want[i] != got[i]:
-			return nil, false
-		}
-	}
-	return args, true
 }
 
 func (s *Server) ping(call) answer {
@@ -308,31 +260,15 @@ func (s *Server) showList() map[string]any {
 	}
 }
 
-func (s *Server) record(r *http.Request, body []byte, status int, write bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.RequestURI(), Body: string(bytes.Clone(body)), Status: status, Write: write})
-}
-
-// Requests returns everything asked so far, in order of arrival, downloads left out.
-func (s *Server) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.requests)
-}
-
-// forget makes Requests start anew.
-func (s *Server) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = nil
-}
-
-// Violations returns what the validator had to say.
+// Violations returns what the validator had to say, and who sent the key to strangers.
 func (s *Server) Violations() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.violations)
+	all := slices.Clone(s.violations)
+	for _, err := range s.Wrong() {
+		all = append(all, err.Error())
+	}
+	return all
 }
 
 // Connections returns how many requests were on their way at a time at most.

@@ -212,7 +212,7 @@ func TestControl(t *testing.T) {
 	command("status", `{"email":"ann@example.com","status":"cleaned"}`, 200)
 	command("status", `{"email":"bob@example.com","status":"cleaned"}`, 400)
 	command("batch", `{"batch":"job stalls"}`, 200)
-	command("fault", `{"kind":"bare 403","times":1}`, 200)
+	command("fault", `{"kind":"403 HTML","times":1}`, 200)
 	command("nothing", ``, 400)
 	for _, view := range []string{"contacts", "tags", "fields", "requests", "mailed?tag=1"} {
 		w := httptest.NewRecorder()

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/perennial-cvo/perennial/connectors/simulator"
 )
 
 // answer is what goes back to the client.
@@ -23,12 +25,8 @@ func (a answer) header() http.Header {
 	return http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 }
 
-func (a answer) send(w http.ResponseWriter) {
-	for name, values := range a.header() {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body)
+func (a answer) reply() simulator.Reply {
+	return simulator.Reply{Status: a.status, Header: a.header(), Body: a.body}
 }
 
 func done(data any) answer {
