@@ -29,13 +29,7 @@ func APIText() []byte { return bytes.Clone(apiText) }
 type endpoint struct {
 	path  string
 	query []string // parameters that it knows
-	tell  func(r *http.Request, at place) (any, error)
-}
-
-// place is the shop that an endpoint tells of, as it was last read, and where to ask for more.
-type place struct {
-	*state
-	facts Facts
+	tell  func(r *http.Request, v *view) (any, error)
 }
 
 func (s *Server) endpoints() []endpoint {
@@ -45,7 +39,7 @@ func (s *Server) endpoints() []endpoint {
 		{"/status", nil, tellStatus},
 		{"/segments", nil, tellSegments},
 		{"/segments/{audience}/people", page, tellAudience},
-		{"/movement", []string{"set", "from", "to"}, tellMovement},
+		{"/movement", []string{"set", "days", "from", "to"}, s.tellMovement},
 		{"/people", append(page, "search"), tellPeople},
 		{"/people/{person}", nil, tellPerson},
 	}
@@ -156,7 +150,9 @@ func (s *Server) told(e endpoint) http.Handler {
 			writeProblem(w, http.StatusServiceUnavailable, "The figures are being read", "Ask again in a few seconds; a large shop takes half a minute.")
 			return
 		}
-		what, err := e.tell(r, place{read, b.facts})
+		v := s.view(b.name, "api", "")
+		v.Report, v.Status, v.ReadAt = &read.Report, &read.Status, read.at
+		what, err := e.tell(r, v)
 		if err != nil {
 			s.failed(w, r, err)
 			return

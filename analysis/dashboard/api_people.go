@@ -33,30 +33,30 @@ type listedPerson struct {
 }
 
 // tellPeople lists everybody who has bought, or who is found by an address or account.
-func tellPeople(r *http.Request, at place) (any, error) {
-	return list(r, at, report.Crowd{Search: r.URL.Query().Get("search")})
+func tellPeople(r *http.Request, v *view) (any, error) {
+	return listPeople(r, v, report.Crowd{Search: r.URL.Query().Get("search")})
 }
 
 // tellAudience lists the people in an audience.
-func tellAudience(r *http.Request, at place) (any, error) {
+func tellAudience(r *http.Request, v *view) (any, error) {
 	key := r.PathValue("audience")
 	is := func(row report.SegmentRow) bool { return row.Audience == key }
-	known := slices.ContainsFunc(at.Report.Segments.Rows, is) ||
-		slices.ContainsFunc(at.Report.Sets, func(s report.Set) bool { return slices.ContainsFunc(s.Rows, is) })
+	known := slices.ContainsFunc(v.Report.Segments.Rows, is) ||
+		slices.ContainsFunc(v.Report.Sets, func(s report.Set) bool { return slices.ContainsFunc(s.Rows, is) })
 	if !known {
 		return nil, errAudience
 	}
-	return list(r, at, report.Crowd{Audience: key})
+	return listPeople(r, v, report.Crowd{Audience: key})
 }
 
-// list reads a page of people.
-func list(r *http.Request, at place, c report.Crowd) (any, error) {
+// listPeople reads a page of people.
+func listPeople(r *http.Request, v *view, c report.Crowd) (any, error) {
 	var err error
 	if c.Limit, err = whole(r, "limit", usualList, 1, longList); err != nil {
 		return nil, err
 	}
 	c.Cursor = r.URL.Query().Get("cursor")
-	people, next, err := at.facts.People(r.Context(), c)
+	people, next, err := v.facts.People(r.Context(), c)
 	if err != nil {
 		return nil, err
 	}
@@ -76,12 +76,12 @@ func written(day time.Time) string {
 }
 
 // tellPerson tells of one person what `perennial explain --json` does.
-func tellPerson(r *http.Request, at place) (any, error) {
+func tellPerson(r *http.Request, v *view) (any, error) {
 	id, err := strconv.ParseInt(r.PathValue("person"), 10, 64)
 	if err != nil || id < 1 {
 		return nil, askedError{"A person's id is a number; the lists of people have it."}
 	}
-	e, ok, err := report.CollectPersonByID(r.Context(), at.facts, id, &at.Report)
+	e, ok, err := report.CollectPersonByID(r.Context(), v.facts, id, v.Report)
 	if err != nil {
 		return nil, err
 	}

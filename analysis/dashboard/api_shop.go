@@ -3,11 +3,8 @@ package dashboard
 import (
 	"context"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/perennial-cvo/perennial/analysis"
 	"github.com/perennial-cvo/perennial/analysis/report"
 )
 
@@ -68,31 +65,35 @@ func (b *board) entry(ctx context.Context) shopEntry {
 }
 
 // tellReport tells what `perennial report --json` does.
-func tellReport(_ *http.Request, at place) (any, error) { return at.Report, nil }
+func tellReport(_ *http.Request, v *view) (any, error) { return v.Report, nil }
 
 // tellStatus tells what `perennial status --json` does.
-func tellStatus(_ *http.Request, at place) (any, error) { return at.Status, nil }
+func tellStatus(_ *http.Request, v *view) (any, error) { return v.Status, nil }
 
 // tellSegments tells what `perennial segments --json` does.
-func tellSegments(_ *http.Request, at place) (any, error) {
-	return report.SegmentSets{Segmentation: at.Report.Segments, Sets: at.Report.Sets}, nil
+func tellSegments(_ *http.Request, v *view) (any, error) {
+	return report.SegmentSets{Segmentation: v.Report.Segments, Sets: v.Report.Sets}, nil
 }
 
 // tellMovement tells what `perennial segments --moves --json` does.
-func tellMovement(r *http.Request, at place) (any, error) {
-	asked := report.Between{Set: r.URL.Query().Get("set")}
-	if asked.Set == "" {
-		asked.Set = analysis.SchemeRFM
-	}
-	if !slices.Contains(report.SetNames(), asked.Set) {
-		return nil, askedError{"set must be one of " + strings.Join(report.SetNames(), ", ") + "."}
-	}
-	var err error
-	if asked.From, err = askedDay(r, "from"); err != nil {
+func (s *Server) tellMovement(r *http.Request, v *view) (any, error) {
+	asked, err := askedMovement(r)
+	if err != nil {
 		return nil, err
 	}
-	if asked.To, err = askedDay(r, "to"); err != nil {
+	m := report.Movements{
+		Store: v.Report.Overview.Store, Incomplete: v.Report.Incomplete, Currency: v.Currency(), Set: asked.Set, Movements: []report.Movement{},
+	}
+	if !v.Analysed() {
+		return m, nil
+	}
+	found, ok, err := s.moved(r, v, asked, downloading)
+	if err != nil {
 		return nil, err
 	}
-	return report.MovementOf(r.Context(), at.facts, at.Report.Overview, asked)
+	if !ok {
+		return nil, errCounting
+	}
+	m.Movements = append(m.Movements, found...)
+	return m, nil
 }

@@ -89,6 +89,10 @@ func (f apiFacts) Course(context.Context, string) (analysis.Course, bool, error)
 	return analysis.Course{}, false, f.err
 }
 
+func (f apiFacts) CustomerOf(context.Context, int64) (analysis.Customer, bool, error) {
+	return analysis.Customer{}, false, f.err
+}
+
 // Shop says that a first load is under way, so that nobody is explained by customers who are not here.
 func (f apiFacts) CustomerOf(context.Context, int64) (analysis.Customer, bool, error) {
 	return analysis.Customer{}, false, f.err
@@ -145,7 +149,7 @@ func TestAPIAnswersAsDescribed(t *testing.T) {
 		{"/api/v1/shops/tea/movement?set=rfm&from=2026-02-25&to=2026-03-20", 200, `"from": "2026-02-25"`},
 		{"/api/v1/shops/tea/movement?set=own", 200, `"movements": []`},
 		{"/api/v1/shops/tea/movement?from=2026-03-20&to=2026-02-25", 400, "is not before"},
-		{"/api/v1/shops/tea/movement?from=1066-10-14", 400, "before the first analysis"},
+		{"/api/v1/shops/tea/movement?from=1999-10-14", 400, "before the first analysis"},
 		{"/api/v1/shops/tea/movement?set=none", 400, "rfm, lifecycle"},
 		{"/api/v1/shops/tea/movement?from=yesterday", 400, "from must be a day"},
 		{"/api/v1/shops/tea/movement?to=2026-02-30", 400, "to must be a day"},

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
+	"strings"
 
 	"github.com/perennial-cvo/perennial/analysis/report"
 )
@@ -47,10 +49,13 @@ func WriteFile(w io.Writer, reports ...report.Report) error {
 		Shops []fileShop
 	}{Style: template.CSS(style)} //nolint:gosec // our own
 	terms := 0 // counted over all shops: ids are the file's
-	for _, r := range reports {
+	for i, r := range reports {
 		shop, err := sectionsOf(all["file"], r, &terms)
 		if err != nil {
 			return fmt.Errorf("store %s: %w", r.Overview.Store, err)
+		}
+		for j := range shop.Sections {
+			shop.Sections[j].Body = standing(shop.Sections[j].Body, i)
 		}
 		file.Shops = append(file.Shops, shop)
 	}
@@ -83,6 +88,26 @@ func sectionsOf(t *template.Template, r report.Report, terms *int) (fileShop, er
 		shop.Sections = append(shop.Sections, fileSection{part.Title, template.HTML(b.String())}) //nolint:gosec // a template wrote it
 	}
 	return shop, nil
+}
+
+// naming are the attributes that give a name to something in a page, or lead to it by its name.
+var naming = regexp.MustCompile(` (?:id="|for="|aria-labelledby="|aria-describedby="|href="#)[^"]*"`)
+
+// standing fits what a page shows into the file: nothing is folded up, since paper cannot be unfolded, and the names that the
+// second and further shops give to parts are their own.
+func standing(body template.HTML, shop int) template.HTML {
+	text := strings.ReplaceAll(string(body), "<details>", "<details open>")
+	if shop > 0 {
+		text = naming.ReplaceAllStringFunc(text, func(attribute string) string {
+			name, value, _ := strings.Cut(attribute, `"`)
+			ids := strings.Fields(strings.TrimSuffix(value, `"`))
+			for i := range ids {
+				ids[i] = fmt.Sprintf("%s-%d", ids[i], shop+1)
+			}
+			return name + `"` + strings.Join(ids, " ") + `"`
+		})
+	}
+	return template.HTML(text) //nolint:gosec // a template wrote it
 }
 
 // statusIn is as much of a shop's status as its report tells: no runs.

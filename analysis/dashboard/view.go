@@ -156,6 +156,8 @@ func (s *Server) failed(w http.ResponseWriter, r *http.Request, err error) {
 		s.trouble(w, r, http.StatusBadRequest, "That cannot be shown", asked.text)
 	case errors.As(err, &day):
 		s.trouble(w, r, http.StatusBadRequest, "That cannot be shown", day.Text+". "+day.Remedy)
+	case errors.Is(err, report.ErrCursor):
+		s.trouble(w, r, http.StatusBadRequest, "There is no such place in the list", "Begin at its first page.")
 	case errors.Is(err, errCounting):
 		w.Header().Set("Retry-After", "10")
 		s.trouble(w, r, http.StatusServiceUnavailable, "This is still being counted", "Ask for it again in a minute; it goes on being counted until then.")
