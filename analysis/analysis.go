@@ -64,9 +64,8 @@ type Customer struct {
 	Gross    int64 // goods - discounts, before refunds
 	Net      int64 // after refunds
 	// What follows is of purchases alone, as in History: orders of which all money was given back are none.
-	Days        int // with a purchase
-	PreviousDay int // the purchase day before the last; 0 below two
-	LogGaps     float64
+	Days        int   // with a purchase
+	PreviousDay int   // the purchase day before the last; 0 below two
 	Bought      int64 // after refunds
 	FirstBought int64 // of the first day
 	Cost        int64 // where Costed
@@ -78,10 +77,10 @@ type Customer struct {
 	Standing Standing // the one that stands, zero for a person without one
 }
 
-// History is what the customer bought.
+// History is what the customer bought, without the gaps between the days, which only who chooses a model asks for.
 func (c *Customer) History() History {
 	return History{
-		Person: c.Person, Days: int32(c.Days), FirstDay: int32(c.FirstDay), LastDay: int32(c.LastDay), LogGaps: c.LogGaps,
+		Person: c.Person, Days: int32(c.Days), FirstDay: int32(c.FirstDay), LastDay: int32(c.LastDay),
 		Net: c.Bought, FirstNet: c.FirstBought, Cost: c.Cost, Costed: c.Costed,
 	}
 }

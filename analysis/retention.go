@@ -40,10 +40,13 @@ func Retain(ctx context.Context, facts Returns, o RetentionOptions) (retention.S
 	return retention.Summarise(counts, retention.Window{From: shop.firstDay(), AsOf: int32(day)}, string(o.Basis))
 }
 
-// day is the local day as of whose start is asked, and the shop, whose first load has to be complete.
-func (o RetentionOptions) day(ctx context.Context, facts interface {
+// shopped is whoever knows the shop.
+type shopped interface {
 	Shop(ctx context.Context) (Shop, error)
-}) (Shop, int, error) {
+}
+
+// day is the local day as of whose start is asked, and the shop, whose first load has to be complete.
+func (o RetentionOptions) day(ctx context.Context, facts shopped) (Shop, int, error) {
 	shop, err := facts.Shop(ctx)
 	if err != nil {
 		return shop, 0, fmt.Errorf("shop: %w", err)

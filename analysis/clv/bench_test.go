@@ -73,6 +73,21 @@ func BenchmarkFitCDNOW(b *testing.B) {
 
 // BenchmarkScore is what a customer costs: P(alive), a year's orders, the middle of the time to the next.
 func BenchmarkScore(b *testing.B) {
+	scoring(b, func(m Model, s Stats) float64 {
+		next, _ := m.NextOrder(s, 0.5)
+		return m.Alive(s) + m.Expected(s, 365) + next
+	})
+}
+
+// BenchmarkForetell is the same with the discounted value of the year, all asked at once.
+func BenchmarkForetell(b *testing.B) {
+	scoring(b, func(m Model, s Stats) float64 {
+		next, _ := m.NextOrder(s, 0.5)
+		return Predictor{Orders: m, Spend: SpendFit{Average: 30}, AnnualRate: 0.1, MarginRate: 1}.Predict(s, 30, 365).Discounted + next
+	})
+}
+
+func scoring(b *testing.B, score func(m Model, s Stats) float64) {
 	stats := million()[:100_000]
 	for _, m := range []Model{
 		model(b, NBD, .385, 12.07), model(b, BGNBD, .2426, 4.4136, .7929, 2.4259), model(b, MBGNBD, .5248, 6.183, .8914, 1.614),
@@ -82,10 +97,8 @@ func BenchmarkScore(b *testing.B) {
 			i, sum := 0, 0.0
 			start := used(b)
 			for b.Loop() {
-				s := stats[i%len(stats)]
+				sum += score(m, stats[i%len(stats)])
 				i++
-				next, _ := m.NextOrder(s, 0.5)
-				sum += m.Alive(s) + m.Expected(s, 365) + next
 			}
 			require.False(b, math.IsNaN(sum))
 			b.ReportMetric(float64(b.N)/(used(b)-start).Seconds(), "customers/cpu-s")

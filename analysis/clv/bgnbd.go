@@ -8,6 +8,7 @@ type betaGeometric struct {
 	shape
 	r, alpha, a, b float64
 	errs           [most]float64
+	stay           []float64 // see staying
 }
 
 // first is 1 for the models in which the first order may be the last.
@@ -38,6 +39,7 @@ type belief struct {
 	events, scale, b float64
 	done             [mostRegular]float64
 	alive            float64
+	past             int // how often he could have stopped
 }
 
 // believe updates the mixture by what one customer did (Bayes). The odds of having stopped are
@@ -49,7 +51,7 @@ func (m *betaGeometric) believe(s Stats) belief {
 // believeAt is believe for times in weeks.
 func (m *betaGeometric) believeAt(x int, last, age float64) belief {
 	n := x + m.first
-	b := belief{events: m.r + float64(m.k*x), scale: m.alpha + age, b: m.b + float64(n), alive: 1}
+	b := belief{events: m.r + float64(m.k*x), scale: m.alpha + age, b: m.b + float64(n), alive: 1, past: n}
 	b.done[0] = 1
 	all := 1.0
 	for j := 1; j < m.k; j++ {
@@ -99,13 +101,12 @@ func (m *betaGeometric) expect(b *belief, weeks float64) float64 {
 }
 
 func (m *betaGeometric) Discounted(s Stats, days, annualRate float64) float64 {
-	b, end := m.believe(s), weeks(days)
-	return m.discounted(&b, end, annualRate, m.expect(&b, end))
+	_, _, discounted := m.foretell(s, days, annualRate)
+	return discounted
 }
 
 // discounted integrates by parts: e^(-δt)·E(t) + δ∫ e^(-δu)·E(u) du, orders being E(t), those until the end.
-func (m *betaGeometric) discounted(b *belief, end, annualRate, orders float64) float64 {
-	force := discountForce(annualRate)
+func (m *betaGeometric) discounted(b *belief, end, force, orders float64) float64 {
 	if force == 0 || !(end > 0) || b.alive == 0 {
 		return orders
 	}
@@ -124,9 +125,12 @@ func (m *betaGeometric) discounted(b *belief, end, annualRate, orders float64) f
 
 // foretell asks once for what alive, expected and discounted orders have in common.
 func (m *betaGeometric) foretell(s Stats, days, annualRate float64) (alive, orders, discounted float64) {
-	b, end := m.believe(s), weeks(days)
+	b, end, force := m.believe(s), weeks(days), discountForce(annualRate)
+	if orders, discounted, ok := m.series(&b, end, force); ok {
+		return b.alive, b.alive * orders, b.alive * discounted
+	}
 	orders = m.expect(&b, end)
-	return b.alive, orders, m.discounted(&b, end, annualRate, orders)
+	return b.alive, orders, m.discounted(&b, end, force, orders)
 }
 
 // NextOrder inverts the time until the missing events of the k have come. Who is alive orders again for certain, sooner or

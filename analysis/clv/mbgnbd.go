@@ -55,7 +55,7 @@ func (m *betaGeometric) ordersAfter(b *belief, j int, weeks float64) float64 {
 		}
 		orders += p * w.sum
 		// From here on the terms fall by ratio or, for small sizes, z: at least geometrically.
-		if n > mean && p*w.sum <= 1e-13*orders*(1-max(ratio, z)) || n-start > 1e8 {
+		if n > mean && w.sum > 0 && p*w.sum <= 1e-13*orders*(1-max(ratio, z)) || n-start > 1e8 {
 			return orders
 		}
 	}

@@ -121,5 +121,7 @@ func build(kind Kind, v, e [5]float64) Model {
 	case ParetoNBD:
 		return &paretoNBD{r: v[0], alpha: v[1], s: v[2], beta: v[3], errs: errs}
 	}
-	return &betaGeometric{kind: kind, shape: shape{k: max(1, int(v[4])), first: first(kind)}, r: v[0], alpha: v[1], a: v[2], b: v[3], errs: errs}
+	m := &betaGeometric{kind: kind, shape: shape{k: max(1, int(v[4])), first: first(kind)}, r: v[0], alpha: v[1], a: v[2], b: v[3], errs: errs}
+	m.stay = staying(m.a, m.b)
+	return m
 }

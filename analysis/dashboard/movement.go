@@ -107,7 +107,7 @@ func askedDay(r *http.Request, name string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	at, err := time.Parse(time.DateOnly, text)
-	if err != nil || at.Year() < 1970 {
+	if err != nil || at.IsZero() {
 		return time.Time{}, askedError{name + " must be a day such as 2026-03-21."}
 	}
 	return at, nil

@@ -138,6 +138,7 @@ type beginnings struct {
 	All     retention.Stickiness
 	Keys    []retention.Named
 	More    int
+	Differs bool // something stands out, beyond chance
 }
 
 // Beginnings are the kinds that tell newcomers apart.
@@ -147,6 +148,7 @@ func (v *view) Beginnings() []beginnings {
 		heading, none := report.OriginWords(stick.Kind)
 		b := beginnings{Heading: heading, All: stick.All}
 		for i, k := range stick.Keys {
+			b.Differs = b.Differs || k.Verdict != retention.Alike
 			if i >= newcomersShown && k.Verdict == retention.Alike {
 				continue
 			}

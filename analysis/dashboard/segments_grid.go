@@ -71,6 +71,14 @@ func (v *view) scored() (scores, customers int, brought decimal.Decimal, cells m
 	return scores, customers, brought, cells
 }
 
+// roughly writes a share in whole percents, of which nobody is none.
+func roughly(share float64) string {
+	if share > 0 && share < 0.005 {
+		return "<1 %"
+	}
+	return fmt.Sprintf("%.0f %%", 100*share+0)
+}
+
 // grid arranges the cells, each with its share.
 func (v *view) grid(scores int, cells map[[2]int]*scoreCell, share func(*scoreCell) float64) scoreGrid {
 	var g scoreGrid
@@ -87,7 +95,7 @@ func (v *view) grid(scores int, cells map[[2]int]*scoreCell, share func(*scoreCe
 			cell := scoreCell{}
 			if found := cells[[2]int{r, f}]; found != nil {
 				cell = *found
-				cell.Text, cell.Step, cell.Address = report.Percent(share(found)), chart.Step(share(found), largest), v.Link.Cell(r, f, 0)
+				cell.Text, cell.Step, cell.Address = roughly(share(found)), chart.Step(share(found), largest), v.Link.Cell(r, f, 0)
 				cell.Words = fmt.Sprintf("%s: recency %d, frequency %d, %s, %s %s", cell.Text, r, f, report.Of(cell.Customers, "customer", "customers"),
 					wholeMoney(cell.brought, ""), v.Currency())
 			}

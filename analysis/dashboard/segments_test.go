@@ -44,12 +44,12 @@ func TestGrid(t *testing.T) {
 	customers, money := v.Grids()[0], v.Grids()[1]
 	require.Equal(t, []int{1, 2, 3}, customers.Columns)
 	require.Equal(t, 3, customers.Rows[0].F, "the best at the top")
-	require.Equal(t, "50.0 %", customers.Rows[1].Cells[2].Text)
-	require.Equal(t, "30.0 %", money.Rows[1].Cells[2].Text)
+	require.Equal(t, "50 %", customers.Rows[1].Cells[2].Text)
+	require.Equal(t, "30 %", money.Rows[1].Cells[2].Text)
 	require.Equal(t, "/shops/tea/people?f=2&r=3", money.Rows[1].Cells[2].Address)
 	require.Zero(t, money.Rows[0].Cells[0].Customers)
 	f.report.Segments.Basis = analysis.Gross
-	require.Equal(t, "50.0 %", v.Grids()[1].Rows[1].Cells[2].Text)
+	require.Equal(t, "50 %", v.Grids()[1].Rows[1].Cells[2].Text)
 
 	for i := range f.report.Grid {
 		f.report.Grid[i].Gross = amount("-1")

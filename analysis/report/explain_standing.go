@@ -12,41 +12,6 @@ import (
 	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
-// PersonNext is where one person is expected to go next in one scheme.
-type PersonNext struct {
-	Scheme  string        `json:"scheme"`
-	Title   string        `json:"title"`
-	Step    analysis.Step `json:"step"`    // the time ahead
-	Finding string        `json:"finding"` // how well that is known
-	// Customers is how many were seen in the segment and a step later, in all steps; where nobody was, nothing can be said.
-	Customers int          `json:"customers"`
-	Next      []NextChance `json:"next"` // the likeliest first
-
-	better bool
-}
-
-// personNext picks the chances of the segments in which a person stands.
-func personNext(courses []NextSegment, history []Interval) []PersonNext {
-	found := []PersonNext{}
-	for _, course := range courses {
-		standing := ""
-		for _, i := range history {
-			if i.Scheme == course.Scheme && i.Last.IsZero() {
-				standing = i.Segment
-			}
-		}
-		for _, c := range course.Segments {
-			if c.Segment == standing && course.Step != "" {
-				found = append(found, PersonNext{
-					Scheme: course.Scheme, Title: course.Title, Step: course.Step, Finding: course.Finding,
-					Customers: c.Customers, Next: c.Next, better: course.Better(),
-				})
-			}
-		}
-	}
-	return found
-}
-
 // definitions are the segments of schemes.
 type definitions map[string][]segment.Definition
 
@@ -258,37 +223,5 @@ func (p *page) own(all []analysis.OwnGround) {
 		for _, input := range g.Inputs {
 			p.say(dim, "    ", "%s is %s", input.Field, known(input.Value))
 		}
-	}
-}
-
-// unlikely is from which probability on a next segment is listed by itself.
-const unlikely = 0.01
-
-// personNext writes where the person is expected to go next.
-func (p *page) personNext(e Explanation) {
-	for _, n := range e.Next {
-		p.heading("%s: where next, within a %s", n.Title, n.Step)
-		if n.Customers == 0 {
-			p.say(plain, "  ", "Nothing is known of it: nobody was in this segment for a whole %s so far.", n.Step)
-			continue
-		}
-		var rows []row
-		rest := 0.0
-		for _, c := range n.Next {
-			if c.Probability < unlikely {
-				rest += c.Probability
-				continue
-			}
-			rows = append(rows, row{plain, []string{c.Name, Percent(c.Probability)}})
-		}
-		if rest > 0 {
-			rows = append(rows, row{dim, []string{"anywhere else", Percent(rest)}})
-		}
-		p.table([]align{left, right}, rows)
-		look := dim
-		if !n.better {
-			look = yellow
-		}
-		p.say(look, "  ", "Seen %s in this segment and a %s later. %s", Of(n.Customers, "time", "times"), n.Step, n.Finding)
 	}
 }

@@ -104,8 +104,10 @@ func TestOutlookOfSomebodyWhoseModelCannotTell(t *testing.T) {
 func TestValueForetold(t *testing.T) {
 	f := teaShop()
 	f.foretold = []report.Foretold{
-		{Scheme: "rfm", Segment: "champions", Value: amount("1200")}, {Scheme: "lifecycle", Segment: "lost", Value: amount("3.5")},
-		{Scheme: "own", Segment: "tea_lovers", Value: amount("7")}, {Scheme: "tier", Segment: "of_old", Value: amount("1")},
+		{Scheme: "rfm", Segment: "champions", Value: amount("1200")},
+		{Scheme: "lifecycle", Segment: "lost", Value: amount("3.5")},
+		{Scheme: "own", Segment: "tea_lovers", Value: amount("7")},
+		{Scheme: "tier", Segment: "of_old", Value: amount("1")},
 	}
 	foretold := func() map[string]string {
 		r := collect(t, f)

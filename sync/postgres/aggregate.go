@@ -42,7 +42,6 @@ func aggregates(due string) string {
 	), bought AS (
 		SELECT person_id, count(*)::int AS orders, min(day) AS first_day, max(day) AS last_day, sum(gross) AS gross,
 			1 + count(*) FILTER (WHERE before < day)::int AS days, max(before) FILTER (WHERE before < day) AS previous_day,
-			coalesce(sum(ln((day - before)::float8 / 7)) FILTER (WHERE before < day), 0) AS log_gaps,
 			sum(gross) FILTER (WHERE day = opening) AS opened, CASE WHEN count(cost) = count(*) THEN sum(cost) END AS cost
 		FROM placed GROUP BY person_id
 	), returned AS (
@@ -59,7 +58,7 @@ func aggregates(due string) string {
 		SELECT person_id, coalesce(b.orders, 0) AS orders, first_day, b.last_day,
 			coalesce(b.gross, 0) + coalesce(r.void, 0) AS gross,
 			coalesce(b.gross, 0) + coalesce(r.void, 0) - coalesce(r.given, 0) AS net,
-			coalesce(b.days, 0) AS days, b.previous_day, coalesce(b.log_gaps, 0) AS log_gaps,
+			coalesce(b.days, 0) AS days, b.previous_day,
 			coalesce(b.gross - coalesce(r.net, 0), 0) AS bought, coalesce(b.opened - coalesce(p.net, 0), 0) AS first_bought,
 			b.cost - coalesce(r.cost, 0) AS cost
 		FROM bought b FULL JOIN returned r USING (person_id) LEFT JOIN opening p USING (person_id, first_day)
@@ -67,7 +66,7 @@ func aggregates(due string) string {
 }
 
 // statColumns are what aggregates finds out about a person, as person_stats has it.
-var statColumns = strings.Fields("orders first_day last_day gross net days previous_day log_gaps bought first_bought cost")
+var statColumns = strings.Fields("orders first_day last_day gross net days previous_day bought first_bought cost")
 
 // listed lists the columns of a table, or what else a format makes of each.
 func listed(columns []string, format string) string {

@@ -15,10 +15,15 @@ func (s *Store) CustomerOf(ctx context.Context, person int64) (c analysis.Custom
 			return err
 		}
 		r := &customerReader{tx: tx, store: s.id, person: person, places: places{}}
+		known, err := r.people(ctx)
+		if err != nil {
+			return err
+		}
 		if err := r.buyers(ctx, customerTexts("person_stats WHERE store_id = $1 AND person_id = $2 AND"), s.id, person); err != nil {
 			return err
 		}
-		for _, step := range []func(context.Context) error{r.prospects, r.memberships, r.standings} {
+		prospects := func(ctx context.Context) error { return r.prospects(ctx, known) }
+		for _, step := range []func(context.Context) error{prospects, r.memberships, r.standings} {
 			if err := step(ctx); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -20,10 +21,18 @@ func (s *Store) Customers(ctx context.Context) ([]analysis.Customer, error) {
 		if err := r.prepare(ctx); err != nil {
 			return err
 		}
+		people, err := r.people(ctx)
+		if err != nil {
+			return err
+		}
+		r.all = make([]analysis.Customer, 0, len(people.sure)+len(people.doubtful))
 		if err := r.buyers(ctx, customerTexts("person_stats WHERE store_id = $1 AND"), s.id); err != nil {
 			return err
 		}
-		for _, step := range []func(context.Context) error{r.prospects, r.memberships, r.standings} {
+		if err := r.prospects(ctx, people); err != nil {
+			return err
+		}
+		for _, step := range []func(context.Context) error{r.memberships, r.standings} {
 			if err := step(ctx); err != nil {
 				return err
 			}
@@ -44,6 +53,9 @@ func (s *Store) CustomersAsOf(ctx context.Context, asOf time.Time) ([]analysis.C
 			return err
 		}
 		if err := s.localDays(ctx, tx); err != nil {
+			return err
+		}
+		if err := r.makeRoom(ctx); err != nil {
 			return err
 		}
 		if err := r.buyers(ctx, `WITH`+aggregates("")+customerTexts("fresh WHERE"), s.id, asOf); err != nil {
@@ -69,16 +81,18 @@ type customerReader struct {
 	places places
 }
 
-// prepare makes room for everybody.
 func (r *customerReader) prepare(ctx context.Context) error {
-	if err := wideMemory(ctx, r.tx); err != nil {
-		return err
-	}
+	r.places = places{}
+	return wideMemory(ctx, r.tx)
+}
+
+// makeRoom counts everybody: a list that has to grow takes twice its memory.
+func (r *customerReader) makeRoom(ctx context.Context) error {
 	var people int
 	if err := r.tx.GetContext(ctx, &people, `SELECT count(*) FROM persons WHERE store_id = $1`, r.store); err != nil {
 		return fmt.Errorf("people: %w", err)
 	}
-	r.all, r.places = make([]analysis.Customer, 0, people), places{}
+	r.all = make([]analysis.Customer, 0, people)
 	return nil
 }
 
@@ -118,7 +132,7 @@ func (r *customerReader) texts(ctx context.Context, query string, args, columns 
 // come as they are, which costs the server less than to scale them.
 func customerTexts(source string) string {
 	return ` SELECT last_day - DATE '1970-01-01', string_agg(concat_ws(' ', person_id, orders, first_day - DATE '1970-01-01', gross,
-			net, days, coalesce(previous_day - DATE '1970-01-01', 0), log_gaps, bought, first_bought, coalesce(cost::text, '-')), ' ')
+			net, days, coalesce(previous_day - DATE '1970-01-01', 0), bought, first_bought, coalesce(cost, 'NaN')), ' ')
 		FROM ` + source + ` orders > 0 GROUP BY last_day`
 }
 
@@ -138,7 +152,7 @@ func (r *customerReader) buyers(ctx context.Context, query string, args ...any) 
 func (n *numbers) customer(lastDay int) analysis.Customer {
 	c := analysis.Customer{
 		Person: n.whole(), Orders: int(n.whole()), FirstDay: int(n.whole()), LastDay: lastDay, Gross: n.amount(), Net: n.amount(),
-		Days: int(n.whole()), PreviousDay: int(n.whole()), LogGaps: n.float(), Bought: n.amount(), FirstBought: n.amount(),
+		Days: int(n.whole()), PreviousDay: int(n.whole()), Bought: n.amount(), FirstBought: n.amount(),
 	}
 	if c.Costed = !n.missing(); c.Costed {
 		c.Cost = n.amount()
@@ -166,39 +180,50 @@ func (r *customerReader) of(person int64) *analysis.Customer {
 // bundle is how many people share a row at most, where nothing else tells them apart.
 const bundle = 100_000
 
-// prospects adds whoever is known without a counted order. An account with an address is there as long as anything names it.
-// Other persons may be left over: a guest who became an account, an account that the shop deleted.
-func (r *customerReader) prospects(ctx context.Context) error {
+// known are the persons of a shop. An account with an address is there as long as anything names it. Other persons may be
+// left over: a guest who became an account, an account that the shop deleted.
+type known struct{ sure, doubtful []int64 }
+
+// people reads them before anything else, which tells how much room everybody takes without counting.
+func (r *customerReader) people(ctx context.Context) (known, error) {
+	var p known
 	var sure bool
-	var doubtful []int64
 	wanted, args := r.wanted()
 	err := r.texts(ctx, fmt.Sprintf(`SELECT customer_id IS NOT NULL AND email IS NOT NULL AS sure, string_agg(person_id::text, ' ')
 		FROM persons WHERE store_id = $1 AND (customer_id IS NOT NULL OR email IS NOT NULL)`+wanted+` GROUP BY sure, person_id / %d`, bundle),
 		args, []any{&sure}, func(n *numbers) error {
-			person := n.whole()
-			_, bought := r.places.get(person)
-			switch {
-			case n.err != nil:
-				return n.err
-			case bought:
-			case sure:
-				r.add(analysis.Customer{Person: person})
-			default:
-				doubtful = append(doubtful, person)
+			if person := n.whole(); sure {
+				p.sure = append(p.sure, person)
+			} else {
+				p.doubtful = append(p.doubtful, person)
 			}
-			return nil
+			return n.err
 		})
 	if err != nil {
-		return fmt.Errorf("prospects: %w", err)
+		return known{}, fmt.Errorf("people: %w", err)
 	}
-	for len(doubtful) > 0 {
+	return p, nil
+}
+
+// prospects adds whoever is known without a counted order.
+func (r *customerReader) prospects(ctx context.Context, p known) error {
+	bought := func(person int64) bool {
+		_, ok := r.places.get(person)
+		return ok
+	}
+	for _, person := range p.sure {
+		if !bought(person) {
+			r.add(analysis.Customer{Person: person})
+		}
+	}
+	for doubtful := slices.DeleteFunc(p.doubtful, bought); len(doubtful) > 0; {
 		some := doubtful[:min(bundle, len(doubtful))]
 		doubtful = doubtful[len(some):]
-		var known []int64
-		if err := r.tx.SelectContext(ctx, &known, knownPersons, r.store, pgArray(some)); err != nil {
+		var there []int64
+		if err := r.tx.SelectContext(ctx, &there, knownPersons, r.store, pgArray(some)); err != nil {
 			return fmt.Errorf("prospects: %w", err)
 		}
-		for _, person := range known {
+		for _, person := range there {
 			r.add(analysis.Customer{Person: person})
 		}
 	}
@@ -241,7 +266,7 @@ func (r *customerReader) standings(ctx context.Context) error {
 	var place *analysis.Place
 	wanted, args := r.wanted()
 	err := r.texts(ctx, `SELECT stage, tier, churn, own,
-			string_agg(concat_ws(' ', person_id, coalesce(next_week - DATE '1970-01-01', 0), coalesce(value::text, '-')), ' ')
+			string_agg(concat_ws(' ', person_id, coalesce(next_week - DATE '1970-01-01', 0), coalesce(value, 'NaN')), ' ')
 		FROM standings WHERE store_id = $1`+wanted+` GROUP BY stage, tier, churn, own`, args, []any{&at.Stage, &at.Tier, &at.Churn, &own},
 		func(n *numbers) error {
 			c := r.of(n.whole())
@@ -262,28 +287,4 @@ func (r *customerReader) standings(ctx context.Context) error {
 		return fmt.Errorf("standings: %w", err)
 	}
 	return nil
-}
-
-// places finds where people are in a list. Ids are close together, so blocks of neighbours are found in a fraction of the
-// time that a map of everybody takes.
-type places map[int64]*[blockSize]int32
-
-// blockSize is how many neighbouring ids share a block.
-const blockSize = 64
-
-func (p places) put(person int64, place int) {
-	block := p[person/blockSize]
-	if block == nil {
-		block = new([blockSize]int32)
-		p[person/blockSize] = block
-	}
-	block[person%blockSize] = int32(place) + 1
-}
-
-func (p places) get(person int64) (int, bool) {
-	block := p[person/blockSize]
-	if block == nil || block[person%blockSize] == 0 {
-		return 0, false
-	}
-	return int(block[person%blockSize]) - 1, true
 }

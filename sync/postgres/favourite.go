@@ -14,54 +14,79 @@ const lead = `1.2`
 // favourites returns the statement that finds the category on which each person in the table due, or everybody where it is
 // empty, spent most: of the lines of counted orders before $2, after what was given back, in the store's currency; then that
 // with the most lines, then the first by name. A product in several categories counts in each. Nobody's favourite is what
-// shops call no category.
+// shops call no category. What people in the table bought is looked up key by key, whatever the planner believes.
 func favourites(due string) string {
-	only := func(column string) string {
-		if due == "" {
-			return ""
+	of := func(table string) string { return table + ` WHERE store_id = $1 AND person_id IS NOT NULL AND` }
+	join, only := `JOIN lines l ON l.store_id = $1 AND l.order_id = o.id`, ``
+	if due != "" {
+		of = func(table string) string {
+			return `(SELECT t.* FROM ` + due + ` d CROSS JOIN LATERAL (
+				SELECT * FROM ` + table + ` WHERE store_id = $1 AND person_id = d.person_id AND counted OFFSET 0) t OFFSET 0) t WHERE`
 		}
-		return ` AND ` + column + ` IN (SELECT person_id FROM ` + due + `)`
+		join = `CROSS JOIN LATERAL (SELECT * FROM lines WHERE store_id = $1 AND order_id = o.id OFFSET 0) l`
+		only = ` AND person_id IN (SELECT person_id FROM ` + due + `)`
 	}
-	return `WITH given AS MATERIALIZED (
-		SELECT order_id, net, lines FROM refunds WHERE store_id = $1 AND counted AND order_id <> '' AND at < $2` + only("person_id") + `
-	), void AS MATERIALIZED (
-		SELECT o.id FROM (SELECT order_id, sum(net) AS net FROM given GROUP BY order_id) g
-		JOIN orders o ON o.store_id = $1 AND o.id = g.order_id WHERE o.gross > 0 AND g.net >= o.gross
-	), returned AS MATERIALIZED (
-		SELECT order_id, line_id, sum(amount) AS amount
-		FROM given CROSS JOIN jsonb_to_recordset(lines) AS l (line_id text, amount numeric)
-		WHERE line_id <> '' GROUP BY order_id, line_id
+	return fmt.Sprintf(favouriteCategories, of(`refunds`), of(`orders`), join, only)
+}
+
+// favouriteCategories is that statement without whose refunds, orders and lines it goes through. What was given back is joined
+// with orders, which are fewer than lines. Categories are numbers in the order of their names, and a name is made tidy once.
+const favouriteCategories = `WITH given AS MATERIALIZED (
+		SELECT order_id, net, lines FROM %s counted AND order_id <> '' AND at < $2
+	), returned AS (
+		SELECT order_id, jsonb_object_agg(line_id, amount) AS amounts FROM (
+			SELECT order_id, line_id, sum(amount) AS amount
+			FROM given CROSS JOIN jsonb_to_recordset(lines) AS l (line_id text, amount numeric)
+			WHERE line_id <> '' GROUP BY order_id, line_id) l GROUP BY order_id
+	), back AS MATERIALIZED (
+		SELECT * FROM (SELECT order_id, sum(net) AS net FROM given GROUP BY order_id) g LEFT JOIN returned USING (order_id)
+	), placed AS (
+		SELECT o.id, o.person_id, o.rate, b.amounts
+		FROM (SELECT id, person_id, gross, rate FROM %s counted AND placed_at < $2 OFFSET 0) o LEFT JOIN back b ON b.order_id = o.id
+		WHERE (o.gross > 0 AND b.net >= o.gross) IS NOT TRUE
 	), sold AS MATERIALIZED (
-		SELECT o.person_id, l.product_id, l.variant_id, (l.total - coalesce(r.amount, 0)) * o.rate AS net
-		FROM orders o JOIN lines l ON l.store_id = $1 AND l.order_id = o.id
-		LEFT JOIN returned r ON r.order_id = o.id AND r.line_id = l.id
-		WHERE o.store_id = $1 AND o.counted AND o.person_id IS NOT NULL AND o.placed_at < $2` + only("o.person_id") + `
-			AND o.id NOT IN (SELECT id FROM void) AND NOT l.gift_card AND (l.total = 0 OR l.total > coalesce(r.amount, 0))
+		SELECT person_id, product_id, variant_id, (total - given_back) * rate AS net
+		FROM placed o %s CROSS JOIN LATERAL (SELECT coalesce((o.amounts ->> l.id)::numeric, 0) AS given_back) b
+		WHERE NOT gift_card AND (total = 0 OR total > given_back)
+	), things AS MATERIALIZED (
+		SELECT DISTINCT product_id, variant_id FROM sold
 	), catalogue AS MATERIALIZED (
-		SELECT p.id, p.categories || coalesce(q.categories, '{}') AS categories
-		FROM (SELECT * FROM products WHERE store_id = $1) p
-		LEFT JOIN (SELECT * FROM products WHERE store_id = $1) q ON q.id = p.parent_id AND p.parent_id <> ''
+		SELECT i.id, p.categories || coalesce(q.categories, '{}') AS categories
+		FROM (SELECT product_id AS id FROM things UNION SELECT variant_id FROM things) i
+		CROSS JOIN LATERAL (SELECT categories, parent_id FROM products WHERE store_id = $1 AND id = i.id OFFSET 0) p
+		LEFT JOIN LATERAL (SELECT categories FROM products WHERE store_id = $1 AND id = p.parent_id AND p.parent_id <> '' OFFSET 0) q ON true
+	), named AS MATERIALIZED (
+		SELECT category, k AS name, dense_rank() OVER (ORDER BY k COLLATE "C") AS kind
+		FROM (SELECT DISTINCT unnest(categories) AS category FROM catalogue) c
+		CROSS JOIN btrim(left(regexp_replace(category, '[[:cntrl:]]+', ' ', 'g'), 100)) k -- as one line, which platforms ask for
+		WHERE lower(k) NOT IN ('', 'uncategorized', 'uncategorised')
+	), names AS MATERIALIZED (
+		SELECT DISTINCT kind, name FROM named
+	), labels AS MATERIALIZED (
+		SELECT id, array_agg(DISTINCT kind) AS kinds
+		FROM (SELECT id, unnest(categories) AS category FROM catalogue) p JOIN named USING (category) GROUP BY id
 	), kinds AS MATERIALIZED (
-		SELECT s.product_id, s.variant_id, ARRAY(
-			SELECT DISTINCT k FROM unnest(p.categories || v.categories) c
-			CROSS JOIN btrim(left(regexp_replace(c, '[[:cntrl:]]+', ' ', 'g'), 100)) k -- as one line, which platforms ask for
-			WHERE lower(k) NOT IN ('', 'uncategorized', 'uncategorised')) AS categories
-		FROM (SELECT DISTINCT product_id, variant_id FROM sold) s
-		LEFT JOIN catalogue p ON p.id = s.product_id LEFT JOIN catalogue v ON v.id = s.variant_id
-	), spent AS MATERIALIZED (
-		SELECT s.person_id, k AS category, sum(s.net) AS net, count(*) AS lines
-		FROM sold s JOIN kinds USING (product_id, variant_id) CROSS JOIN unnest(categories) k GROUP BY s.person_id, k
-	), best AS (
-		SELECT DISTINCT ON (person_id) * FROM spent ORDER BY person_id, net DESC, lines DESC, category COLLATE "C"
+		SELECT t.*, CASE WHEN v.id IS NULL THEN p.kinds WHEN p.id IS NULL THEN v.kinds
+			ELSE ARRAY(SELECT unnest(p.kinds) UNION SELECT unnest(v.kinds)) END AS kinds
+		FROM things t LEFT JOIN labels p ON p.id = t.product_id LEFT JOIN labels v ON v.id = t.variant_id
+	), spent AS (
+		SELECT person_id, kind, sum(net) AS net, count(*) AS lines
+		FROM (SELECT person_id, net, unnest(kinds) AS kind FROM sold JOIN kinds USING (product_id, variant_id)
+			ORDER BY person_id, kind OFFSET 0) s -- sums of millions of groups at once take more memory than there is
+		GROUP BY person_id, kind
+	), stand AS (
+		SELECT person_id, favourite, n.kind FROM (SELECT * FROM person_stats WHERE store_id = $1%s) p LEFT JOIN names n ON n.name = favourite
+	), best AS ( -- arrays compare by their first element, then the next
+		SELECT p.person_id, p.favourite, max(ARRAY[s.net, s.lines, -s.kind]) FILTER (WHERE s.kind IS NOT NULL) AS most,
+			max(ARRAY[s.net, s.lines]) FILTER (WHERE s.kind = p.kind) AS stood
+		FROM stand p LEFT JOIN spent s USING (person_id) GROUP BY p.person_id, p.favourite
 	), chosen AS (
-		SELECT p.person_id, CASE WHEN w.category IS NULL OR b.net > w.net * ` + lead + `
-				OR b.net = w.net AND b.lines > w.lines * ` + lead + ` THEN coalesce(b.category, '') ELSE w.category END AS favourite
-		FROM (SELECT * FROM person_stats WHERE store_id = $1` + only("person_id") + `) p
-		LEFT JOIN best b USING (person_id) LEFT JOIN spent w ON w.person_id = p.person_id AND w.category = p.favourite
+		SELECT person_id, CASE WHEN stood IS NULL OR most[1] > stood[1] * ` + lead + ` OR most[1] = stood[1] AND most[2] > stood[2] * ` + lead + `
+			THEN coalesce(name, '') ELSE favourite END AS favourite
+		FROM best LEFT JOIN names ON kind = -most[3]
 	)
 	UPDATE person_stats p SET favourite = c.favourite FROM chosen c
 	WHERE p.store_id = $1 AND p.person_id = c.person_id AND p.favourite <> c.favourite`
-}
 
 // keepShown brings what is shown of the orders of people in the table due, or of everybody where it is empty, to where
 // everybody stands. Who stands nowhere yet gets it with their standing.
@@ -85,8 +110,14 @@ func (s *Store) refreshShown(ctx context.Context, tx *sqlx.Tx, due string, args 
 		return fmt.Errorf("categories: %w", err)
 	}
 	if sorted {
+		if err := mergeJoins(ctx, tx, false); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, favourites(due), args...); err != nil {
 			return fmt.Errorf("favourite categories: %w", err)
+		}
+		if err := mergeJoins(ctx, tx, true); err != nil {
+			return err
 		}
 	}
 	if _, err := tx.ExecContext(ctx, keepShown(due), s.id); err != nil {

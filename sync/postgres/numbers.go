@@ -26,17 +26,34 @@ func (n *numbers) fail() int64 {
 	return 0
 }
 
+// tenth is what can be multiplied by ten and grow by one digit more.
+const tenth = math.MaxInt64/10 - 1
+
+// whole reads digits one by one: of millions of numbers, finding where each ends takes as long as reading it.
 func (n *numbers) whole() int64 {
-	number, err := strconv.ParseInt(n.next(), 10, 64)
-	if err != nil {
+	text, negative := strings.CutPrefix(n.text, "-")
+	value, i := int64(0), 0
+	for ; i < len(text) && text[i] != ' '; i++ {
+		digit := text[i] - '0'
+		if digit > 9 || value > tenth {
+			return n.fail()
+		}
+		value = 10*value + int64(digit)
+	}
+	if i == 0 {
 		return n.fail()
 	}
-	return number
+	n.text = text[min(i+1, len(text)):]
+	if negative {
+		return -value
+	}
+	return value
 }
 
 // missing reads the mark of no number, where it comes next.
 func (n *numbers) missing() bool {
-	if n.text != "-" && !strings.HasPrefix(n.text, "- ") {
+	rest, ok := strings.CutPrefix(n.text, "NaN")
+	if !ok || rest != "" && rest[0] != ' ' {
 		return false
 	}
 	n.next()
@@ -45,26 +62,39 @@ func (n *numbers) missing() bool {
 
 // amount reads a decimal in ten-thousandths, half of one away from zero.
 func (n *numbers) amount() int64 {
-	text := n.next()
-	digits, negative := strings.CutPrefix(text, "-")
-	whole, fraction, _ := strings.Cut(digits, ".")
-	value, err := strconv.ParseUint(whole, 10, 63)
-	if err != nil || value > math.MaxInt64/10_000-1 {
-		return n.fail()
-	}
-	for i := range 4 {
-		value *= 10
-		if i < len(fraction) {
-			value += uint64(fraction[i] - '0') // the server writes nothing but digits
+	text, negative := strings.CutPrefix(n.text, "-")
+	value, point, i := int64(0), -1, 0
+	for ; i < len(text) && text[i] != ' '; i++ {
+		digit := text[i] - '0'
+		switch {
+		case text[i] == '.' && point < 0 && i > 0:
+			point = i
+		case digit > 9:
+			return n.fail()
+		case point >= 0 && i-point > 5:
+		case point >= 0 && i-point == 5:
+			value += int64(digit / 5)
+		case value > tenth:
+			return n.fail()
+		default:
+			value = 10*value + int64(digit)
 		}
 	}
-	if len(fraction) > 4 && fraction[4] >= '5' {
-		value++
+	decimals := 0
+	if point >= 0 {
+		decimals = min(i-point-1, 4)
 	}
+	for ; decimals < 4 && value <= tenth; decimals++ {
+		value *= 10
+	}
+	if i == 0 || decimals < 4 {
+		return n.fail()
+	}
+	n.text = text[min(i+1, len(text)):]
 	if negative {
-		return -int64(value)
+		return -value
 	}
-	return int64(value)
+	return value
 }
 
 func (n *numbers) float() float64 {

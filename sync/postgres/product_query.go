@@ -58,22 +58,23 @@ const productItems = `, item AS MATERIALIZED (
 		CROSS JOIN unnest(p.categories) c CROSS JOIN btrim(left(regexp_replace(c, '[[:cntrl:]]+', ' ', 'g'), 100)) k
 		WHERE lower(k) NOT IN ('', 'uncategorized', 'uncategorised')
 	), each AS (
-		SELECT 'product' AS what, product_id AS word, id, person, day, void, first, units, revenue, back, money FROM item
-		UNION ALL SELECT 'category', category, id, person, day, void, first, sum(units), sum(revenue), sum(back), sum(money)
-		FROM item JOIN shelf USING (product_id) GROUP BY category, id, person, day, void, first
+		SELECT 'product' AS what, product_id COLLATE "C" AS word, id, person, day, void, first, units, revenue, back, money FROM item
+		UNION ALL SELECT 'category', category COLLATE "C", id, person, day, void, first, sum(units), sum(revenue), sum(back), sum(money)
+		FROM item JOIN shelf USING (product_id) GROUP BY person, id, category, day, void, first
 	), bought AS (
 		SELECT what, word, person, count(*) FILTER (WHERE NOT void) AS orders, sum(units) AS units, sum(revenue) AS revenue, sum(back) AS back,
 			sum(money) AS money, count(*) FILTER (WHERE e.day < t.day - $4::int) AS seen,
 			count(*) FILTER (WHERE e.day < t.day - $4::int AND (back > 0 OR money > 0)) AS returned, bool_or(first) AS first
-		FROM each e, today t GROUP BY what, word, person
+		FROM each e, today t GROUP BY person, word, what -- numbers first, which are quickly sorted
 	)`
 
 // productRatings sums up reviews that shoppers can read, by product; where there are none, what the shop says of them. A
 // review of a variation is one of its product.
-const productRatings = `, told AS MATERIALIZED (
-		SELECT coalesce(nullif(p.parent_id, ''), r.product_id) AS product_id, r.rating, EXISTS (
-			SELECT FROM persons k JOIN best b ON b.person = k.person_id WHERE k.store_id = $1 AND k.email = r.email AND r.email <> '') AS best
-		FROM reviews r LEFT JOIN products p ON p.store_id = $1 AND p.id = r.product_id
+const productRatings = `, dear AS MATERIALIZED (
+		SELECT DISTINCT k.email FROM best b JOIN persons k ON k.store_id = $1 AND k.person_id = b.person WHERE k.email <> ''
+	), told AS MATERIALIZED (
+		SELECT coalesce(nullif(p.parent_id, ''), r.product_id) AS product_id, r.rating, d.email IS NOT NULL AS best
+		FROM reviews r LEFT JOIN products p ON p.store_id = $1 AND p.id = r.product_id LEFT JOIN dear d ON d.email = r.email
 		WHERE r.store_id = $1 AND r.deleted_at IS NULL AND r.rating BETWEEN 1 AND 5 AND coalesce(r.created_at < $2, true)
 			AND lower(r.status) IN ('', 'approved', 'published')
 	), rated AS MATERIALIZED (

@@ -67,7 +67,17 @@ const crowd = 50_000
 // nestedLoops lets the planner look up single rows, or keeps it from that in one transaction: where a table that is about
 // to be filled looks empty to it, it would compare everybody with everybody.
 func nestedLoops(ctx context.Context, tx *sqlx.Tx, on bool) error {
-	if _, err := tx.ExecContext(ctx, `SELECT set_config('enable_nestloop', $1::boolean::text, true)`, on); err != nil {
+	return planBy(ctx, tx, "enable_nestloop", on)
+}
+
+// mergeJoins lets the planner sort both sides of a join, or keeps it from that in one transaction: where it cannot know that
+// the keys of a part of the statement differ, it would rather sort millions of texts than look them up in a table of thousands.
+func mergeJoins(ctx context.Context, tx *sqlx.Tx, on bool) error {
+	return planBy(ctx, tx, "enable_mergejoin", on)
+}
+
+func planBy(ctx context.Context, tx *sqlx.Tx, setting string, on bool) error {
+	if _, err := tx.ExecContext(ctx, `SELECT set_config($1, $2::boolean::text, true)`, setting, on); err != nil {
 		return fmt.Errorf("planner setting: %w", err)
 	}
 	return nil

@@ -157,9 +157,9 @@ func (p *place) do(tx *sql.Tx, query string, args ...any) {
 
 func (p *place) bareSums(tx *sql.Tx) {
 	p.do(tx, `SET LOCAL work_mem = '256MB'; SET LOCAL timezone = 'Europe/Berlin'`)
-	p.do(tx, `INSERT INTO bare.stats (store_id, person_id, orders, first_day, last_day, gross, net, days, log_gaps, bought)
+	p.do(tx, `INSERT INTO bare.stats (store_id, person_id, orders, first_day, last_day, gross, net, days, bought)
 		SELECT $1, person_id, count(*), min(day), max(day), sum(gross), sum(gross), count(*) FILTER (WHERE before IS DISTINCT FROM day),
-			coalesce(sum(ln((day - before) / 7.0::float8)) FILTER (WHERE before < day), 0), sum(gross)
+			sum(gross)
 		FROM (SELECT person_id, gross, placed_at::date AS day, lag(placed_at::date) OVER (PARTITION BY person_id ORDER BY placed_at) AS before
 			FROM orders WHERE store_id = $1 AND counted AND person_id IS NOT NULL AND placed_at < $2) AS o
 		GROUP BY person_id`, p.store.ID(), today)
@@ -167,13 +167,13 @@ func (p *place) bareSums(tx *sql.Tx) {
 
 func (p *place) bareRead(tx *sql.Tx) []analysis.Customer {
 	rows, err := tx.Query(`SELECT person_id, orders, first_day - DATE '1970-01-01', last_day - DATE '1970-01-01',
-		round(gross * 10000)::bigint, round(net * 10000)::bigint, days, log_gaps, round(bought * 10000)::bigint FROM bare.stats WHERE store_id = $1 ORDER BY person_id`, p.store.ID())
+		round(gross * 10000)::bigint, round(net * 10000)::bigint, days, round(bought * 10000)::bigint FROM bare.stats WHERE store_id = $1 ORDER BY person_id`, p.store.ID())
 	require.NoError(p.tb, err)
 	defer func() { _ = rows.Close() }()
 	var all []analysis.Customer
 	for rows.Next() {
 		var c analysis.Customer
-		if err := rows.Scan(&c.Person, &c.Orders, &c.FirstDay, &c.LastDay, &c.Gross, &c.Net, &c.Days, &c.LogGaps, &c.Bought); err != nil {
+		if err := rows.Scan(&c.Person, &c.Orders, &c.FirstDay, &c.LastDay, &c.Gross, &c.Net, &c.Days, &c.Bought); err != nil {
 			require.NoError(p.tb, err)
 		}
 		all = append(all, c)

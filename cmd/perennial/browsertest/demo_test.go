@@ -29,7 +29,7 @@ func startDemo(t *testing.T) demo {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // see above
 	for _, program := range []string{"perennial", "shopsim"} {
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "bin", program), "../"+program)
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "bin", program), "../../"+program)
 		said, err := build.CombinedOutput()
 		require.NoError(t, err, string(said))
 	}
@@ -49,14 +49,24 @@ func startDemo(t *testing.T) demo {
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(t, cmd.Start())
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
-		_ = cmd.Wait()
+		<-ended
 		if t.Failed() {
 			t.Log(said.String())
 		}
 	})
 	serves := func() bool {
+		select {
+		case <-ended:
+			return true // and has written no password
+		default:
+		}
 		c, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
 			_ = c.Close()
@@ -66,7 +76,7 @@ func startDemo(t *testing.T) demo {
 	require.Eventually(t, serves, 4*time.Minute, 300*time.Millisecond, "the dashboard of the demo")
 	files, err := filepath.Glob(filepath.Join(dir, "work", "*", "password"))
 	require.NoError(t, err)
-	require.Len(t, files, 1)
+	require.Len(t, files, 1, "the demo has ended")
 	password, err := os.ReadFile(files[0])
 	require.NoError(t, err)
 	return demo{url: "http://" + address, password: strings.TrimSpace(string(password))}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -67,10 +68,14 @@ func (b *browser) see(d demo, shop, page string, l look) {
 	require.Empty(b.t, b.heard(), where)
 }
 
-// settled waits until a page that reads its figures shows them.
+// settled waits until a page that reads its figures shows them. It loads itself anew, so that a look may come to nothing.
 func (b *browser) settled() {
 	b.t.Helper()
-	result(b, chromedp.Poll[bool](`document.readyState === "complete" && !document.querySelector("[data-reading]")`))
+	there := chromedp.Evaluate[bool](`document.readyState === "complete" && !document.querySelector("[data-reading]")`)
+	require.Eventually(b.t, func() bool {
+		is, err := chromedp.Run(b.ctx, there)
+		return err == nil && is
+	}, time.Minute, 50*time.Millisecond, "figures")
 }
 
 // fromCellToPerson clicks from a cell of the grid to the people in it, and on to one of them.

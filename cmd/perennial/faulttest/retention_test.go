@@ -57,3 +57,21 @@ func TestWhoComesBackIsToldAndKept(t *testing.T) {
 	require.Equal(t, []string{"succeeded", "succeeded", "succeeded", "failed"}, runs())
 	require.Greater(t, len(w.query(`SELECT 1 FROM runs WHERE kind = 'push' AND state = 'succeeded'`)), pushes)
 }
+
+// TestTrialsAreJudgedAtNight: a report reads what was found, as of the day on which that was.
+func TestTrialsAreJudgedAtNight(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 60, 24)
+	w.night()
+	require.NotContains(t, w.must("report"), "What the audiences bring")
+	require.Empty(t, w.query(`SELECT 1 FROM runs WHERE kind = 'trials'`), "nobody is held out of anything")
+	_, err := w.db.Exec(`INSERT INTO holdouts SELECT store_id, 'lost', '2026-01-01', NULL, 0.1 FROM stores`)
+	require.NoError(t, err)
+	w.must("analyze", "--quiet")
+	require.Equal(t, []string{"lost"}, w.query(`SELECT summary->'results'->0->>'audience' FROM summaries WHERE question = 'trials'`))
+	require.Contains(t, w.must("report"), "What the audiences bring, as of "+w.query(`SELECT day::text FROM summaries WHERE question = 'trials'`)[0])
+	w.shop.Advance(1)
+	w.must("run", "--once", "--quiet")
+	require.Equal(t, []string{"succeeded", "succeeded"}, w.query(`SELECT state FROM runs WHERE kind = 'trials' ORDER BY run_id`))
+	require.Equal(t, []string{"1"}, w.query(`SELECT count(DISTINCT day)::text FROM summaries`), "all of them are of the same night")
+}
