@@ -47,7 +47,7 @@ func newDemo(t *testing.T) demo {
 func (d demo) command(ctx context.Context, out *strings.Builder, env ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", filepath.Join(d.dir, "deploy", "demo.sh"))
 	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), append(env, "DEMO_CUSTOMERS=150", "DEMO_SHOPIFY_CUSTOMERS=200", "PERENNIAL_DEMO_DIR="+d.base)...)
+	cmd.Env = append(os.Environ(), append(env, "DEMO_CUSTOMERS=150", "DEMO_SHOPIFY_CUSTOMERS=200", "DEMO_PAST=8", "PERENNIAL_DEMO_DIR="+d.base)...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal reaches all of it, as Ctrl-C does
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
