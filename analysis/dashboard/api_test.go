@@ -94,10 +94,6 @@ func (f apiFacts) CustomerOf(context.Context, int64) (analysis.Customer, bool, e
 }
 
 // Shop says that a first load is under way, so that nobody is explained by customers who are not here.
-func (f apiFacts) CustomerOf(context.Context, int64) (analysis.Customer, bool, error) {
-	return analysis.Customer{}, false, f.err
-}
-
 func (f apiFacts) Shop(context.Context) (analysis.Shop, error) {
 	return analysis.Shop{Location: time.UTC}, f.err
 }
