@@ -8,7 +8,7 @@ LINT    := go tool -modfile=tools.mod golangci-lint
 RACED   := ^(TestTwoDaemons|TestCommandBesideTheDaemon|TestDaemon|TestConnectionsDie|TestThreeNights|TestThreeNightsOfShopify|TestStopDuringASync|TestStopDuringAPush|TestUnsubscribedAtOnePlatformIsOutOfAllInTheSameNight)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race check format vet lint bench clean
+.PHONY: help build demo test race check format vet lint bench screenshots clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,13 @@ lint: ## Run the linters
 bench: build ## Print the figures of docs/performance.md, measured here
 	@$(BIN) postgres ensure --quiet
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/perennial/bench
+
+# The pictures of docs/ are of the demo, in a real browser.
+screenshots: build ## Take the pictures in docs/screenshots anew
+	@dir="$$(mktemp -d)" && export PERENNIAL_TEST_POSTGRES="$$($(BIN) postgres ensure --dir)" && \
+	PERENNIAL_SCREENSHOTS="$$dir" go test -count=1 -run TestPages ./cmd/perennial/browsertest && \
+	mkdir -p docs/screenshots && for name in today-light segments-light movement-light retention-dark value-dark customer-light audiences-light; do \
+		cp "$$dir/$$name-top.png" "docs/screenshots/$${name%-*}.png"; done; rm -rf "$$dir"
 
 clean: ## Remove what was built
 	rm -rf bin

@@ -46,7 +46,7 @@ func number(v float64) string {
 type drawing struct{ strings.Builder }
 
 // add writes a piece; whatever is text in it must have been escaped by text.
-func (d *drawing) add(format string, args ...any) { fmt.Fprintf(d, format, args...) }
+func (d *drawing) add(format string, args ...any) { _, _ = fmt.Fprintf(d, format, args...) }
 
 // text is a text as it may stand in an SVG.
 func text(s string) string { return template.HTMLEscapeString(s) }

@@ -62,8 +62,8 @@ type apiFacts struct{ *shopFacts }
 
 func (f apiFacts) Overview(context.Context) (report.Overview, error) { return f.report.Overview, f.err }
 
-func (f apiFacts) Groups(_ context.Context, scheme string) (report.Snapshot, error) {
-	rules, _ := f.Rules(nil)
+func (f apiFacts) Groups(ctx context.Context, scheme string) (report.Snapshot, error) {
+	rules, _ := f.Rules(ctx)
 	return report.Snapshot{AsOf: readAt, Scheme: scheme, Rule: rules[scheme]}, f.err
 }
 
@@ -198,7 +198,7 @@ func TestAPIErrorsOfEveryAddress(t *testing.T) {
 			return w
 		}
 		t.Run(path, func(t *testing.T) {
-			s, f := apiShop(t)
+			s, _ := apiShop(t)
 			ask(t, s, func(*http.Request) {}, 401)
 			require.Equal(t, `Bearer realm="perennial", error="invalid_token"`, ask(t, s, token("wrong"), 401).Header().Get("WWW-Authenticate"))
 			for range triesAtOnce {
@@ -208,7 +208,7 @@ func TestAPIErrorsOfEveryAddress(t *testing.T) {
 			if path == "/api/v1/shops" {
 				return
 			}
-			s, f = apiShop(t)
+			s, f := apiShop(t)
 			f.err = errors.New("dial tcp 127.0.0.1:5432: connection refused (password=geheim)")
 			s.boards["tea"].looked = time.Time{}
 			gone := ask(t, s, token(testToken), 503)

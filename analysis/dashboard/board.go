@@ -88,7 +88,7 @@ func (b *board) look(ctx context.Context) {
 		return
 	}
 	b.reading = make(chan struct{})
-	go b.read(runs)
+	go b.read(runs) //nolint:contextcheck // it goes on when whoever asked has gone
 }
 
 // The first letter of a mark says whether a run is under way.

@@ -18,6 +18,7 @@ import (
 	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/analysis/retention"
 	"github.com/perennial-cvo/perennial/analysis/segment"
+	"github.com/perennial-cvo/perennial/analysis/value"
 )
 
 // toldMost is the shop of the tests of package report with everything that a digest tells.
@@ -121,4 +122,13 @@ func TestDigestWeeks(t *testing.T) {
 	d := newDigest(r, "")
 	require.Equal(t, []digestBar{{"2026-03-02", "4", 50}, {"2026-03-09", "8", 100}}, d.Weeks, "the week that is not over is no week yet")
 	require.Equal(t, digestFigure{"New customers", "8", "in the week from 2026-03-09, 4 in the week before"}, d.Figures[0])
+}
+
+func TestDigestBest(t *testing.T) {
+	share, gini := 0.6, 0.5
+	r := report.Report{Retention: &retention.Summary{BestPart: 0.2, BestShare: &share}}
+	r.Segments.Day = "2026-03-21"
+	require.Equal(t, []digestFigure{{"Best customers", "60.0 %", "of the revenue comes from the best 20 % of them"}}, newDigest(r, "").Figures)
+	r.Values = &value.Summary{Net: value.Spread{Gini: &gini, Tenths: []value.Tenth{{Share: 0.4}}}}
+	require.Equal(t, []digestFigure{{"Best tenth", "40.0 %", "of what customers brought so far"}}, newDigest(r, "").Figures)
 }

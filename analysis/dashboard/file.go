@@ -15,8 +15,12 @@ import (
 // "section-" and its key, and takes a view without links.
 func sections() []tab {
 	return []tab{
-		{Title: "Today", Address: "today"}, {Title: "Segments", Address: "segments"}, {Title: "Movement", Address: "movement"},
-		{Title: "Value", Address: "value"}, {Title: "Retention", Address: "retention"}, {Title: "Products", Address: "products"},
+		{Title: "Today", Address: "today"},
+		{Title: "Segments", Address: "segments"},
+		{Title: "Movement", Address: "movement"},
+		{Title: "Value", Address: "value"},
+		{Title: "Retention", Address: "retention"},
+		{Title: "Products", Address: "products"},
 		{Title: "Audiences", Address: "audiences"},
 	}
 }

@@ -134,14 +134,15 @@ func (b *browser) as(l look) {
 	require.NoError(b.t, err)
 }
 
-// picture keeps what is seen, so that a person can look.
+// picture keeps the page, whole and as far as it is seen at first, so that a person can look.
 func (b *browser) picture(name string) {
 	b.t.Helper()
 	dir := os.Getenv("PERENNIAL_SCREENSHOTS")
 	if dir == "" {
 		return
 	}
-	png := result(b, chromedp.FullScreenshot(100))
-	require.NoError(b.t, os.MkdirAll(dir, 0o755))                                   //nolint:gosec // pictures of an invented shop
-	require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)) //nolint:gosec // the same
+	require.NoError(b.t, os.MkdirAll(dir, 0o755)) //nolint:gosec // pictures of an invented shop
+	for suffix, png := range map[string][]byte{".png": result(b, chromedp.FullScreenshot(100)), "-top.png": result(b, chromedp.CaptureScreenshot())} {
+		require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+suffix), png, 0o644)) //nolint:gosec // the same
+	}
 }
