@@ -43,7 +43,7 @@ const valueQuery = `WITH people AS MATERIALIZED (
 		FROM item i JOIN products p ON p.store_id = $1 AND p.id = i.product_id CROSS JOIN unnest(p.categories) c
 		CROSS JOIN btrim(left(regexp_replace(c, '[[:cntrl:]]+', ' ', 'g'), 100)) k WHERE lower(k) NOT IN ('', 'uncategorized', 'uncategorised')
 	)
-	SELECT 'people' AS what, month AS word, '' AS name, string_agg(concat_ws(' ', net, coalesce(predicted::text, '-')), ' ') AS numbers
+	SELECT 'people' AS what, month AS word, '' AS name, string_agg(concat_ws(' ', net, coalesce(predicted::text, 'NaN')), ' ') AS numbers
 	FROM people GROUP BY month
 	UNION ALL SELECT 'cohort', month, '', ` + valueSums + ` FROM people GROUP BY month
 	UNION ALL SELECT 'tier', tier, '', ` + valueSums + ` FROM people WHERE tier <> '' GROUP BY tier
