@@ -29,12 +29,15 @@ func Bar(share float64) template.HTML {
 		`<rect class="fill" width="` + number(100*share) + `%" height="100%"/></svg>`)
 }
 
-// finite takes what is no number for nothing.
+// utmost is further than anything that is counted goes; beyond it, sums and ratios of coordinates would be no numbers.
+const utmost = 1e15
+
+// finite takes what is no number for nothing, and what is beyond everything for the utmost.
 func finite(v float64) float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return 0
 	}
-	return v
+	return min(utmost, max(-utmost, v))
 }
 
 // number writes a coordinate with two digits at most.

@@ -3,6 +3,7 @@ package chart
 import (
 	"html/template"
 	"math"
+	"slices"
 )
 
 // Stream is how much goes from one node on the left to one on the right.
@@ -31,93 +32,103 @@ const (
 	perNode   = 44.0 // height for each node, gaps included
 )
 
+// side is one column of nodes.
+type side struct {
+	names     []string
+	sums      []float64 // what goes through each node
+	tops      []float64 // where each begins, once the scale is known
+	x, aside  float64   // of the nodes, and of their names beside them
+	alignment string    // of the names
+}
+
 // Flows draws a chart of streams between two columns of nodes. Nodes without any stream are left out.
 func Flows(c FlowChart) template.HTML {
-	sums := [2][]float64{make([]float64, len(c.Left)), make([]float64, len(c.Right))}
+	left := side{names: c.Left, sums: make([]float64, len(c.Left)), x: nameWidth, aside: -8, alignment: "end"}
+	right := side{names: c.Right, sums: make([]float64, len(c.Right)), x: flowWidth - nameWidth - nodeWidth, aside: nodeWidth + 8, alignment: "start"}
 	for _, s := range c.Streams {
-		sums[0][s.From] += max(0, finite(s.Value))
-		sums[1][s.To] += max(0, finite(s.Value))
+		left.sums[s.From] += max(0, finite(s.Value))
+		right.sums[s.To] += max(0, finite(s.Value))
 	}
-	high := perNode * math.Max(used(sums[0]), used(sums[1]))
-	if high == 0 {
-		high = perNode
-	}
-	scale := c.scale(sums, high)
+	high := perNode * max(1, left.used(), right.used())
+	scale := finite(min(left.scale(high), right.scale(high)))
+	left.stack(scale)
+	right.stack(scale)
 	d := open("flows", flowWidth, high, c.Title, c.Words)
-	tops := [2][]float64{stack(sums[0], scale), stack(sums[1], scale)}
-	out := [2][]float64{append([]float64(nil), tops[0]...), append([]float64(nil), tops[1]...)}
+	from, to := slices.Clone(left.tops), slices.Clone(right.tops)
 	for _, s := range c.Streams {
 		if v := max(0, finite(s.Value)) * scale; v > 0 {
-			stream(d, s, out[0][s.From], out[1][s.To], v)
-			out[0][s.From] += v
-			out[1][s.To] += v
+			s.draw(d, band{from: from[s.From], to: to[s.To], thick: max(v, thinnest)})
+			from[s.From] += v
+			to[s.To] += v
 		}
 	}
-	nodes(d, c.Left, sums[0], tops[0], scale, nameWidth, -8, "end")
-	nodes(d, c.Right, sums[1], tops[1], scale, flowWidth-nameWidth-nodeWidth, nodeWidth+8, "start")
+	left.draw(d, scale)
+	right.draw(d, scale)
 	return d.html()
 }
 
-func used(sums []float64) (n float64) {
-	for _, s := range sums {
+// used is how many nodes anything goes through.
+func (n side) used() float64 {
+	used := 0.0
+	for _, s := range n.sums {
 		if s > 0 {
-			n++
+			used++
 		}
 	}
-	return n
+	return used
 }
 
-// scale is how high one unit is drawn, so that the fuller column just fits.
-func (c FlowChart) scale(sums [2][]float64, high float64) float64 {
-	scale := math.Inf(1)
-	for _, side := range sums {
-		total := 0.0
-		for _, s := range side {
-			total += s
-		}
-		if total > 0 {
-			scale = min(scale, (high-nodeGap*(used(side)-1))/total)
-		}
+// scale is how high one unit is drawn where the column just fits.
+func (n side) scale(high float64) float64 {
+	total := 0.0
+	for _, s := range n.sums {
+		total += s
 	}
-	return finite(scale)
+	if total == 0 {
+		return math.Inf(1)
+	}
+	return (high - nodeGap*(n.used()-1)) / total
 }
 
-// stack returns the top of each node.
-func stack(sums []float64, scale float64) []float64 {
-	tops, y := make([]float64, len(sums)), 0.0
-	for i, s := range sums {
-		tops[i] = y
+// stack finds the top of each node.
+func (n *side) stack(scale float64) {
+	n.tops = make([]float64, len(n.sums))
+	y := 0.0
+	for i, s := range n.sums {
+		n.tops[i] = y
 		if s > 0 {
 			y += s*scale + nodeGap
 		}
 	}
-	return tops
 }
 
-// stream draws one stream as a band that bends from left to right.
-func stream(d *drawing, s Stream, from, to, thick float64) {
+// draw draws the nodes with their names.
+func (n side) draw(d *drawing, scale float64) {
+	for i, name := range n.names {
+		if n.sums[i] <= 0 {
+			continue
+		}
+		tall := max(thinnest, n.sums[i]*scale)
+		d.add(`<rect class="node" x="%s" y="%s" width="%s" height="%s"/>`, number(n.x), number(n.tops[i]), number(nodeWidth), number(tall))
+		d.add(`<text class="name" dominant-baseline="middle" text-anchor="%s" x="%s" y="%s">%s</text>`,
+			n.alignment, number(n.x+n.aside), number(n.tops[i]+tall/2), text(name))
+	}
+}
+
+// band is where a stream begins and ends at its upper edge, and how thick it is.
+type band struct{ from, to, thick float64 }
+
+// draw draws a stream as a band that bends from left to right.
+func (s Stream) draw(d *drawing, b band) {
 	x0, x1 := nameWidth+nodeWidth, flowWidth-nameWidth-nodeWidth
 	middle := number((x0 + x1) / 2)
-	thick = max(thick, thinnest)
 	if s.Link != "" {
 		d.add(`<a href="%s">`, text(s.Link))
 	}
 	d.add(`<path class="stream %s" d="M%s,%s C%s,%s %s,%s %s,%s V%s C%s,%s %s,%s %s,%s Z"><title>%s</title></path>`, text(s.Class),
-		number(x0), number(from), middle, number(from), middle, number(to), number(x1), number(to),
-		number(to+thick), middle, number(to+thick), middle, number(from+thick), number(x0), number(from+thick), text(s.Label))
+		number(x0), number(b.from), middle, number(b.from), middle, number(b.to), number(x1), number(b.to),
+		number(b.to+b.thick), middle, number(b.to+b.thick), middle, number(b.from+b.thick), number(x0), number(b.from+b.thick), text(s.Label))
 	if s.Link != "" {
 		d.add(`</a>`)
-	}
-}
-
-// nodes draws one column of nodes with their names beside them.
-func nodes(d *drawing, names []string, sums, tops []float64, scale, x, aside float64, anchor string) {
-	for i, name := range names {
-		if sums[i] <= 0 {
-			continue
-		}
-		tall := max(thinnest, sums[i]*scale)
-		d.add(`<rect class="node" x="%s" y="%s" width="%s" height="%s"/>`, number(x), number(tops[i]), number(nodeWidth), number(tall))
-		d.add(`<text class="name" dominant-baseline="middle" text-anchor="%s" x="%s" y="%s">%s</text>`, anchor, number(x+aside), number(tops[i]+tall/2), text(name))
 	}
 }

@@ -47,7 +47,7 @@ func (f frame) x(v float64) float64 {
 	if f.xHigh <= f.xLow {
 		return left
 	}
-	return left + (v-f.xLow)/(f.xHigh-f.xLow)*(width-left-right)
+	return left + (finite(v)-f.xLow)/(f.xHigh-f.xLow)*(width-left-right)
 }
 
 func (f frame) y(v float64) float64 { return height - base - finite(v)/f.yHigh*(height-top-base) }
@@ -70,6 +70,7 @@ func (c LineChart) frame() frame {
 	f := frame{yHigh: c.Highest}
 	first := true
 	widen := func(x, y float64) {
+		x = finite(x)
 		if first {
 			f.xLow, f.xHigh, first = x, x, false
 		}
@@ -78,6 +79,9 @@ func (c LineChart) frame() frame {
 	for _, l := range c.Lines {
 		for _, p := range l.Points {
 			widen(p.X, p.Y)
+			if p.Ranged {
+				widen(p.X, p.High)
+			}
 		}
 	}
 	for _, t := range c.XTicks {
