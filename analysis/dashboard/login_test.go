@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
 	"github.com/stretchr/testify/require"
 )
 
@@ -175,4 +177,20 @@ func TestADatabaseThatIsGone(t *testing.T) {
 	require.Contains(t, w.Body.String(), "The figures cannot be read just now")
 	require.NotContains(t, w.Body.String(), "5432")
 	require.NotContains(t, w.Body.String(), "geheim")
+}
+
+// lostSessions are kept in a database that is gone.
+type lostSessions struct{ scs.CtxStore }
+
+func (lostSessions) FindCtx(context.Context, string) ([]byte, bool, error) {
+	return nil, false, errors.New("connection refused")
+}
+
+func TestSessionsThatCannotBeRead(t *testing.T) {
+	s := servedWith(t, teaShop(t), Options{Password: testHash, Sessions: lostSessions{}})
+	cookie := &http.Cookie{Name: "perennial", Value: strings.Repeat("A", 43)}
+	w := asks(s, http.MethodGet, "/shops/tea/health", "", with(cookie))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Contains(t, w.Body.String(), "The figures cannot be read just now")
+	require.Equal(t, http.StatusOK, asks(s, http.MethodGet, "/assets/style.css", "", with(cookie)).Code)
 }

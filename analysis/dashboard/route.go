@@ -49,10 +49,13 @@ func (s *Server) routes() http.Handler {
 	outside := http.NewServeMux()
 	outside.HandleFunc("GET /login", s.loginForm)
 	outside.HandleFunc("POST /login", s.login)
-	outside.Handle("GET /assets/", s.assets())
 	outside.Handle("/api/", s.api())
 	outside.Handle("/", s.known(inside))
-	return s.stripped(s.guarded(s.sessions.LoadAndSave(outside)))
+
+	all := http.NewServeMux()
+	all.Handle("GET /assets/", s.assets()) // also where sessions cannot be read
+	all.Handle("/", s.sessions.LoadAndSave(outside))
+	return s.stripped(s.guarded(all))
 }
 
 // stripped takes the path of the dashboard off, whether a proxy has done so already or not.

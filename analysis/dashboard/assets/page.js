@@ -1,4 +1,4 @@
-// Pages work without this; it spares a click. A choice in a form is carried out at once.
-for (const field of document.querySelectorAll("form.asks select, form.asks input[type=date]")) {
+// Pages work without this; it spares a click. What is chosen in a form is carried out at once, unless it is typed.
+for (const field of document.querySelectorAll("form.asks select")) {
   field.addEventListener("change", () => field.form.requestSubmit());
 }
