@@ -41,6 +41,7 @@ func terms() map[string]term {
 		"frequency":       {"Frequency", "How often somebody has ordered, as a score: the highest is the part that ordered most."},
 		"monetary":        {"Monetary value", "How much somebody has spent, as a score: the highest is the part that spent most."},
 		"value":           {"Predicted value", "What a customer is expected to spend within the horizon, by a model fitted to this shop's own orders, or by a naive forecast where that has proved better."},
+		"value_all":       {"Expected", "What all customers together are expected to spend, by the forecast that has proved best; newcomers come on top."},
 		"alive":           {"Probability of still buying", "How likely it is that somebody will ever order again, from how often, how regularly and how long ago they have ordered."},
 		"churn":           {"Risk to be gone", "How likely it is that somebody has stopped buying, in bands."},
 		"stage":           {"Stage", "Where somebody is in the life of a customer: first-time, active, slipping, lapsed, won back and so on, by the shop's own rhythm."},
