@@ -427,8 +427,9 @@ func (p *planner) savePush(ctx context.Context, tx *sqlx.Tx) error {
 		return fmt.Errorf("push: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO pushes (store_id, destination, at, withheld, unchanged) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (store_id, destination) DO UPDATE SET at = excluded.at, withheld = excluded.withheld, unchanged = excluded.unchanged`,
+		INSERT INTO pushes (store_id, destination, at, withheld, unchanged, analysis) VALUES ($1, $2, $3, $4, $5, `+lastAnalysis+`)
+		ON CONFLICT (store_id, destination) DO UPDATE SET at = excluded.at, withheld = excluded.withheld, unchanged = excluded.unchanged,
+			analysis = excluded.analysis`,
 		p.store, p.target.Destination, p.at, string(text), p.plan.Unchanged)
 	if err != nil {
 		return fmt.Errorf("push: %w", err)

@@ -48,13 +48,16 @@ func (s *Store) delivered(ctx context.Context, tx *sqlx.Tx, destination string) 
 	return d, nil
 }
 
+// lastAnalysis is the run that analysed last and succeeded, 0 for none. Runs are told apart by their numbers: their times are
+// those of whichever machine they ran on.
+const lastAnalysis = `(SELECT coalesce(max(run_id), 0) FROM runs WHERE store_id = $1 AND kind = 'analyze' AND state = 'succeeded')`
+
 // pushed reads the last push and the counts of people.
 func (s *Store) pushed(ctx context.Context, tx *sqlx.Tx, d *report.Delivery) error {
 	var at sql.NullTime
 	var withheld sql.NullString
 	err := tx.QueryRowxContext(ctx, `
-		SELECT at, withheld::text, coalesce(unchanged, 0), at IS NOT NULL AND EXISTS (SELECT FROM runs
-				WHERE store_id = $1 AND kind = 'analyze' AND state = 'succeeded' AND ended_at > at) AS behind,
+		SELECT at, withheld::text, coalesce(unchanged, 0), coalesce(analysis < `+lastAnalysis+`, false) AS behind,
 			(SELECT count(*) FROM deliveries WHERE store_id = $1 AND destination = $2 AND hash IS NOT NULL), waiting, pending
 		FROM (SELECT count(*) AS waiting, count(*) FILTER (WHERE job <> '') AS pending
 			FROM outbox WHERE store_id = $1 AND destination = $2) o

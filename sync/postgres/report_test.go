@@ -218,23 +218,26 @@ func TestDeliveriesTellThatAnAnalysisWasNotComparedYet(t *testing.T) {
 		require.Len(t, all, 1)
 		return all[0].Behind
 	}
-	run := func(kind string, state schedule.State, ended time.Time) {
-		id, err := s.db.StartRun(ctx, s.id, kind, ended.Add(-time.Minute))
+	run := func(kind string, state schedule.State) {
+		id, err := s.db.StartRun(ctx, s.id, kind, noon)
 		require.NoError(t, err)
-		require.NoError(t, s.db.EndRun(ctx, s.id, id, schedule.End{At: ended, State: state}))
+		require.NoError(t, s.db.EndRun(ctx, s.id, id, schedule.End{At: noon.Add(time.Minute), State: state}))
 	}
-	plan := func(at time.Time) {
-		_, err := s.Plan(ctx, activation.Target{Destination: "letters", Attributes: []string{"segment"}}, false, at)
+	plan := func() {
+		_, err := s.Plan(ctx, activation.Target{Destination: "letters", Attributes: []string{"segment"}}, false, noon)
 		require.NoError(t, err)
 	}
-	plan(noon)
-	run("analyze", schedule.Succeeded, noon.Add(-time.Minute))
-	run("sync", schedule.Succeeded, noon.Add(time.Hour))
-	run("analyze", schedule.Failed, noon.Add(time.Hour))
+	plan()
 	require.False(t, behind())
-	run("analyze", schedule.Succeeded, noon.Add(time.Hour))
+	run("analyze", schedule.Succeeded)
 	require.True(t, behind())
-	plan(noon.Add(2 * time.Hour))
+	plan()
+	run("sync", schedule.Succeeded)
+	run("analyze", schedule.Failed)
+	require.False(t, behind())
+	run("analyze", schedule.Succeeded)
+	require.True(t, behind())
+	plan()
 	require.False(t, behind())
 }
 

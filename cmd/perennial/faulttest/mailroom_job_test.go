@@ -148,8 +148,6 @@ func TestHalfIsRefused(t *testing.T) {
 		t.Parallel()
 		m := newMailroom(t, 40, 40, "klaviyo")
 		failJob(m.platforms[0], halves)
-		m.stopsWaiting() // for those who are missing, who might show a little later
-		m.ahead = 10 * time.Minute
 		m.halfRefused("The profile could not be written.", func() {})
 	})
 	t.Run("webhook", func(t *testing.T) {
