@@ -28,7 +28,8 @@ func euros(v float64) string { return fmt.Sprintf("%.0f €", v) }
 // charts are one of each form.
 func charts() map[string]template.HTML {
 	line := chart.Line{Name: "back", Points: []chart.Point{
-		{X: 0, Y: 0, Ranged: true}, {X: 30, Y: 0.22, Low: 0.2, High: 0.25, Ranged: true, Label: "30 days: 22 %"},
+		{X: 0, Y: 0, Ranged: true},
+		{X: 30, Y: 0.22, Low: 0.2, High: 0.25, Ranged: true, Label: "30 days: 22 %"},
 		{X: 90, Y: 0.4, Low: 0.36, High: 0.44, Ranged: true, Label: hostile},
 	}}
 	return map[string]template.HTML{
