@@ -190,7 +190,7 @@ func TestCommandsOfPagesAreTargetsOfMake(t *testing.T) {
 func TestFirstScreen(t *testing.T) {
 	lines := strings.Split(read(t, "README.md"), "\n")
 	screen := strings.Join(lines[:14], "\n")
-	for _, part := range []string{"# Perennial", "reads your web shop every night", "docs/demo.svg", "make demo", "make test"} {
+	for _, part := range []string{"# Perennial", "reads your web shop every night", "docs/screenshots/today.png", "make demo", "make test"} {
 		require.Contains(t, screen, part)
 	}
 }
