@@ -5,7 +5,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := go tool -modfile=tools.mod golangci-lint
 
-# Much of what tests do is wait, so that more of them than there are processors run at a time.
+# Much of what tests do is wait, so that with the race detector more packages than there are processors run at a time.
 ABREAST := -p 4
 RACED   := ^(TestTwoDaemons|TestCommandBesideTheDaemon|TestDaemon|TestConnectionsDie|TestThreeNights|TestThreeNightsOfShopify|TestStopDuringASync|TestStopDuringAPush|TestUnsubscribedAtOnePlatformIsOutOfAllInTheSameNight)$$
 
@@ -26,7 +26,7 @@ demo: build ## Try it: invented shops on WooCommerce and Shopify and the daemon 
 # Tests run on the PostgreSQL whose folder PERENNIAL_TEST_POSTGRES names; by default on this machine's, installed where it is
 # missing.
 test: build ## Run every test
-	@dir="$${PERENNIAL_TEST_POSTGRES:-$$($(BIN) postgres ensure --dir)}" && PERENNIAL_TEST_POSTGRES="$$dir" go test $(ABREAST) -timeout 20m ./...
+	@dir="$${PERENNIAL_TEST_POSTGRES:-$$($(BIN) postgres ensure --dir)}" && PERENNIAL_TEST_POSTGRES="$$dir" go test -timeout 20m ./...
 
 # Faults are tried without the race detector, all of them; with it, the daemon itself is built with it and lives through some.
 race: build ## Run the tests with the race detector, the long ones shortened
