@@ -148,15 +148,26 @@ func (q *crowdQuery) moved(m report.Move) string {
 	}
 }
 
+// sorting is what a page's people are found by, and how their key follows from that. Scores are sorted by as they are: to sum
+// them up for everybody costs as much as to read them.
+func (q *crowdQuery) sorting() (columns, order, key string) {
+	const descending = ` DESC NULLS LAST, `
+	if q.key == scoreKey {
+		return `s.m AS sm, s.f AS sf, s.r AS sr`, `s.m` + descending + `s.f` + descending + `s.r` + descending, `(k.sm * 10000 + k.sf * 100 + k.sr)`
+	}
+	return q.key + ` AS key`, `key` + descending, `k.key`
+}
+
 // text is the query for so many people.
 func (q *crowdQuery) text(limit int) string {
-	return `SELECT k.person_id, k.key::text AS key, coalesce(p.email, '') AS email, coalesce(p.customer_id, '') AS customer_id,
+	columns, order, key := q.sorting()
+	return `SELECT k.person_id, ` + key + `::text AS key, coalesce(p.email, '') AS email, coalesce(p.customer_id, '') AS customer_id,
 		` + personName + ` AS name, coalesce(f.segment, '') AS segment, coalesce(f.r, 0) AS r, coalesce(f.f, 0) AS f, coalesce(f.m, 0) AS m,
 		coalesce(t.stage, '') AS stage, coalesce(t.tier, '') AS tier, coalesce(t.churn, '') AS churn, t.value,
 		coalesce(a.orders, 0) AS orders, coalesce(a.net, 0) AS net, a.first_day, a.last_day
-		FROM (SELECT ` + q.id + ` AS person_id, ` + q.key + ` AS key FROM ` + q.from + ` WHERE ` + strings.Join(append(q.where, `true`), ` AND `) + `
-			ORDER BY key DESC NULLS LAST, person_id LIMIT ` + strconv.Itoa(limit) + `) k` + crowdDetails + `
-		ORDER BY k.key DESC NULLS LAST, k.person_id`
+		FROM (SELECT ` + q.id + ` AS person_id, ` + columns + ` FROM ` + q.from + ` WHERE ` + strings.Join(append(q.where, `true`), ` AND `) + `
+			ORDER BY ` + order + q.id + ` LIMIT ` + strconv.Itoa(limit) + `) k` + crowdDetails + `
+		ORDER BY ` + key + ` DESC NULLS LAST, k.person_id`
 }
 
 // place is where somebody stands in the order of a crowd.
