@@ -11,12 +11,20 @@ type links struct {
 	base string // of the dashboard
 	shop string
 	none bool
+
+	version string
 }
 
-func (s *Server) links(shop string) links { return links{base: s.base, shop: shop} }
+func (s *Server) links(shop string) links { return links{base: s.base, shop: shop, version: s.Version} }
 
-// Asset is the address of a file that comes with the pages.
-func (l links) Asset(name string) string { return l.base + "/assets/" + name }
+// Asset is the address of a file that comes with the pages. It changes with the version, so that browsers may keep the file.
+func (l links) Asset(name string) string {
+	address := l.base + "/assets/" + name
+	if l.version != "" {
+		address += "?v=" + url.QueryEscape(l.version)
+	}
+	return address
+}
 
 // Root is the address of something that belongs to no shop.
 func (l links) Root(rest string) string { return l.base + rest }

@@ -146,6 +146,9 @@ func TestBehindAProxyWithASubPath(t *testing.T) {
 		require.NotEmpty(t, w.Header().Get("Strict-Transport-Security"))
 	}
 	require.Equal(t, http.StatusOK, asks(s, http.MethodGet, "/perennial/assets/style.css", "").Code)
+	require.Equal(t, "/perennial/", asks(s, http.MethodGet, "/perennial", "").Header().Get("Location"))
+	s.Version = "v1.2+3"
+	require.Contains(t, asks(s, http.MethodGet, "/perennial/login", "").Body.String(), `href="/perennial/assets/style.css?v=v1.2%2B3"`)
 	for _, wrong := range []string{"shop.example", "ftp://shop.example", "https://", "https://shop.example/?a=b"} {
 		_, err := New(t.Context(), Options{URL: wrong})
 		require.ErrorIs(t, err, errURL, wrong)

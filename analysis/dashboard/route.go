@@ -61,6 +61,10 @@ func (s *Server) routes() http.Handler {
 // stripped takes the path of the dashboard off, whether a proxy has done so already or not.
 func (s *Server) stripped(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.base != "" && r.URL.Path == s.base { // as people type it
+			http.Redirect(w, r, s.base+"/", http.StatusSeeOther)
+			return
+		}
 		if rest, under := strings.CutPrefix(r.URL.Path, s.base+"/"); under && s.base != "" {
 			r = r.Clone(r.Context())
 			r.URL.Path, r.URL.RawPath = "/"+rest, ""
