@@ -14,6 +14,7 @@ import (
 	"github.com/perennial-cvo/perennial/analysis/dashboard"
 	"github.com/perennial-cvo/perennial/analysis/report"
 	"github.com/perennial-cvo/perennial/connectors"
+	"github.com/perennial-cvo/perennial/sync/schedule"
 )
 
 func newDigest(g *globals) *cobra.Command {
@@ -76,7 +77,7 @@ func (s *shop) sendDigest(ctx context.Context) error {
 	if !s.app.cfg.Digest.On() {
 		return fail(exitUsage, "the weekly mail goes to nobody", "name addresses as to under [digest] in the configuration", nil)
 	}
-	return s.step(ctx, "digest", func(ctx context.Context) (map[string]int, error) {
+	return s.step(ctx, schedule.Digest, func(ctx context.Context) (map[string]int, error) {
 		n, err := s.postDigest(ctx, "by hand "+s.app.now().UTC().Format(time.RFC3339Nano), nil, func(string) error { return nil })
 		if n > 0 {
 			s.line("the weekly mail was sent to %s", of(n, "address"))

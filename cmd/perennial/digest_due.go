@@ -134,7 +134,7 @@ func (p *post) waits(ctx context.Context, s *shop, patience time.Duration) (bool
 func (p *post) deliver(ctx context.Context, s *shop, occurrence string, before postgres.Digest) error {
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), digestWork) // half a mail is none
 	defer cancel()
-	failed := s.step(work, "digest", func(ctx context.Context) (map[string]int, error) {
+	failed := s.step(work, schedule.Digest, func(ctx context.Context) (map[string]int, error) {
 		n, err := s.postDigest(ctx, occurrence, before.Reached, func(to string) error {
 			return p.app.db.ReachDigest(ctx, s.id, to)
 		})

@@ -166,6 +166,28 @@ func TestRunsOfDeadProcessesAreClosed(t *testing.T) {
 	require.Equal(t, 3, one[int](s, `SELECT (counts->>'read')::int FROM runs WHERE run_id = $1`, again))
 }
 
+// TestRunsOfADeadHolderAreClosedByTheNext: what is done once a week is not begun by the night after.
+func TestRunsOfADeadHolderAreClosedByTheNext(t *testing.T) {
+	s := newShop(t)
+	ctx := context.Background()
+	began := noon.Add(-6 * 24 * time.Hour)
+	for _, kind := range []string{"worth", "sync", schedule.Digest} {
+		_, err := s.db.StartRun(ctx, s.id, kind, began)
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.db.Release(ctx, s.id, "test", s.epoch))
+
+	holder := schedule.Holder{Ledger: s.db, Name: "next", TTL: time.Hour, Now: func() time.Time { return noon }}
+	require.NoError(t, holder.Hold(ctx, s.id, func(ctx context.Context, _ int64) error {
+		require.Equal(t, []string{"worth failed interrupted", "sync failed interrupted", "digest running "},
+			all[string](s, `SELECT kind || ' ' || state || ' ' || error_kind FROM runs ORDER BY run_id`))
+		return nil
+	}))
+	last, err := s.db.LastRun(ctx, s.id, "sync")
+	require.NoError(t, err)
+	require.True(t, last.Equal(began), "a reading that was cut off is no newer for having been found: %s", last)
+}
+
 // TestWriterBehindTheFenceSeesWhatWasChangedBeforeIt lets a page wait for the fence while the rules are changed.
 func TestWriterBehindTheFenceSeesWhatWasChangedBeforeIt(t *testing.T) {
 	s := newShop(t)

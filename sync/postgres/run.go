@@ -12,15 +12,31 @@ import (
 	"github.com/perennial-cvo/perennial/sync/schedule"
 )
 
-// StartRun opens a line in the ledger of runs. A line of the same kind that is still open belongs to a process that
-// died: the lease allows one writer; it is closed as failed.
+// EndInterrupted closes the runs that are still open: the lease allows one writer, so that whoever left them died. A weekly
+// mail may be under way without it.
+func (d *DB) EndInterrupted(ctx context.Context, store int64, at time.Time) error {
+	if err := endInterrupted(ctx, d.db, `kind <> $6`, store, at, schedule.Digest); err != nil {
+		return fmt.Errorf("interrupted runs: %w", err)
+	}
+	return nil
+}
+
+// endInterrupted books the open runs of a shop as failed, of those that are meant.
+func endInterrupted(ctx context.Context, in sqlx.ExecerContext, meant string, store int64, at time.Time, kind string) error {
+	_, err := in.ExecContext(ctx, `UPDATE runs SET state = $3, ended_at = $2, error_kind = $5,
+		error = 'the process ended before the run did', remedy = 'nothing: the next run goes on where this one stopped'
+		WHERE store_id = $1 AND state = $4 AND `+meant, store, at, schedule.Failed, schedule.Running, interrupted, kind)
+	return err
+}
+
+// interrupted is the kind of error of a run whose process died.
+const interrupted = "interrupted"
+
+// StartRun opens a line in the ledger of runs. A line of the same kind that is still open belongs to a process that died.
 func (d *DB) StartRun(ctx context.Context, store int64, kind string, at time.Time) (int64, error) {
 	var run int64
 	err := inTx(ctx, d.db, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = $4, ended_at = $3, error_kind = 'interrupted',
-			error = 'the process ended before the run did', remedy = 'nothing: the next run goes on where this one stopped'
-			WHERE store_id = $1 AND kind = $2 AND state = $5`, store, kind, at, schedule.Failed, schedule.Running)
-		if err != nil {
+		if err := endInterrupted(ctx, tx, `kind = $6`, store, at, kind); err != nil {
 			return err
 		}
 		return tx.GetContext(ctx, &run, `INSERT INTO runs (store_id, kind, state, started_at) VALUES ($1, $2, $3, $4)
@@ -47,11 +63,12 @@ func (d *DB) EndRun(ctx context.Context, store int64, run int64, end schedule.En
 	return nil
 }
 
-// LastRun returns when the last run of a kind ended, however it did, or began, where it has not; zero where there is none.
+// LastRun returns when the last run of a kind ended, however it did, or began, where it has not or nobody knows when; zero
+// where there is none.
 func (d *DB) LastRun(ctx context.Context, store int64, kind string) (time.Time, error) {
 	var at sql.NullTime
-	err := d.db.QueryRowxContext(ctx, `SELECT max(coalesce(ended_at, started_at)) FROM runs WHERE store_id = $1 AND kind = $2`,
-		store, kind).Scan(&at)
+	err := d.db.QueryRowxContext(ctx, `SELECT max(CASE WHEN error_kind = $3 THEN started_at ELSE coalesce(ended_at, started_at) END)
+		FROM runs WHERE store_id = $1 AND kind = $2`, store, kind, interrupted).Scan(&at)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("last run: %w", err)
 	}

@@ -21,8 +21,8 @@ type Holder struct {
 	Now    func() time.Time // decides what is due; nil: time.Now
 }
 
-// Hold takes the lease of a shop, runs work while a heartbeat keeps it, and gives it back. It returns ErrBusy where the
-// shop is taken. When the lease is lost the context of work is cancelled and ErrLeaseLost is returned: nothing that work
+// Hold takes the lease of a shop, closes the runs that a dead holder left open, runs work while a heartbeat keeps the lease,
+// and gives it back. It returns ErrBusy where the shop is taken. When the lease is lost the context of work is cancelled and ErrLeaseLost is returned: nothing that work
 // writes afterwards is accepted, since the epoch has moved on.
 func (h Holder) Hold(ctx context.Context, store int64, work func(ctx context.Context, epoch int64) error) error {
 	epoch, ok, err := h.Ledger.Acquire(ctx, store, h.Name, h.TTL)
@@ -43,7 +43,9 @@ func (h Holder) Hold(ctx context.Context, store int64, work func(ctx context.Con
 		<-beating
 		h.release(ctx, store, epoch)
 	}()
-	err = work(working, epoch)
+	if err = h.Ledger.EndInterrupted(working, store, h.now()); err == nil {
+		err = work(working, epoch)
+	}
 	if errors.Is(context.Cause(working), ErrLeaseLost) {
 		return ErrLeaseLost
 	}

@@ -74,6 +74,12 @@ func (m *memory) SaveNightly(_ context.Context, store, epoch int64, nightly Nigh
 	return m.down
 }
 
+func (m *memory) EndInterrupted(context.Context, int64, time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.down
+}
+
 func (m *memory) StartRun(context.Context, int64, string, time.Time) (int64, error) { return 1, nil }
 
 func (m *memory) EndRun(context.Context, int64, int64, End) error { return nil }

@@ -23,6 +23,9 @@ type Ledger interface {
 	// SaveNightly stores it, if the epoch is still that of the lease.
 	SaveNightly(ctx context.Context, store int64, epoch int64, nightly Nightly) error
 
+	// EndInterrupted closes the lines that whoever held the lease before left open when they died.
+	EndInterrupted(ctx context.Context, store int64, at time.Time) error
+
 	// StartRun opens a line in the ledger of runs.
 	StartRun(ctx context.Context, store int64, kind string, at time.Time) (run int64, err error)
 
@@ -39,6 +42,9 @@ type Nightly struct {
 	Attempts int
 	NextTry  time.Time
 }
+
+// Digest is the kind of the runs that send the weekly mail. It needs no lease: it only reads the shop.
+const Digest = "digest"
 
 // End is how a run ended.
 type End struct {
