@@ -23,12 +23,12 @@ func TestOrdersAfterAreTheirMean(t *testing.T) {
 				var want float64
 				w := stoppingSum{a: m.a, b: b.b, term: 1}
 				mean := (b.events + float64(j)) * z / rest
-				for n, p := 1.0, 1.0; n < mean+10 || p > 1e-15*want; n++ {
+				for n, last := 1.0, 1.0; n < mean+10 || last > 1e-12*rest*want; n++ { // what comes then sums to last/rest
 					if (int(n)+j)%m.k == 0 {
 						w.next()
 					}
-					p = math.Exp(logNegativeBinomial(n, b.events+float64(j), z, rest))
-					want += p * w.sum
+					last = math.Exp(logNegativeBinomial(n, b.events+float64(j), z, rest)) * w.sum
+					want += last
 				}
 				require.InEpsilon(t, want, m.ordersAfter(&b, j, weeks), 1e-9, "%s k=%d j=%d %+v", m.kind, m.k, j, b)
 			}

@@ -185,7 +185,7 @@ func TestPredictionsMoveTheRightWay(t *testing.T) {
 			// A prediction of everything says the same as each question by itself.
 			whole := Predictor{Orders: m, Spend: SpendFit{Average: 1}, AnnualRate: .1, MarginRate: float64(s.Repeats + 1)}.Predict(s, 0, days)
 			require.Equal(t, m.Alive(s), whole.Alive, "%s", m.Kind())
-			require.InDelta(t, orders, whole.Orders, 1e-11*orders, "%s", m.Kind())
+			require.InDelta(t, orders, whole.Orders, 1e-11*orders+1e-300, "%s", m.Kind()) // numbers close to none have few digits
 			require.InDelta(t, worth, whole.Discounted, 1e-12*(1+worth), "%s", m.Kind())
 			early, _ := m.NextOrder(s, .1)
 			middle, ok := m.NextOrder(s, .5)
