@@ -69,7 +69,7 @@ type crowdRow struct {
 
 // details looks up what is told of each of the people k.
 const crowdDetails = `
-	LEFT JOIN LATERAL (SELECT email, customer_id FROM persons WHERE store_id = $1 AND person_id = k.person_id OFFSET 0) p ON true
+	LEFT JOIN LATERAL (SELECT person_id, email, customer_id FROM persons WHERE store_id = $1 AND person_id = k.person_id OFFSET 0) p ON true
 	LEFT JOIN LATERAL (SELECT id, first_name, last_name FROM customers WHERE store_id = $1 AND id = p.customer_id OFFSET 0) c ON true
 	LEFT JOIN LATERAL ` + lastName + ` o ON true
 	LEFT JOIN LATERAL (SELECT segment, r, f, m FROM rfm_scores WHERE store_id = $1 AND person_id = k.person_id OFFSET 0) f ON true
@@ -77,14 +77,18 @@ const crowdDetails = `
 	LEFT JOIN LATERAL (SELECT orders, net, first_day, last_day FROM person_stats WHERE store_id = $1 AND person_id = k.person_id OFFSET 0) a
 		ON true`
 
-// lastName is the name on the last order of a person p without an account that is stored, c.
+// lastName is the name on the last order of a person p without an account that is stored, c: on the last that counts, which is
+// found at once, else on the last of those that do not, which are theirs by account or address alone.
 const lastName = `(
-	SELECT first_name, last_name FROM (
-		(SELECT first_name, last_name, placed_at, id FROM orders WHERE store_id = $1 AND email = p.email AND email <> '' AND c.id IS NULL
-			ORDER BY placed_at DESC, id LIMIT 1)
-		UNION ALL (SELECT first_name, last_name, placed_at, id FROM orders WHERE store_id = $1 AND customer_id = p.customer_id
-			AND customer_id <> '' AND c.id IS NULL ORDER BY placed_at DESC, id LIMIT 1)
-	) AS named ORDER BY placed_at DESC, id LIMIT 1)`
+	SELECT coalesce(b.first_name, a.first_name) AS first_name, coalesce(b.last_name, a.last_name) AS last_name
+	FROM (SELECT WHERE c.id IS NULL) AS unnamed
+	LEFT JOIN LATERAL (SELECT first_name, last_name FROM orders WHERE store_id = $1 AND person_id = p.person_id AND counted
+		ORDER BY placed_at DESC, id LIMIT 1) b ON true
+	LEFT JOIN LATERAL (SELECT first_name, last_name FROM (
+			SELECT first_name, last_name, placed_at, id FROM orders WHERE store_id = $1 AND email = p.email AND email <> ''
+			UNION ALL SELECT first_name, last_name, placed_at, id FROM orders WHERE store_id = $1 AND customer_id = p.customer_id
+				AND customer_id <> ''
+		) AS placed WHERE b.first_name IS NULL ORDER BY placed_at DESC, id LIMIT 1) a ON true)`
 
 // personName is the name of a person by their account c, else by their last order o.
 const personName = `trim(coalesce(c.first_name, o.first_name, '') || ' ' || coalesce(c.last_name, o.last_name, ''))`

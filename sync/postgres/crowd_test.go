@@ -194,11 +194,15 @@ func TestPeopleAreFoundByAddressAndAccount(t *testing.T) {
 	older, newer := order("2", "", "bob@example.com"), order("3", "", "bob@example.com")
 	older.FirstName, older.LastName, newer.FirstName, newer.LastName = "Robert", "Old", "Bob", "New"
 	newer.PlacedAt = older.PlacedAt.Add(time.Hour)
-	s.put(commerce.Orders, whole(placed("1", "7", at(1, 10)), older, newer))
+	lost := order("4", "", "bob@example.com") // it counts for nothing, nor does its name where another counts
+	lost.FirstName, lost.Status, lost.PlacedAt = "Bobby", "cancelled", newer.PlacedAt.Add(time.Hour)
+	never := order("5", "9", "cyd@example.com")
+	never.FirstName, never.LastName, never.Status = "Cyd", "Ray", "cancelled"
+	s.put(commerce.Orders, whole(placed("1", "7", at(1, 10)), older, newer, lost, never))
 	s.refresh(at(5, 0), false)
 	for search, want := range map[string][]string{
 		" Ann@Example.COM ": {"Ann Lee 7"}, "7": {"Ann Lee 7"}, "bob@example.com": {"Bob New "}, "7@example.com": {"Ann Lee 7"},
-		"nobody@example.com": nil, "bob": nil, "%": nil, "8": nil,
+		"nobody@example.com": nil, "bob": nil, "%": nil, "8": nil, "9": {"Cyd Ray 9"},
 	} {
 		people, next, err := s.People(ctx, report.Crowd{Search: search, Limit: 5})
 		require.NoError(t, err)
