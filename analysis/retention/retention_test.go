@@ -137,7 +137,8 @@ func TestScalingMoneyScalesOnlyMoney(t *testing.T) {
 		a, b := ask(t, all, q), ask(t, scaled, q)
 		require.Equal(t, a.Survival, b.Survival)
 		require.Equal(t, a.Curve, b.Curve)
-		require.InEpsilon(t, 1, (b.Repeat.AverageOrder+1)/(float64(factor)*a.Repeat.AverageOrder+1), 1e-9)
+		want := float64(factor) * a.Repeat.AverageOrder
+		require.InDelta(t, want, b.Repeat.AverageOrder, 1e-9*(1+math.Abs(want)))
 	})
 }
 
