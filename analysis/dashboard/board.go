@@ -35,7 +35,8 @@ type board struct {
 	looked  time.Time     // when it was last asked whether anything changed
 	reading chan struct{} // closed when the reading under way ends; nil where there is none
 
-	moves movesKnown
+	moves  counts[movesAsked, report.Movements]
+	crowds counts[crowdAsked, crowdPage]
 }
 
 // state is what is told, and when it was read. It is not changed any more.

@@ -42,6 +42,7 @@ type shopFacts struct {
 	err    error // of everything that is asked
 	people []report.PersonRow
 	next   string
+	takes  time.Duration // to find people
 	asked  []report.Crowd
 	person report.Person
 }
@@ -50,6 +51,7 @@ func (f *shopFacts) Runs(context.Context, int) ([]report.Run, error) { return f.
 
 func (f *shopFacts) People(_ context.Context, c report.Crowd) ([]report.PersonRow, string, error) {
 	f.asked = append(f.asked, c)
+	time.Sleep(f.takes)
 	return f.people, f.next, f.err
 }
 

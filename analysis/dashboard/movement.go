@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -64,14 +65,22 @@ func (s *Server) moved(r *http.Request, v *view, asked report.Between, wait time
 	if m := v.Report.Movement; m != nil && asked == (report.Between{Set: m.Scheme}) {
 		return []report.Movement{*m}, true, nil
 	}
-	key := movesAsked{Between: asked, analysed: v.Report.Segments.AsOf}
-	for _, run := range v.Status.Runs {
-		if run.Ended.After(key.ran) {
-			key.ran = run.Ended
-		}
-	}
-	found, ok, err := s.boards[v.Shop].movements(r.Context(), key, v.Report.Overview, wait)
+	b := s.boards[v.Shop]
+	found, ok, err := b.moves.get(r.Context(), movesAsked{asked, v.edition()}, wait, b.movement(asked, v.Report.Overview))
 	return found.Movements, ok, err
+}
+
+// movesAsked is which movement, by which analysis.
+type movesAsked struct {
+	report.Between
+	edition
+}
+
+// movement counts a movement that the report does not have.
+func (b *board) movement(asked report.Between, o report.Overview) counter[report.Movements] {
+	return counter[report.Movements]{b.ctx, func(ctx context.Context) (report.Movements, error) {
+		return report.MovementOf(ctx, b.facts, o, asked)
+	}}
 }
 
 // askedMovement reads the set and the days out of a query.

@@ -56,6 +56,13 @@ func (f *movedFacts) Moves(_ context.Context, _ string, before, after int) ([]se
 	}, f.fails
 }
 
+// times is how often movement was asked for.
+func (f *movedFacts) times() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.asked)
+}
+
 // servedMoving is a dashboard of the shop.
 func servedMoving(t *testing.T, f *movedFacts) *Server {
 	t.Helper()
@@ -121,23 +128,23 @@ func TestMovementIsCountedOnce(t *testing.T) {
 		b, asked := boardOf(t, f), movesAsked{Between: report.Between{Set: segment.SchemeTier}}
 		for range 5 {
 			began := time.Now()
-			_, ok, err := b.movements(t.Context(), asked, f.report.Overview, patient)
+			_, ok, err := countedOn(t, b, f, asked, patient)
 			require.NoError(t, err)
 			require.False(t, ok)
 			require.Equal(t, patient, time.Since(began))
 		}
-		m, ok, err := b.movements(t.Context(), asked, f.report.Overview, time.Minute)
+		m, ok, err := countedOn(t, b, f, asked, time.Minute)
 		require.NoError(t, err)
 		require.True(t, ok)
 		require.Len(t, m.Movements[0].Flows, 5)
-		_, ok, _ = b.movements(t.Context(), asked, f.report.Overview, 0)
+		_, ok, _ = countedOn(t, b, f, asked, 0)
 		require.True(t, ok)
-		require.Len(t, f.asked, 1)
+		require.Equal(t, 1, f.times())
 
 		asked.ran = readAt // another run may have analysed the day anew
-		_, ok, _ = b.movements(t.Context(), asked, f.report.Overview, time.Minute)
+		_, ok, _ = countedOn(t, b, f, asked, time.Minute)
 		require.True(t, ok)
-		require.Len(t, f.asked, 2)
+		require.Equal(t, 2, f.times())
 	})
 }
 
@@ -147,10 +154,10 @@ func TestMovementThatFailsIsTriedAgain(t *testing.T) {
 		f.fails = errors.New("the database is gone")
 		b := boardOf(t, f)
 		for range 2 {
-			_, _, err := b.movements(t.Context(), movesAsked{Between: report.Between{Set: segment.SchemeTier}}, f.report.Overview, time.Minute)
+			_, _, err := countedOn(t, b, f, movesAsked{Between: report.Between{Set: segment.SchemeTier}}, time.Minute)
 			require.ErrorIs(t, err, f.fails)
 		}
-		require.Len(t, f.asked, 2)
+		require.Equal(t, 2, f.times())
 		require.Empty(t, b.moves.known)
 	})
 }
@@ -162,21 +169,21 @@ func TestMovementsAreBounded(t *testing.T) {
 		f.takes = time.Second
 		b := boardOf(t, f)
 		ask := func(days int) bool {
-			_, ok, err := b.movements(t.Context(), movesAsked{Between: report.Between{Set: segment.SchemeTier, Days: days}}, f.report.Overview, 0)
+			_, ok, err := countedOn(t, b, f, movesAsked{Between: report.Between{Set: segment.SchemeTier, Days: days}}, 0)
 			require.NoError(t, err)
 			return ok
 		}
-		for days := range 3 * movesKept {
+		for days := range 3 * countsKept {
 			require.False(t, ask(days+1))
 		}
 		synctest.Wait()
-		require.Len(t, f.asked, movesAtOnce)
-		time.Sleep(movesKept * time.Second)
+		require.Equal(t, countsAtOnce, f.times())
+		time.Sleep(countsKept * time.Second)
 		synctest.Wait()
-		require.Len(t, f.asked, movesKept)
+		require.Equal(t, countsKept, f.times())
 		require.True(t, ask(1))
 		require.False(t, ask(1000))
-		require.Len(t, b.moves.known, movesKept)
+		require.Len(t, b.moves.known, countsKept)
 		require.False(t, ask(1), "the oldest has made room")
 		time.Sleep(time.Minute)
 	})
@@ -198,6 +205,12 @@ func TestMovementThatIsBeingCounted(t *testing.T) {
 		require.Contains(t, w.Body.String(), "Every move")
 		require.Empty(t, w.Header().Get("Refresh"))
 	})
+}
+
+// countedOn asks a board for a movement.
+func countedOn(t *testing.T, b *board, f *movedFacts, asked movesAsked, wait time.Duration) (report.Movements, bool, error) {
+	t.Helper()
+	return b.moves.get(t.Context(), asked, wait, b.movement(asked.Between, f.report.Overview))
 }
 
 func boardOf(t *testing.T, f Facts) *board {

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,8 +16,11 @@ import (
 	"github.com/perennial-cvo/perennial/analysis/segment"
 )
 
-// pageOfPeople is how many people are listed on a page.
-const pageOfPeople = 50
+// How people are listed.
+const (
+	pageOfPeople = 50
+	attentive    = 160 * time.Millisecond // a page waits so long for people who are being looked for
+)
 
 // How much somebody may ask for: scores, and characters of a search.
 const (
@@ -26,15 +30,16 @@ const (
 
 // gathering is what the page of people shows.
 type gathering struct {
-	Title  string // who they are, in words
-	Size   *size  // nil where it was not counted
-	Group  *report.SegmentRow
-	Play   *segment.Play // the suggested campaign; nil where there is none
-	People []report.PersonRow
-	First  string // address of the first page; empty on that
-	Next   string // of the next page; empty on the last
-	Search string
-	Names  map[string]string // of stages and segments, by audience key
+	Title    string // who they are, in words
+	Size     *size  // nil where it was not counted
+	Group    *report.SegmentRow
+	Play     *segment.Play // the suggested campaign; nil where there is none
+	People   []report.PersonRow
+	First    string // address of the first page; empty on that
+	Next     string // of the next page; empty on the last
+	Search   string
+	Names    map[string]string // of stages and segments, by audience key
+	Counting bool              // it is not known yet
 }
 
 // size is how many people there are, by the figures that the board keeps.
@@ -52,14 +57,18 @@ func (s *Server) people(r *http.Request, v *view) (any, error) {
 		return nil, err
 	}
 	c.Limit = pageOfPeople
-	found, next, err := gather(r, v, c)
+	page, ok, err := s.crowd(r, v, c)
 	if err != nil {
 		return nil, err
 	}
+	if !ok {
+		v.Refresh = 2
+	}
+	found, next := page.people, page.next
 	if c.Search != "" && c.Cursor == "" && len(found) == 1 {
 		return nil, elsewhere(v.Link.Person(found[0].ID))
 	}
-	g := &gathering{Title: v.words(c), Size: v.size(c), People: found, Search: c.Search, Names: v.names()}
+	g := &gathering{Title: v.words(c), Size: v.size(c), People: found, Search: c.Search, Names: v.names(), Counting: !ok}
 	query := r.URL.Query()
 	query.Del("cursor")
 	if c.Cursor != "" {
@@ -86,7 +95,7 @@ func (s *Server) peopleSheet(r *http.Request, v *view) ([][]string, error) {
 		return nil, err
 	}
 	c.Cursor, c.Limit = "", report.MostPeople
-	people, _, err := gather(r, v, c)
+	page, err := gather(r.Context(), v.facts, c)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +103,7 @@ func (s *Server) peopleSheet(r *http.Request, v *view) ([][]string, error) {
 		"person", "email", "account", "name", "segment", "recency", "frequency", "monetary", "stage", "tier", "churn_risk", "orders", "net",
 		"first_order", "last_order", "predicted_value",
 	}}
-	for _, p := range people {
+	for _, p := range page.people {
 		value := ""
 		if p.Value != nil {
 			value = p.Value.String()
@@ -123,12 +132,42 @@ func dayText(day time.Time) string {
 	return day.Format(time.DateOnly)
 }
 
-func gather(r *http.Request, v *view, c report.Crowd) ([]report.PersonRow, string, error) {
-	people, next, err := v.facts.People(r.Context(), c)
-	if errors.Is(err, report.ErrCursor) {
-		return nil, "", askedError{"The list has no such page. Begin at its first page."}
+// crowdPage is a page of people, and the cursor of the next.
+type crowdPage struct {
+	people []report.PersonRow
+	next   string
+}
+
+// crowdAsked is which page of which people, by which analysis.
+type crowdAsked struct {
+	report.Crowd // its move is the next field
+	move         report.Move
+	edition
+}
+
+// crowd is a page of people; ok is false where they are still being counted. In a large shop it takes seconds to find who moved
+// within a year.
+func (s *Server) crowd(r *http.Request, v *view, c report.Crowd) (page crowdPage, ok bool, err error) {
+	if c.Search != "" || !v.Analysed() {
+		page, err = gather(r.Context(), v.facts, c)
+		return page, true, err
 	}
-	return people, next, err
+	asked := crowdAsked{Crowd: c, edition: v.edition()}
+	if c.Move != nil {
+		asked.Crowd.Move, asked.move = nil, *c.Move
+	}
+	b := s.boards[v.Shop]
+	return b.crowds.get(r.Context(), asked, attentive, counter[crowdPage]{b.ctx, func(ctx context.Context) (crowdPage, error) {
+		return gather(ctx, b.facts, c)
+	}})
+}
+
+func gather(ctx context.Context, facts Facts, c report.Crowd) (crowdPage, error) {
+	people, next, err := facts.People(ctx, c)
+	if errors.Is(err, report.ErrCursor) {
+		err = askedError{"The list has no such page. Begin at its first page."}
+	}
+	return crowdPage{people, next}, err
 }
 
 // crowdOf reads whom a request asks for.

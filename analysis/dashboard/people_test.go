@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -31,24 +32,58 @@ func TestPeople(t *testing.T) {
 	f := teaShop(t)
 	f.people, f.next = drinkers(), "Zm9v"
 	s := served(t, f)
-	goldenPage(t, s, "/shops/tea/people?audience=champions", "people.html")
-	goldenPage(t, s, "/shops/tea/people?r=5&f=4&cursor=YmFy", "people_cell.html")
-	require.Equal(t, report.Crowd{Audience: "champions", Limit: pageOfPeople}, f.asked[0])
-	require.Equal(t, report.Crowd{R: 5, F: 4, Cursor: "YmFy", Limit: pageOfPeople}, f.asked[1])
-	page := got(t, s, "/shops/tea/people").Body.String()
-	require.Contains(t, page, "All customers")
-	require.NotContains(t, page, "<script>alert")
-	require.NotContains(t, page, "<b>")
+	synctest.Test(t, func(t *testing.T) {
+		s.boards["tea"].ctx = t.Context()
+		goldenPage(t, s, "/shops/tea/people?audience=champions", "people.html")
+		goldenPage(t, s, "/shops/tea/people?r=5&f=4&cursor=YmFy", "people_cell.html")
+		require.Equal(t, report.Crowd{Audience: "champions", Limit: pageOfPeople}, f.asked[0])
+		require.Equal(t, report.Crowd{R: 5, F: 4, Cursor: "YmFy", Limit: pageOfPeople}, f.asked[1])
+		page := got(t, s, "/shops/tea/people").Body.String()
+		require.Contains(t, page, "All customers")
+		require.NotContains(t, page, "<script>alert")
+		require.NotContains(t, page, "<b>")
+	})
 }
 
 func TestPeopleWhoMoved(t *testing.T) {
 	f := teaShop(t)
 	f.people = drinkers()
 	s := served(t, f)
-	day := func(d int) time.Time { return time.Date(2026, 3, d, 0, 0, 0, 0, time.UTC) }
-	page := got(t, s, s.links("tea").Movers("rfm", "champions", "", day(1), day(9))).Body.String()
-	require.Contains(t, page, "From Champions to nowhere between 2026-03-01 and 2026-03-09")
-	require.Equal(t, &report.Move{Scheme: "rfm", From: "champions", Before: day(1), After: day(9)}, f.asked[0].Move)
+	synctest.Test(t, func(t *testing.T) {
+		s.boards["tea"].ctx = t.Context()
+		page := got(t, s, s.links("tea").Movers("rfm", "champions", "", march(1), march(9))).Body.String()
+		require.Contains(t, page, "From Champions to nowhere between 2026-03-01 and 2026-03-09")
+		require.Equal(t, &report.Move{Scheme: "rfm", From: "champions", Before: march(1), After: march(9)}, f.asked[0].Move)
+	})
+}
+
+func march(d int) time.Time { return time.Date(2026, 3, d, 0, 0, 0, 0, time.UTC) }
+
+// TestPeopleWhoAreBeingLookedFor: nobody waits longer than for a page, and those who moved otherwise are others.
+func TestPeopleWhoAreBeingLookedFor(t *testing.T) {
+	f := teaShop(t)
+	f.people, f.takes = drinkers(), 3*time.Second
+	s := served(t, f)
+	synctest.Test(t, func(t *testing.T) {
+		s.boards["tea"].ctx = t.Context()
+		for i, to := range []string{"loyal", ""} {
+			page := s.links("tea").Movers("rfm", "champions", to, march(1), march(9))
+			began := time.Now()
+			w := got(t, s, page)
+			require.Equal(t, attentive, time.Since(began))
+			require.Contains(t, w.Body.String(), "They are being looked for")
+			require.NotContains(t, w.Body.String(), "Nobody")
+			require.Equal(t, "2", w.Header().Get("Refresh"))
+			time.Sleep(3 * time.Second)
+			w = got(t, s, page)
+			require.Contains(t, w.Body.String(), "Who they are")
+			require.Empty(t, w.Header().Get("Refresh"))
+			require.Len(t, f.asked, i+1)
+		}
+		began := time.Now()
+		require.Contains(t, got(t, s, "/shops/tea/people?search=x").Body.String(), "Who they are")
+		require.Equal(t, 3*time.Second, time.Since(began), "who is searched for is found at once")
+	})
 }
 
 func TestPeopleOfAShopWithoutAnalysis(t *testing.T) {

@@ -58,6 +58,22 @@ func (v *view) Currency() string { return v.Report.Overview.Currency }
 // Analysed says whether there was an analysis yet.
 func (v *view) Analysed() bool { return v.Report != nil && !v.Report.Segments.AsOf.IsZero() }
 
+// edition tells figures of one night from those of another.
+type edition struct {
+	analysed time.Time // as of when
+	ran      time.Time // when the last run ended, which may have analysed that day anew
+}
+
+func (v *view) edition() edition {
+	e := edition{analysed: v.Report.Segments.AsOf}
+	for _, run := range v.Status.Runs {
+		if run.Ended.After(e.ran) {
+			e.ran = run.Ended
+		}
+	}
+	return e
+}
+
 // askedError is about a request that makes no sense; the text says what does.
 type askedError struct{ text string }
 
