@@ -154,7 +154,7 @@ func (s *Server) crowd(r *http.Request, v *view, c report.Crowd) (page crowdPage
 	}
 	asked := crowdAsked{Crowd: c, edition: v.edition()}
 	if c.Move != nil {
-		asked.Crowd.Move, asked.move = nil, *c.Move
+		asked.Move, asked.move = nil, *c.Move
 	}
 	b := s.boards[v.Shop]
 	return b.crowds.get(r.Context(), asked, attentive, counter[crowdPage]{b.ctx, func(ctx context.Context) (crowdPage, error) {

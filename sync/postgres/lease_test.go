@@ -178,7 +178,7 @@ func TestRunsOfADeadHolderAreClosedByTheNext(t *testing.T) {
 	require.NoError(t, s.db.Release(ctx, s.id, "test", s.epoch))
 
 	holder := schedule.Holder{Ledger: s.db, Name: "next", TTL: time.Hour, Now: func() time.Time { return noon }}
-	require.NoError(t, holder.Hold(ctx, s.id, func(ctx context.Context, _ int64) error {
+	require.NoError(t, holder.Hold(ctx, s.id, func(context.Context, int64) error {
 		require.Equal(t, []string{"worth failed interrupted", "sync failed interrupted", "digest running "},
 			all[string](s, `SELECT kind || ' ' || state || ' ' || error_kind FROM runs ORDER BY run_id`))
 		return nil

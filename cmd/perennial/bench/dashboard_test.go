@@ -49,8 +49,11 @@ func measureDashboard(tb testing.TB, scale float64) []figure {
 	}
 	tb.Logf("read in %v", time.Since(began))
 	last := today.AddDate(0, 0, 2)
+	moved := "people?scheme=rfm&before=" + today.Format(time.DateOnly) + "&after=" + last.Format(time.DateOnly) + "&from="
+	best, next := segment.Definitions()[0].ID, segment.Definitions()[1].ID
 	pages := map[string]string{
-		"one segment's people": "people?audience=" + segment.Definitions()[0].ID, "a cell's people": "people?r=1&f=1", "a stage's people": "people?audience=lifecycle_lost",
+		"one segment's people": "people?audience=" + best, "a cell's people": "people?r=1&f=1", "a stage's people": "people?audience=lifecycle_lost",
+		"those who rose": moved + next + "&to=" + best, "those who left for nowhere": moved + best + "&to=", "a stage's people with a score": "people?audience=lifecycle_lost&m=1",
 		"movement of a week": "movement?from=" + today.Format(time.DateOnly) + "&to=" + last.Format(time.DateOnly), "one customer": fmt.Sprintf("people/%d", people/2),
 	}
 	for _, page := range []string{"today", "segments", "movement", "value", "retention", "products", "people", "audiences", "health"} {
