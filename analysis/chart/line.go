@@ -11,6 +11,7 @@ type Point struct {
 	Low, High float64
 	Ranged    bool
 	Label     string // what it says of itself, such as "90 days: 31.2 %"
+	Quiet     bool   // it says so only where the chart is explored, and has no mark
 }
 
 // Line is a row of points with a name.
@@ -122,7 +123,7 @@ func (f frame) line(d *drawing, class int, l Line) {
 	}
 	d.add(`<polyline class="line s%d" points="%s"/>`, class, strings.Join(path, " "))
 	for _, p := range l.Points {
-		if p.Label != "" {
+		if p.Label != "" && !p.Quiet {
 			d.add(`<circle class="point s%d" cx="%s" cy="%s" r="3"><title>%s</title></circle>`, class, number(f.x(p.X)), number(f.y(p.Y)), text(p.Label))
 		}
 	}

@@ -79,9 +79,8 @@ func (v *view) SecondChart() template.HTML {
 	line := chart.Line{Name: "bought again"}
 	for i, b := range curve {
 		p := chart.Point{X: float64(b.Days), Y: b.Share, Low: b.Low, High: b.High, Ranged: true}
-		if i%dotted == 0 && i > 0 {
-			p.Label = fmt.Sprintf("%s: %s, likely %s to %s", report.Of(int(b.Days), "day", "days"), report.Percent(b.Share), report.Percent(b.Low), report.Percent(b.High))
-		}
+		p.Quiet = i%dotted != 0 || i == 0
+		p.Label = fmt.Sprintf("%s: %s, likely %s to %s", report.Of(int(b.Days), "day", "days"), report.Percent(b.Share), report.Percent(b.Low), report.Percent(b.High))
 		line.Points = append(line.Points, p)
 	}
 	c := chart.LineChart{
@@ -95,7 +94,7 @@ func (v *view) SecondChart() template.HTML {
 	for days := int32(0); days <= curve[len(curve)-1].Days; days += step {
 		c.XTicks = append(c.XTicks, chart.Tick{At: float64(days), Label: report.Count(int(days))})
 	}
-	return chart.Lines(c)
+	return v.explored(chart.Lines(c), c.Data(chart.Parts))
 }
 
 // monthsShown is how many months are shown, the last ones.
@@ -126,7 +125,7 @@ func (v *view) MonthChart() template.HTML {
 	if last := v.LastMonths()[len(c.Columns)-1]; last.ReturningShare != nil {
 		c.Words = "In the last month later orders brought " + report.Percent(*last.ReturningShare) + "."
 	}
-	return chart.Columns(c)
+	return v.explored(chart.Columns(c), c.Data(chart.Plain))
 }
 
 // newcomersShown is how many beginnings of one kind are shown, with the most newcomers, and behind them those that stand out.

@@ -111,5 +111,5 @@ func (v *view) monthly(all []retention.MonthRow) template.HTML {
 		words = append(words, name+" "+wholeMoney(first.Add(later), v.Currency()))
 	}
 	c.Words = strings.Join(words, ", ")
-	return chart.Columns(c)
+	return v.explored(chart.Columns(c), c.Data(chart.Plain))
 }

@@ -39,6 +39,7 @@ func TestPages(t *testing.T) {
 	}
 	b.as(looks[0])
 	b.fromCellToPerson(d)
+	b.exploreChart(d)
 	b.logOut(d)
 }
 
@@ -82,6 +83,7 @@ func (b *browser) settled() {
 func (b *browser) fromCellToPerson(d demo) {
 	b.t.Helper()
 	b.do(chromedp.Navigate(d.url+"/shops/alder/segments"), chromedp.Click(chromedp.CSS("table.heat td a")), chromedp.WaitVisible(chromedp.CSS("body.page-people")))
+	b.settled()
 	people := b.text("main h1")
 	b.do(chromedp.Click(chromedp.CSS(`main table a[href*="/people/"]`)), chromedp.WaitVisible(chromedp.CSS("body.page-customer")))
 	require.NotEqual(b.t, people, b.text("main h1"))
