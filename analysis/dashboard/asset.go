@@ -4,6 +4,7 @@ import (
 	"embed"
 	"io/fs"
 	"net/http"
+	"strings"
 )
 
 // assets are the files that come with the pages: style, script, pictures.
@@ -15,6 +16,10 @@ var assetFiles embed.FS
 func (s *Server) assets() http.Handler {
 	files := http.StripPrefix("/assets/", http.FileServerFS(must(fs.Sub(assetFiles, "assets"))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/") { // a folder would list what is in it
+			s.lost(w, r)
+			return
+		}
 		w.Header().Set("Cache-Control", "public, max-age=3600")
 		files.ServeHTTP(w, r)
 	})

@@ -30,5 +30,6 @@ func TestScriptsComeWithPages(t *testing.T) {
 	for _, asset := range loaded {
 		require.Equal(t, http.StatusOK, asks(s, http.MethodGet, asset[1], "").Code, asset[1])
 	}
+	require.Equal(t, http.StatusNotFound, asks(s, http.MethodGet, "/assets/", "").Code)
 	require.NotContains(t, got(t, s, "/shops/tea/segments").Body.String(), "uplot", "who has nothing to explore loads no library")
 }
