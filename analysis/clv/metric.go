@@ -68,19 +68,29 @@ func Measure(forecast string, predicted, actual []float64) (Metrics, error) {
 	slices.SortFunc(all, func(a, b outcome) int {
 		return cmp.Or(cmp.Compare(b.predicted, a.predicted), cmp.Compare(b.actual, a.actual))
 	})
-	m.errors(all)
+	least := leastTotal(actual)
+	m.errors(all, least)
 	m.Pearson = pearson(all)
 	m.Spearman = spearman(all, byActual)
 	shareTies(all)
-	m.cut(all)
-	perfect := concentration(len(all), func(i int) float64 { return byActual[i] })
+	m.cut(all, least)
+	perfect := concentration(len(all), least, func(i int) float64 { return byActual[i] })
 	if perfect > 0 {
-		m.Gini = concentration(len(all), func(i int) float64 { return all[i].actual }) / perfect
+		m.Gini = concentration(len(all), least, func(i int) float64 { return all[i].actual }) / perfect
 	}
 	return m, nil
 }
 
-func (m *Metrics) errors(all []outcome) {
+// leastTotal is below what a total says nothing: where amounts and refunds cancel, rounding leaves about that much.
+func leastTotal(actual []float64) float64 {
+	var moved float64
+	for _, a := range actual {
+		moved += math.Abs(a)
+	}
+	return 1e-9 * moved
+}
+
+func (m *Metrics) errors(all []outcome, least float64) {
 	var absolute, squared float64
 	for _, o := range all {
 		m.Actual += o.actual
@@ -91,7 +101,7 @@ func (m *Metrics) errors(all []outcome) {
 	}
 	n := float64(len(all))
 	m.MAE, m.RMSE = absolute/n, math.Sqrt(squared/n)
-	if m.Actual != 0 {
+	if math.Abs(m.Actual) > least {
 		m.Bias = m.Predicted/m.Actual - 1
 	}
 }
@@ -111,10 +121,10 @@ func pearson(all []outcome) float64 {
 		aa += da * da
 		pa += dp * da
 	}
-	if all[0].predicted == all[len(all)-1].predicted || aa == 0 {
+	if all[0].predicted == all[len(all)-1].predicted || pp == 0 || aa == 0 {
 		return 0
 	}
-	return pa / math.Sqrt(pp*aa)
+	return pa / (math.Sqrt(pp) * math.Sqrt(aa))
 }
 
 // spearman is the correlation of ranks, equal values having the mean of the ranks that they span. Customers come by
@@ -162,14 +172,14 @@ func shareTies(all []outcome) {
 }
 
 // concentration is the mean over places of the share of the total brought up to there, less its mean without any ranking.
-// It is 0 where the total is not positive.
-func concentration(n int, amount func(i int) float64) float64 {
+// It is 0 where the total is not positive, or too small to say anything.
+func concentration(n int, least float64, amount func(i int) float64) float64 {
 	var so, all float64
 	for i := range n {
 		so += amount(i)
 		all += so
 	}
-	if so <= 0 {
+	if so <= least {
 		return 0
 	}
 	return (all/so - float64(n+1)/2) / float64(n)
@@ -177,7 +187,7 @@ func concentration(n int, amount func(i int) float64) float64 {
 
 // cut makes the deciles: a place from 0 to n-1 belongs to the first tenth d that ends at or behind it, at (n-1)(d+1)/10, as
 // the quantiles of the places.
-func (m *Metrics) cut(all []outcome) {
+func (m *Metrics) cut(all []outcome, least float64) {
 	counted, at, last := 0, 0, len(all)-1
 	for part := range deciles {
 		d := Decile{}
@@ -189,7 +199,7 @@ func (m *Metrics) cut(all []outcome) {
 		if d.Customers == 0 {
 			continue
 		}
-		if d.Actual > 0 {
+		if d.Actual > least {
 			m.DecileError += math.Abs(d.Predicted-d.Actual) / d.Actual
 			counted++
 		}

@@ -64,6 +64,43 @@ func TestMetricsStayWithinTheirLimits(t *testing.T) {
 	})
 }
 
+// TestTotalsThatCancelSayNothing: refunds take back what was spent, up to what rounding leaves, and no share is made of that.
+func TestTotalsThatCancelSayNothing(t *testing.T) {
+	actual := make([]float64, 40)
+	predicted := make([]float64, 40)
+	for i := range actual {
+		predicted[i] = 40 - float64(i)
+		switch i % 4 {
+		case 0:
+			actual[i] = 0.3
+		case 1:
+			actual[i] = -0.1
+		case 2:
+			actual[i] = -0.2
+		default:
+			actual[i] = 1e-300
+		}
+	}
+	m := measure(t, predicted, actual)
+	require.Less(t, math.Abs(m.Actual), 1e-9)
+	require.Zero(t, m.Bias)
+	require.Zero(t, m.DecileError)
+	require.Zero(t, m.Gini)
+
+	actual[0] = 50
+	m = measure(t, predicted, actual)
+	require.InDelta(t, math.Abs(m.Deciles[0].Predicted/m.Deciles[0].Actual-1), m.DecileError, 1e-12, "nothing happened in the others")
+	for i := range predicted {
+		predicted[i] = 1 + 1e-200*float64(i)
+	}
+	predicted[0] = 1e-200
+	require.False(t, math.IsNaN(measure(t, predicted, actual).Pearson))
+	for i := range predicted {
+		predicted[i] = 1e-200 * float64(i)
+	}
+	require.Zero(t, measure(t, predicted, actual).Pearson, "so little is no difference")
+}
+
 func TestPerfectAndWorthlessForecasts(t *testing.T) {
 	actual := []float64{0, 3, 1, 0, 7, 2, 2, 0, 0, 1, 4}
 	perfect := measure(t, actual, actual)
