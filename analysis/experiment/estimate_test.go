@@ -174,8 +174,8 @@ func TestOrderUnitAndBundlingMakeNoDifference(t *testing.T) {
 			facts.People = append(facts.People, p)
 		}
 		other := experiment.Judge([]experiment.Facts{facts})[0].Revenue.Adjusted
-		require.InDelta(t, -want.Revenue.Adjusted.Difference, other.Difference, 1e-7*(1+math.Abs(other.Difference)))
-		require.InDelta(t, want.Revenue.Adjusted.Error, other.Error, 1e-7*(1+other.Error))
+		require.InDelta(t, -want.Revenue.Adjusted.Difference, other.Difference, 1e-6+1e-7*math.Abs(other.Difference))
+		require.InDelta(t, want.Revenue.Adjusted.Error, other.Error, 1e-6+1e-7*other.Error)
 	})
 }
 
@@ -190,7 +190,7 @@ func same(t require.TestingT, want, got experiment.Effect, k float64) {
 		{want.Cut.Difference, got.Cut.Difference},
 		{want.Total, got.Total},
 	} {
-		require.InDelta(t, k*pair[0], pair[1], 1e-7*(1+math.Abs(pair[1])))
+		require.InDelta(t, k*pair[0], pair[1], 1e-6*k+1e-7*math.Abs(pair[1])) // a variance of none is 1e-14, its root 1e-7
 	}
 	require.InDelta(t, want.Removed, got.Removed, 1e-7)
 	require.InDelta(t, want.P, got.P, 1e-6)
