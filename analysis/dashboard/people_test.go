@@ -4,7 +4,9 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -66,22 +68,31 @@ func TestPeopleWhoAreBeingLookedFor(t *testing.T) {
 	s := served(t, f)
 	synctest.Test(t, func(t *testing.T) {
 		s.boards["tea"].ctx = t.Context()
+		cookie := logIn(t, s)
+		open := func(page string) *httptest.ResponseRecorder { return asks(s, http.MethodGet, page, "", with(cookie)) }
 		for i, to := range []string{"loyal", ""} {
 			page := s.links("tea").Movers("rfm", "champions", to, march(1), march(9))
 			began := time.Now()
-			w := got(t, s, page)
+			w := open(page)
 			require.Equal(t, attentive, time.Since(began))
 			require.Contains(t, w.Body.String(), "They are being looked for")
 			require.NotContains(t, w.Body.String(), "Nobody")
 			require.Equal(t, "2", w.Header().Get("Refresh"))
 			time.Sleep(3 * time.Second)
-			w = got(t, s, page)
+			w = open(page)
 			require.Contains(t, w.Body.String(), "Who they are")
 			require.Empty(t, w.Header().Get("Refresh"))
 			require.Len(t, f.asked, i+1)
 		}
+		last := s.boards["tea"].last
+		last.Status.Runs = append(slices.Clone(last.Status.Runs), report.Run{Kind: "analyze", Ended: readAt.Add(time.Hour)})
+		w := open(s.links("tea").Movers("rfm", "champions", "", march(1), march(9)))
+		require.Contains(t, w.Body.String(), "They are being looked for", "another night may have moved them")
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+
 		began := time.Now()
-		require.Contains(t, got(t, s, "/shops/tea/people?search=x").Body.String(), "Who they are")
+		require.Contains(t, open("/shops/tea/people?search=x").Body.String(), "Who they are")
 		require.Equal(t, 3*time.Second, time.Since(began), "who is searched for is found at once")
 	})
 }
