@@ -12,31 +12,30 @@ import (
 	"github.com/perennial-cvo/perennial/sync/schedule"
 )
 
+// interrupted is the kind of error of a run whose process died.
+const interrupted = "interrupted"
+
+// endInterrupted books open runs of a shop as failed; what follows says of which kinds.
+const endInterrupted = `UPDATE runs SET state = $3, ended_at = $2, error_kind = $5,
+	error = 'the process ended before the run did', remedy = 'nothing: the next run goes on where this one stopped'
+	WHERE store_id = $1 AND state = $4 AND `
+
 // EndInterrupted closes the runs that are still open: the lease allows one writer, so that whoever left them died. A weekly
 // mail may be under way without it.
 func (d *DB) EndInterrupted(ctx context.Context, store int64, at time.Time) error {
-	if err := endInterrupted(ctx, d.db, `kind <> $6`, store, at, schedule.Digest); err != nil {
+	_, err := d.db.ExecContext(ctx, endInterrupted+`kind <> $6`, store, at, schedule.Failed, schedule.Running, interrupted, schedule.Digest)
+	if err != nil {
 		return fmt.Errorf("interrupted runs: %w", err)
 	}
 	return nil
 }
 
-// endInterrupted books the open runs of a shop as failed, of those that are meant.
-func endInterrupted(ctx context.Context, in sqlx.ExecerContext, meant string, store int64, at time.Time, kind string) error {
-	_, err := in.ExecContext(ctx, `UPDATE runs SET state = $3, ended_at = $2, error_kind = $5,
-		error = 'the process ended before the run did', remedy = 'nothing: the next run goes on where this one stopped'
-		WHERE store_id = $1 AND state = $4 AND `+meant, store, at, schedule.Failed, schedule.Running, interrupted, kind)
-	return err
-}
-
-// interrupted is the kind of error of a run whose process died.
-const interrupted = "interrupted"
-
 // StartRun opens a line in the ledger of runs. A line of the same kind that is still open belongs to a process that died.
 func (d *DB) StartRun(ctx context.Context, store int64, kind string, at time.Time) (int64, error) {
 	var run int64
 	err := inTx(ctx, d.db, func(tx *sqlx.Tx) error {
-		if err := endInterrupted(ctx, tx, `kind = $6`, store, at, kind); err != nil {
+		_, err := tx.ExecContext(ctx, endInterrupted+`kind = $6`, store, at, schedule.Failed, schedule.Running, interrupted, kind)
+		if err != nil {
 			return err
 		}
 		return tx.GetContext(ctx, &run, `INSERT INTO runs (store_id, kind, state, started_at) VALUES ($1, $2, $3, $4)

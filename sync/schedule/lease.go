@@ -22,8 +22,8 @@ type Holder struct {
 }
 
 // Hold takes the lease of a shop, closes the runs that a dead holder left open, runs work while a heartbeat keeps the lease,
-// and gives it back. It returns ErrBusy where the shop is taken. When the lease is lost the context of work is cancelled and ErrLeaseLost is returned: nothing that work
-// writes afterwards is accepted, since the epoch has moved on.
+// and gives it back. It returns ErrBusy where the shop is taken. When the lease is lost the context of work is cancelled and
+// ErrLeaseLost is returned: nothing that work writes afterwards is accepted, since the epoch has moved on.
 func (h Holder) Hold(ctx context.Context, store int64, work func(ctx context.Context, epoch int64) error) error {
 	epoch, ok, err := h.Ledger.Acquire(ctx, store, h.Name, h.TTL)
 	if err != nil {
